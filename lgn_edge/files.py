@@ -1,0 +1,90 @@
+"""Writing files so that a reader sees the old one or the whole new one, never half of one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lgn_edge.errors import InputError
+
+
+@contextmanager
+def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary file name beside `path`; rename it to `path` when the block succeeds.
+
+    Whatever the block raises, nothing is left behind and an existing `path` keeps its old content.
+
+    Raises:
+        InputError: the folder does not exist, cannot be written, or the disk is full.
+    """
+    target = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
+    except OSError as error:
+        raise InputError(_explain(target, error)) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InputError(_explain(target, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
+    """Write `data` to `path` through `atomic_path` (text as UTF-8)."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; put it in the place of `path` when the block succeeds.
+
+    A folder that is already at `path` is replaced as a whole, and kept as it was when the block fails.
+
+    Raises:
+        InputError: `path` is a file, its parent cannot be written, or the disk is full.
+    """
+    target = Path(path)
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target} is a file; give the name of a folder to write to")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    except OSError as error:
+        raise InputError(_explain(target, error)) from error
+    replaced = temporary.with_name(temporary.name + ".old")
+    try:
+        yield temporary
+        os.chmod(temporary, 0o777 & ~_umask())
+        if target.exists():
+            os.replace(target, replaced)
+        try:
+            os.replace(temporary, target)
+        except OSError:
+            if replaced.exists():
+                os.replace(replaced, target)
+            raise
+    except OSError as error:
+        raise InputError(_explain(target, error)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _explain(path: Path, error: OSError) -> str:
+    return f"cannot write {path}: {(error.strerror or str(error)).lower()}; free some space or choose another place"
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,147 @@
+"""A network as one flat netlist of gates in arrays: what passes rewrite and targets schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lgn_edge.errors import InputError
+from lgn_edge.network.layers import ArrayRecord, Int32Array, frozen_array
+from lgn_edge.network.network import Network
+from lgn_edge.network.truth_table import UInt8Array, Words, evaluate_gates
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit(ArrayRecord):
+    """Gates over signals: signal i < n_inputs is input i, signal n_inputs + g is the output of gate g.
+
+    A gate reads only signals before its own, so the arrays are in topological order. Constants are the gates 0 and 15,
+    whatever their inputs.
+
+    Attributes:
+        n_inputs: input bits.
+        table: uint8[G], truth table ids.
+        a, b: int32[G], input signals.
+        outputs: int32[O], the signal of each output; several outputs may share one.
+        inverted: bool[O], whether the output is the complement of its signal.
+    """
+
+    n_inputs: int
+    table: UInt8Array
+    a: Int32Array
+    b: Int32Array
+    outputs: Int32Array
+    inverted: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", frozen_array(self.table, np.uint8, "circuit: table"))
+        for name in ("a", "b", "outputs"):
+            object.__setattr__(self, name, frozen_array(getattr(self, name), np.int32, f"circuit: {name}"))
+        object.__setattr__(self, "inverted", frozen_array(self.inverted, np.bool_, "circuit: inverted"))
+        if self.n_inputs < 1:
+            raise InputError(f"circuit: n_inputs is {self.n_inputs}; it needs at least one")
+        if not len(self.table) == len(self.a) == len(self.b):
+            raise InputError(f"circuit: {len(self.table)} tables, {len(self.a)} a and {len(self.b)} b; one each a gate")
+        if len(self.outputs) != len(self.inverted):
+            raise InputError(f"circuit: {len(self.outputs)} outputs but {len(self.inverted)} inversions")
+        if self.n_gates and self.table.max() > 15:
+            raise InputError(f"circuit: a table is {int(self.table.max())}; a 2-input gate is 0..15")
+        own = np.arange(self.n_inputs, self.n_signals, dtype=np.int64)
+        for name in ("a", "b"):
+            wires = getattr(self, name)
+            bad = (wires < 0) | (wires >= own)
+            if bad.any():
+                at = int(np.argmax(bad))
+                raise InputError(f"circuit: {name}[{at}] is {int(wires[at])}; gate {at} may read 0..{int(own[at]) - 1}")
+        bad = (self.outputs < 0) | (self.outputs >= self.n_signals)
+        if bad.any():
+            at = int(np.argmax(bad))
+            raise InputError(f"circuit: output {at} is signal {int(self.outputs[at])} of {self.n_signals}")
+
+    @property
+    def n_gates(self) -> int:
+        """Gates, constants included."""
+        return len(self.table)
+
+    @property
+    def n_signals(self) -> int:
+        """Inputs and gates."""
+        return self.n_inputs + len(self.table)
+
+    def levels(self) -> Int32Array:
+        """Depth of each signal, int32[n_signals]: 0 for inputs, one more than the deeper input for gates.
+
+        Costs a few array operations a level, O(gates) in all.
+        """
+        level = np.zeros(self.n_signals, np.int32)
+        source = np.concatenate([self.a, self.b])
+        sink = np.tile(np.arange(self.n_gates, dtype=np.int32), 2)
+        waiting = np.full(self.n_gates, 2, np.int32)  # inputs of each gate without a level yet
+        by_source = np.argsort(source, kind="stable")
+        sinks = sink[by_source]
+        first = np.searchsorted(source[by_source], np.arange(self.n_signals + 1))
+        ready = np.arange(self.n_inputs)
+        depth = 0
+        while len(ready):
+            depth += 1
+            count = first[ready + 1] - first[ready]
+            edges = np.repeat(first[ready] - np.cumsum(count) + count, count) + np.arange(count.sum())
+            reached = sinks[edges]
+            np.subtract.at(waiting, reached, 1)
+            done = np.unique(reached[waiting[reached] == 0])
+            ready = self.n_inputs + done
+            level[ready] = depth
+        return level
+
+    def evaluate(self, words: ArrayLike) -> Words:
+        """Packed outputs [O, words] of packed inputs [n_inputs, words]; the reference, level by level."""
+        inputs = np.asarray(words)
+        if inputs.ndim != 2 or len(inputs) != self.n_inputs or inputs.dtype.kind != "u":
+            raise InputError(
+                f"packed inputs are {inputs.dtype} {list(inputs.shape)};"
+                f" the circuit takes unsigned words [{self.n_inputs}, words]"
+            )
+        values = np.empty((self.n_signals, inputs.shape[1]), inputs.dtype)
+        values[: self.n_inputs] = inputs
+        level = self.levels()[self.n_inputs :]
+        order = np.argsort(level, kind="stable")
+        bounds = np.flatnonzero(np.diff(level[order], prepend=0, append=np.iinfo(np.int32).max))
+        for start, stop in pairwise(bounds):
+            gates = order[start:stop]
+            values[self.n_inputs + gates] = evaluate_gates(
+                self.table[gates], values[self.a[gates]], values[self.b[gates]]
+            )
+        result = values[self.outputs]
+        result[self.inverted] ^= np.array(np.iinfo(inputs.dtype).max, inputs.dtype)
+        return result
+
+
+def flatten(network: Network) -> Circuit:
+    """The logic layers of a network as one circuit.
+
+    Input i of the circuit is bit i of the encoder; output o is input o of the group sum. No gate is changed or removed.
+    """
+    tables, firsts, seconds = [], [], []
+    signals = np.arange(network.encoder.n_outputs, dtype=np.int32)  # the circuit's signal of each wire of this layer
+    total = network.encoder.n_outputs
+    for layer in network.layers:
+        table, a, b, outputs = layer.gates()
+        if total + len(table) > np.iinfo(np.int32).max:
+            raise InputError(f"circuit: more than {np.iinfo(np.int32).max} signals; wiring is int32")
+        signals = np.concatenate([signals, np.arange(total, total + len(table), dtype=np.int32)])
+        tables.append(table)
+        firsts.append(signals[a])
+        seconds.append(signals[b])
+        signals = signals[outputs]
+        total += len(table)
+    return Circuit(
+        network.encoder.n_outputs,
+        np.concatenate(tables),
+        np.concatenate(firsts),
+        np.concatenate(seconds),
+        signals,
+        np.zeros(len(signals), np.bool_),
+    )

@@ -1,0 +1,261 @@
+"""The layers of a discrete network: encoder, logic layers, group sum.
+
+Each is an immutable record of numpy arrays that checks itself when it is made, so a layer that exists is legal.
+`evaluate` is the definition of what the layer computes; every kernel, op and firmware is held against it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lgn_edge.errors import InputError
+from lgn_edge.network.bits import pack, unpack
+from lgn_edge.network.truth_table import UInt8Array, Words, evaluate_gates
+
+Int32Array = NDArray[np.int32]
+Float32Array = NDArray[np.float32]
+
+INPUT_DTYPES: Final = ("float32", "uint8")
+MAX_CLASSES: Final = 65535  # a class fits uint16 in the artifact's interface
+MAX_SIGNALS: Final = 2**31 - 1  # wiring is int32
+
+
+class ArrayRecord:
+    """Equality by value for frozen dataclasses that hold arrays (made with `eq=False`)."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))  # type: ignore[arg-type]
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _same(left: object, right: object) -> bool:
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        return left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
+    return bool(left == right)
+
+
+def frozen_array(values: ArrayLike, dtype: type[np.generic], what: str) -> NDArray[Any]:
+    """A read-only, contiguous, one-dimensional array of exactly `dtype`.
+
+    Raises:
+        InputError: not one-dimensional, or a value does not survive the conversion.
+    """
+    given = np.asarray(values)
+    if given.ndim != 1:
+        raise InputError(f"{what} must be one-dimensional, found shape {given.shape}")
+    if given.size and given.dtype.kind not in "biuf":
+        raise InputError(f"{what} must be {np.dtype(dtype).name}, found {given.dtype}")
+    with np.errstate(invalid="ignore", over="ignore"):
+        array = np.array(given, dtype=dtype, order="C")
+    changed = array != given
+    if changed.any() and not np.isnan(given[changed]).all():
+        at = int(np.argmax(changed))
+        raise InputError(f"{what}[{at}] is {given[at]}, which is not a value of {np.dtype(dtype).name}")
+    array.setflags(write=False)
+    return array
+
+
+def check_wiring(indices: Int32Array, n_inputs: int, what: str) -> None:
+    """Check that each index names one of `n_inputs` signals.
+
+    Raises:
+        InputError: names the first index out of range, its position and the legal range.
+    """
+    bad = (indices < 0) | (indices >= n_inputs)
+    if bad.any():
+        at = int(np.argmax(bad))
+        raise InputError(f"{what}[{at}] is {int(indices[at])}, outside the {n_inputs} inputs 0..{n_inputs - 1}")
+
+
+@dataclass(frozen=True, eq=False)
+class Threshold(ArrayRecord):
+    """The encoder: bit i of a sample x is `x[feature[i]] > threshold[i]`, compared in float32; NaN gives 0.
+
+    A thermometer is a Threshold in which several bits watch one feature; inputs that are bits already are features with
+    the threshold 0.5 (see `bits`).
+
+    Attributes:
+        n_features: features of a sample.
+        feature: int32[bits], the feature that each bit watches.
+        threshold: float32[bits], finite.
+        input_dtype: "float32" or "uint8", the type of a feature in the model's interface.
+    """
+
+    n_features: int
+    feature: Int32Array
+    threshold: Float32Array
+    input_dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "feature", frozen_array(self.feature, np.int32, "encoder: feature"))
+        object.__setattr__(self, "threshold", frozen_array(self.threshold, np.float32, "encoder: threshold"))
+        if self.n_features < 1:
+            raise InputError(f"encoder: n_features is {self.n_features}; a sample needs at least one feature")
+        if len(self.feature) < 1:
+            raise InputError("encoder: no bits; give at least one (feature, threshold) pair")
+        if len(self.feature) != len(self.threshold):
+            raise InputError(f"encoder: {len(self.feature)} features, {len(self.threshold)} thresholds; one each a bit")
+        if not np.isfinite(self.threshold).all():
+            raise InputError("encoder: a threshold is not finite")
+        if self.input_dtype not in INPUT_DTYPES:
+            raise InputError(f"encoder: input_dtype is {self.input_dtype!r}, not one of {', '.join(INPUT_DTYPES)}")
+        check_wiring(self.feature, self.n_features, "encoder: feature")
+
+    @classmethod
+    def bits(cls, n: int) -> Threshold:
+        """The encoder for n inputs that are bits already (uint8 0 or 1)."""
+        return cls(n, np.arange(n, dtype=np.int32), np.full(n, 0.5, np.float32), "uint8")
+
+    @property
+    def n_outputs(self) -> int:
+        """Bits of an encoded sample."""
+        return len(self.feature)
+
+    def check(self, samples: ArrayLike) -> NDArray[Any]:
+        """`samples` as an array [n, n_features] of the input type.
+
+        Raises:
+            InputError: another shape, or a type that does not convert without loss.
+        """
+        array = np.asarray(samples)
+        if array.ndim != 2 or array.shape[1] != self.n_features:
+            raise InputError(f"samples have shape {list(array.shape)}; the model takes [n, {self.n_features}]")
+        if not np.can_cast(array.dtype, self.input_dtype, "safe"):
+            raise InputError(
+                f"samples are {array.dtype}; the model takes {self.input_dtype}: convert them with"
+                f" .astype('{self.input_dtype}')"
+            )
+        return array.astype(self.input_dtype, copy=False)
+
+    def evaluate(self, samples: ArrayLike) -> Words:
+        """Packed bits uint64[bits, ceil(n / 64)] of samples [n, n_features]."""
+        x = self.check(samples).astype(np.float32, copy=False)
+        return pack(x[:, self.feature] > self.threshold)
+
+
+class Layer(Protocol):
+    """A logic layer: bits in, bits out (`LogicDense`; convolution and pooling fill the same contract)."""
+
+    @property
+    def n_inputs(self) -> int:
+        """Signals the layer reads."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Signals the layer writes."""
+
+    def evaluate(self, words: Words) -> Words:
+        """Packed outputs [n_outputs, words] of packed inputs [n_inputs, words]."""
+
+    def gates(self) -> tuple[UInt8Array, Int32Array, Int32Array, Int32Array]:
+        """The layer as a netlist.
+
+        Returns:
+            table uint8[G], a and b int32[G] (signal i < n_inputs is input i, signal n_inputs + g is gate g, gates in
+            topological order), outputs int32[n_outputs] (the signal of each output).
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class LogicDense(ArrayRecord):
+    """A layer of 2-input gates with free wiring: output g is gate `table[g]` of inputs `a[g]` and `b[g]`.
+
+    Attributes:
+        n_inputs: signals of the layer before.
+        a, b: int32[gates], first and second input of each gate.
+        table: uint8[gates], truth table ids 0..15 (see `truth_table`).
+    """
+
+    n_inputs: int
+    a: Int32Array
+    b: Int32Array
+    table: UInt8Array
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "a", frozen_array(self.a, np.int32, "logic layer: a"))
+        object.__setattr__(self, "b", frozen_array(self.b, np.int32, "logic layer: b"))
+        object.__setattr__(self, "table", frozen_array(self.table, np.uint8, "logic layer: table"))
+        if not len(self.a) == len(self.b) == len(self.table):
+            raise InputError(
+                f"logic layer: {len(self.a)} a, {len(self.b)} b and {len(self.table)} table entries; one each a gate"
+            )
+        if len(self.table) < 1:
+            raise InputError("logic layer: zero gates; a layer needs at least one")
+        if self.n_inputs < 1:
+            raise InputError(f"logic layer: n_inputs is {self.n_inputs}; a layer needs at least one input")
+        check_wiring(self.a, self.n_inputs, "logic layer: a")
+        check_wiring(self.b, self.n_inputs, "logic layer: b")
+        if self.table.max() > 15:
+            at = int(np.argmax(self.table > 15))
+            raise InputError(f"logic layer: table[{at}] is {int(self.table[at])}; a 2-input gate is 0..15")
+
+    @property
+    def n_outputs(self) -> int:
+        """Gates of the layer."""
+        return len(self.table)
+
+    def evaluate(self, words: Words) -> Words:
+        """Packed outputs [gates, words] of packed inputs [n_inputs, words]."""
+        return evaluate_gates(self.table, words[self.a], words[self.b])
+
+    def gates(self) -> tuple[UInt8Array, Int32Array, Int32Array, Int32Array]:
+        """The layer as a netlist (see `Layer.gates`)."""
+        return self.table, self.a, self.b, np.arange(self.n_inputs, self.n_inputs + self.n_outputs, dtype=np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class GroupSum(ArrayRecord):
+    """The head: class c counts the ones of its contiguous block of inputs (Petersen et al. 2022, section 3.2).
+
+    Attributes:
+        n_inputs: signals of the last logic layer.
+        classes: blocks; divides n_inputs.
+        tau, beta: float32 values of `logits = (score + beta) / tau`; they never change the class.
+    """
+
+    n_inputs: int
+    classes: int
+    tau: float = 1.0
+    beta: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.classes <= MAX_CLASSES:
+            raise InputError(f"group sum: {self.classes} classes; legal are 1..{MAX_CLASSES}")
+        if self.n_inputs < 1 or self.n_inputs % self.classes:
+            raise InputError(
+                f"group sum: {self.classes} classes do not divide the {self.n_inputs} outputs of the last layer;"
+                " choose a width that is a multiple of the classes"
+            )
+        tau, beta = float(np.float32(self.tau)), float(np.float32(self.beta))
+        if not (np.isfinite(tau) and tau > 0 and np.isfinite(beta)):
+            raise InputError(f"group sum: tau is {self.tau} and beta {self.beta}; tau must be positive, both finite")
+        object.__setattr__(self, "tau", tau)
+        object.__setattr__(self, "beta", beta)
+
+    @property
+    def group(self) -> int:
+        """Inputs of a class."""
+        return self.n_inputs // self.classes
+
+    def evaluate(self, words: Words, samples: int) -> Int32Array:
+        """Scores int32[samples, classes] of packed bits [n_inputs, words]."""
+        bits = unpack(words, samples).reshape(samples, self.classes, self.group)
+        scores: Int32Array = bits.sum(axis=2, dtype=np.int32)
+        return scores
+
+    def logits(self, scores: Int32Array) -> Float32Array:
+        """`(score + beta) / tau` in float32, shape of `scores`."""
+        return (scores.astype(np.float32) + np.float32(self.beta)) / np.float32(self.tau)
+
+
+def first_maximum(scores: Int32Array) -> NDArray[np.uint16]:
+    """Class uint16[n] of scores int32[n, classes]: the first maximum."""
+    classes: NDArray[np.uint16] = scores.argmax(axis=1).astype(np.uint16)
+    return classes

@@ -1,0 +1,99 @@
+"""A discrete logic gate network as layers. Its `evaluate` is the definition of correct."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lgn_edge.errors import InputError
+from lgn_edge.network.layers import ArrayRecord, GroupSum, Int32Array, Layer, Threshold, first_maximum
+from lgn_edge.network.truth_table import Words
+
+_CHUNK = 4096  # samples evaluated at a time; bounds the memory of the reference
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction(ArrayRecord):
+    """What every form of a network returns for n samples.
+
+    Attributes:
+        scores: int32[n, classes], ones counted a class.
+        classes: uint16[n], the first maximum of each row.
+    """
+
+    scores: Int32Array
+    classes: NDArray[np.uint16]
+
+    @classmethod
+    def of(cls, scores: Int32Array) -> Prediction:
+        """The prediction whose classes follow from the scores."""
+        return cls(scores, first_maximum(scores))
+
+
+@dataclass(frozen=True, eq=False)
+class Network(ArrayRecord):
+    """Encoder, logic layers and group sum, with what a user needs to know about them.
+
+    Attributes:
+        encoder: features to bits.
+        layers: at least one logic layer; each reads what the one before writes.
+        head: counts the last layer's bits a class.
+        name: a word for people and files.
+        class_names: one a class, or empty.
+        provenance: free text by key (dataset, recipe, accuracy, version); not part of what the network computes.
+    """
+
+    encoder: Threshold
+    layers: tuple[Layer, ...]
+    head: GroupSum
+    name: str = "network"
+    class_names: tuple[str, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+        if not self.layers:
+            raise InputError("network: no logic layer; it needs at least one")
+        width = self.encoder.n_outputs
+        for i, layer in enumerate(self.layers):
+            if layer.n_inputs != width:
+                raise InputError(f"network: layer {i} reads {layer.n_inputs} signals but gets {width}")
+            width = layer.n_outputs
+        if self.head.n_inputs != width:
+            raise InputError(f"network: the group sum reads {self.head.n_inputs} signals but gets {width}")
+        if self.class_names and len(self.class_names) != self.head.classes:
+            raise InputError(f"network: {len(self.class_names)} class names for {self.head.classes} classes")
+
+    @property
+    def n_gates(self) -> int:
+        """Gates of all layers, before any simplification."""
+        return sum(len(layer.gates()[0]) for layer in self.layers)
+
+    def activations(self, samples: ArrayLike) -> Iterator[Words]:
+        """Packed bits after the encoder, then after each layer: uint64[signals, ceil(n / 64)]."""
+        words = self.encoder.evaluate(samples)
+        yield words
+        for layer in self.layers:
+            words = layer.evaluate(words)
+            yield words
+
+    def evaluate(self, samples: ArrayLike) -> Prediction:
+        """Scores and classes of samples [n, features], any n, 0 included.
+
+        Raises:
+            InputError: the samples have another shape or type than the encoder's.
+        """
+        x = self.encoder.check(samples)
+        scores = np.empty((len(x), self.head.classes), np.int32)
+        for start in range(0, len(x), _CHUNK):
+            chunk = x[start : start + _CHUNK]
+            for words in self.activations(chunk):
+                last = words
+            scores[start : start + _CHUNK] = self.head.evaluate(last, len(chunk))
+        return Prediction.of(scores)

@@ -1,0 +1,1 @@
+"""What each machine is, and how a program becomes an object there."""

@@ -1,0 +1,92 @@
+"""Compiling C, archiving and linking with the ziglang wheel: clang and lld for every target, no system compiler.
+
+Objects carry no debug information and no path of this machine, so the same sources give the same bytes everywhere.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lgn_edge.errors import InvariantError, MissingProgramError
+
+STRICT_WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-pedantic")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How clang names what it compiles for.
+
+    Attributes:
+        triple: zig's target, such as "thumb-freestanding-eabi".
+        cpu: zig's -mcpu, such as "cortex_m4"; empty for the triple's baseline.
+        flags: more compiler flags, such as "-ffreestanding".
+    """
+
+    triple: str
+    cpu: str = ""
+    flags: tuple[str, ...] = ()
+
+
+def missing() -> str | None:
+    """Why nothing can be compiled or linked here, or None."""
+    if importlib.util.find_spec("ziglang") is None:
+        return "the ziglang package is not installed: pip install 'lgn-edge[link]'"
+    return None
+
+
+def compile_c(
+    source: Path, output: Path, machine: Machine, *, optimize: str = "-O2", include: Sequence[Path] = ()
+) -> None:
+    """Compile one C99 file to an object, every warning an error."""
+    flags = ["-std=c99", optimize, "-g0", "-ffunction-sections", "-fdata-sections", *STRICT_WARNINGS, *machine.flags]
+    flags += [f"-ffile-prefix-map={source.parent}=.", *(f"-I{folder}" for folder in include)]
+    _zig("cc", *_machine(machine), *flags, "-c", str(source), "-o", str(output))
+
+
+def archive(objects: Sequence[Path], output: Path) -> None:
+    """Put objects into a static library, without times and owners."""
+    output.unlink(missing_ok=True)
+    _zig("ar", "rcsD", str(output), *map(str, objects))
+
+
+def link_shared(objects: Sequence[Path], output: Path) -> None:
+    """Link ELF objects that need no library into a shared one."""
+    _zig("ld.lld", "-shared", "--gc-sections", "--build-id=none", "-z", "noexecstack", "-o", str(output),
+         *map(str, objects))  # fmt: skip
+
+
+def link_firmware(inputs: Sequence[Path], output: Path, script: Path, keep: Sequence[str] = ()) -> None:
+    """Link objects and archives into an ELF image by a linker script.
+
+    Args:
+        inputs: objects and static libraries.
+        output: the ELF file.
+        script: GNU linker script.
+        keep: symbols that stay although nothing refers to them.
+    """
+    undefined = [f"--undefined={symbol}" for symbol in keep]
+    _zig("ld.lld", "--gc-sections", "--build-id=none", *undefined, "-T", str(script), "-o", str(output),
+         *map(str, inputs))  # fmt: skip
+
+
+def link_program(inputs: Sequence[Path], output: Path, machine: Machine) -> None:
+    """Link a hosted program with the C library that the toolchain brings."""
+    _zig("cc", *_machine(machine), "-g0", *map(str, inputs), "-o", str(output))
+
+
+def _machine(machine: Machine) -> list[str]:
+    return ["-target", machine.triple, *([f"-mcpu={machine.cpu}"] if machine.cpu else [])]
+
+
+def _zig(*arguments: str) -> None:
+    reason = missing()
+    if reason:
+        raise MissingProgramError(reason)
+    result = subprocess.run([sys.executable, "-m", "ziglang", *arguments], capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise InvariantError(f"ziglang {' '.join(arguments[:1])} failed: {result.stderr.strip()[-2000:]}")

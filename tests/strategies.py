@@ -1,0 +1,93 @@
+"""Random networks and inputs for property tests: odd sizes, one gate, one class, constants only, deep chains."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+from lgn_edge.network import Circuit, GroupSum, LogicDense, Network, Threshold
+
+
+def random_network(
+    seed: int,
+    features: int = 7,
+    bits: int = 11,
+    widths: tuple[int, ...] = (13, 12),
+    classes: int = 3,
+    input_dtype: str = "float32",
+    tables: tuple[int, ...] = tuple(range(16)),
+) -> Network:
+    rng = np.random.default_rng(seed)
+    feature = rng.integers(0, features, bits).astype(np.int32)
+    if input_dtype == "uint8":
+        # reaches below and above the range of uint8, and between its values
+        threshold = rng.integers(-3, 260, bits) + rng.choice([0.0, 0.5], bits)
+    else:
+        threshold = rng.normal(size=bits)
+    layers, width = [], bits
+    for gates in widths:
+        layers.append(
+            LogicDense(
+                width,
+                rng.integers(0, width, gates).astype(np.int32),
+                rng.integers(0, width, gates).astype(np.int32),
+                rng.choice(tables, gates).astype(np.uint8),
+            )
+        )
+        width = gates
+    return Network(
+        Threshold(features, feature, threshold.astype(np.float32), input_dtype),
+        tuple(layers),
+        GroupSum(width, classes, tau=float(rng.uniform(0.5, 20)), beta=float(rng.normal())),
+        name=f"random{seed}",
+    )
+
+
+@st.composite
+def networks(draw: st.DrawFn, max_width: int = 40, max_layers: int = 5) -> Network:
+    classes = draw(st.integers(1, 5))
+    widths = draw(st.lists(st.integers(1, max_width), min_size=0, max_size=max_layers - 1))
+    last = classes * draw(st.integers(1, max(1, max_width // classes)))
+    tables = draw(st.sampled_from([tuple(range(16)), (0, 15), (3, 5, 10, 12), (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)]))
+    return random_network(
+        draw(st.integers(0, 2**32 - 1)),
+        features=draw(st.integers(1, 9)),
+        bits=draw(st.integers(1, 33)),
+        widths=(*widths, last),
+        classes=classes,
+        input_dtype=draw(st.sampled_from(["float32", "uint8"])),
+        tables=tables,
+    )
+
+
+def random_samples(network: Network, n: int, seed: int = 0) -> np.ndarray:
+    """Samples near the thresholds, exactly on them, and (float32) infinite or NaN."""
+    rng = np.random.default_rng(seed)
+    shape = (n, network.encoder.n_features)
+    if network.encoder.input_dtype == "uint8":
+        return rng.integers(0, 256, shape).astype(np.uint8)
+    x = rng.normal(size=shape).astype(np.float32)
+    on = rng.random(shape) < 0.2
+    x[on] = rng.choice(network.encoder.threshold, int(on.sum()))
+    odd = rng.random(shape) < 0.05
+    x[odd] = rng.choice(np.array([np.nan, np.inf, -np.inf, 0.0, -0.0], np.float32), int(odd.sum()))
+    return x
+
+
+@st.composite
+def circuits(draw: st.DrawFn, max_gates: int = 60) -> Circuit:
+    """A circuit with any topological wiring, outputs anywhere (inputs and constants included), some inverted."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n_inputs, gates = draw(st.integers(1, 9)), draw(st.integers(0, max_gates))
+    reach = draw(st.sampled_from([2, 8, 1000]))  # small: deep chains
+    own = n_inputs + np.arange(gates)
+    low = np.maximum(0, own - reach)
+    outputs = draw(st.integers(1, 12))
+    return Circuit(
+        n_inputs,
+        rng.integers(0, 16, gates).astype(np.uint8),
+        rng.integers(low, own).astype(np.int32),
+        rng.integers(low, own).astype(np.int32),
+        rng.integers(0, n_inputs + gates, outputs).astype(np.int32),
+        rng.random(outputs) < 0.5,
+    )
