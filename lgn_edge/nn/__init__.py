@@ -1,0 +1,8 @@
+"""Trainable logic gate networks in torch: layers, encoders, and `discretise`, which makes them a `Network`."""
+
+from lgn_edge.nn.discretise import discretise
+from lgn_edge.nn.encoder import Threshold
+from lgn_edge.nn.layers import GroupSum, LogicDense
+from lgn_edge.nn.model import LogicGateNetwork, soft_evaluation
+
+__all__ = ["GroupSum", "LogicDense", "LogicGateNetwork", "Threshold", "discretise", "soft_evaluation"]

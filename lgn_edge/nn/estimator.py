@@ -1,0 +1,56 @@
+"""Which corners a layer computes with while it trains, and which gradient they carry.
+
+- soft: the real-valued gate itself (Petersen et al. 2022).
+- hard: forward the discrete gate, backward the gradient of the soft one (straight-through).
+- gumbel: as hard, of weights with one draw of noise a gate and forward pass, shared by the batch (arXiv 2506.07500).
+  For `raw` it is Gumbel noise on the sixteen logits. For `light` it is the equivalent for four independent bits:
+  logistic noise on each corner's logit, so each corner is a Bernoulli(sigmoid(w)) sample.
+
+The temperature divides the (noisy) weights in the soft gate only; it does not change the discrete one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from lgn_edge.nn.parametrization import Parametrization
+
+Estimator = Callable[[Parametrization, Tensor, float], Tensor]
+
+
+def soft(parametrization: Parametrization, weight: Tensor, temperature: float) -> Tensor:
+    """Soft corners [gates, 4] of the weights divided by the temperature."""
+    return parametrization.soft(weight / temperature)
+
+
+def hard(parametrization: Parametrization, weight: Tensor, temperature: float) -> Tensor:
+    """Discrete corners with the gradient of `soft`."""
+    return straight_through(parametrization.hard(weight), soft(parametrization, weight, temperature))
+
+
+def gumbel(parametrization: Parametrization, weight: Tensor, temperature: float) -> Tensor:
+    """`hard` of weights with one draw of noise a gate."""
+    return hard(parametrization, weight + parametrization.noise(weight), temperature)
+
+
+def straight_through(value: Tensor, gradient: Tensor) -> Tensor:
+    """Exactly `value` forward, the gradient of `gradient` backward."""
+    result: Tensor = _StraightThrough.apply(value, gradient)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _StraightThrough(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, gradient: Tensor) -> Tensor:
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
+        return None, grad
+
+
+ESTIMATORS: Final[dict[str, Estimator]] = {"soft": soft, "hard": hard, "gumbel": gumbel}

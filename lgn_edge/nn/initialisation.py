@@ -1,0 +1,46 @@
+"""First weights of a layer.
+
+- residual: near the gate "a" with some noise, so that signals and gradients pass a deep network unharmed
+  (Petersen et al. 2024, section 3.1). light: logits N(-3, 0.25), N(-3, 0.25), N(3, 0.25), N(3, 0.25);
+  light-sine: angles around -+1.2 (arXiv 2510.03250, its code: shifts of 3 and 1.2, sigma 0.25); raw: logit 5 on gate 3
+  and 0 elsewhere, plus N(0, 0.25) so that equal gates need not stay equal.
+- gaussian: light and light-sine N(0, 0.25), raw N(0, 1) (Petersen et al. 2022).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from lgn_edge.network.truth_table import PASS_A
+
+INITIALISATIONS: Final = ("residual", "gaussian")
+
+_NOISE: Final = 0.25
+_SHIFT: Final = {"light": 3.0, "light-sine": 1.2}
+_RAW_LOGIT: Final = 5.0
+
+
+def initial_weight(
+    init: str, parametrization: str, gates: int, numbers: int, generator: torch.Generator | None
+) -> Tensor:
+    """First weights, float32 [gates, numbers].
+
+    Args:
+        init: one of `INITIALISATIONS`.
+        parametrization: a key of `PARAMETRIZATIONS`.
+        gates: gates of the layer.
+        numbers: learnable numbers a gate.
+        generator: source of randomness.
+    """
+    normal = torch.randn(gates, numbers, generator=generator)
+    if init == "gaussian":
+        return normal if parametrization == "raw" else _NOISE * normal
+    if parametrization == "raw":
+        centre = torch.zeros(numbers)
+        centre[PASS_A] = _RAW_LOGIT
+    else:
+        centre = _SHIFT[parametrization] * torch.tensor([-1.0, -1.0, 1.0, 1.0])
+    return centre + _NOISE * normal

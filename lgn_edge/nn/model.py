@@ -1,0 +1,110 @@
+"""A trainable logic gate network: encoder, logic layers and group sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from lgn_edge.errors import InputError
+from lgn_edge.nn.encoder import Threshold
+from lgn_edge.nn.layers import GroupSum, LogicDense
+
+
+class LogicGateNetwork(nn.Module):
+    """Encoder, logic layers and group sum; in evaluation mode exactly `discretise(self)`.
+
+    Args:
+        encoder: features to bits.
+        layers: at least one; each reads what the one before writes.
+        head: sums the last layer's signals a class.
+        name: a word for people and files.
+        class_names: one a class, or empty.
+        provenance: free text by key (data set, recipe, accuracy); goes with the discrete network.
+
+    Raises:
+        InputError: the parts do not fit each other.
+    """
+
+    def __init__(
+        self,
+        encoder: Threshold,
+        layers: Sequence[LogicDense],
+        head: GroupSum,
+        *,
+        name: str = "network",
+        class_names: Sequence[str] = (),
+        provenance: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        if not layers:
+            raise InputError("network: no logic layer; it needs at least one")
+        width = encoder.out_features
+        for i, layer in enumerate(layers):
+            if layer.in_features != width:
+                raise InputError(f"network: layer {i} reads {layer.in_features} signals but gets {width}")
+            width = layer.out_features
+        if head.in_features != width:
+            raise InputError(f"network: the group sum reads {head.in_features} signals but gets {width}")
+        if class_names and len(class_names) != head.classes:
+            raise InputError(f"network: {len(class_names)} class names for {head.classes} classes")
+        self.encoder = encoder
+        self.layers = nn.ModuleList(layers)
+        self.head = head
+        self.name = name
+        self.class_names = tuple(class_names)
+        self.provenance = dict(provenance or {})
+
+    @property
+    def logic(self) -> tuple[LogicDense, ...]:
+        """The logic layers."""
+        return tuple(layer for layer in self.layers if isinstance(layer, LogicDense))
+
+    @property
+    def n_gates(self) -> int:
+        """Gates of all layers."""
+        return sum(layer.out_features for layer in self.logic)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits float32 [batch, classes] of samples [batch, features] of the encoder's input type."""
+        return self.logits(self.encoder(x))
+
+    def logits(self, bits: Tensor) -> Tensor:
+        """Logits of samples that are encoded already, float32 bits [batch, bits]."""
+        logits: Tensor = self.head(self._last_signals(bits))
+        return logits
+
+    @torch.no_grad()
+    def scores(self, x: Tensor) -> Tensor:
+        """Sums a class [batch, classes] of samples [batch, features]; int32 ones counted in evaluation mode."""
+        scores = self.head.scores(self._last_signals(self.encoder(x)))
+        return scores if self.training or any(layer.soft for layer in self.logic) else scores.to(torch.int32)
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Classes int64 [batch] of samples [batch, features]: the first maximum of `scores`."""
+        return self.scores(x).argmax(1)
+
+    def _last_signals(self, bits: Tensor) -> Tensor:
+        signals = bits
+        for layer in self.layers:
+            signals = layer(signals)
+        return signals
+
+
+@contextmanager
+def soft_evaluation(model: nn.Module) -> Iterator[None]:
+    """Within the block, evaluation mode computes the soft (real-valued) gates of all logic layers, without noise.
+
+    The difference between the accuracy here and the ordinary one is the discretisation gap.
+    """
+    layers = [module for module in model.modules() if isinstance(module, LogicDense)]
+    before = [layer.soft for layer in layers]
+    try:
+        for layer in layers:
+            layer.soft = True
+        yield
+    finally:
+        for layer, soft in zip(layers, before, strict=True):
+            layer.soft = soft

@@ -1,0 +1,137 @@
+"""Which two signals each gate reads, drawn once when a layer is made.
+
+Every wiring returns `(a, b)` [gates] and spreads its gates over the inputs as evenly as it can, because a signal that
+nobody reads is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from lgn_edge.errors import InputError
+
+WIRINGS: Final = ("random", "unique", "aligned")
+
+_TRIES: Final = 100
+
+
+def wire(
+    wiring: str, n_inputs: int, gates: int, *, lanes: int = 32, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Draw the wiring of a layer.
+
+    Args:
+        wiring: one of `WIRINGS`.
+        n_inputs: signals of the layer before.
+        gates: gates of this layer.
+        lanes: bits of a word, for aligned wiring only.
+        generator: source of randomness.
+
+    Returns:
+        a and b: int32 [gates], values 0..n_inputs - 1.
+
+    Raises:
+        InputError: unknown wiring, or sizes that it cannot serve.
+    """
+    if wiring == "random":
+        a, b = random(n_inputs, gates, generator)
+    elif wiring == "unique":
+        a, b = unique(n_inputs, gates, generator)
+    elif wiring == "aligned":
+        a, b = aligned(n_inputs, gates, lanes, generator)
+    else:
+        raise InputError(f"logic layer: wiring is {wiring!r}, not one of {', '.join(WIRINGS)}")
+    return a.to(torch.int32), b.to(torch.int32)
+
+
+def random(n_inputs: int, gates: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Any pairs: the use counts of two inputs differ by at most one, and a gate reads two different signals.
+
+    (With a single input, both are that one.)
+    """
+    rounds = -(-2 * gates // n_inputs)
+    slots = torch.cat([torch.randperm(n_inputs, generator=generator) for _ in range(rounds)])
+    a, b = slots[:gates], slots[gates : 2 * gates].clone()
+    for _ in range(_TRIES if n_inputs > 1 else 0):
+        clash = (a == b).nonzero().flatten()
+        if not len(clash):
+            return a, b
+        for gate in clash.tolist():  # exchange b with a gate that clashes with neither
+            other = int(torch.randint(gates, (1,), generator=generator))
+            if b[other] != a[gate] and b[gate] != a[other]:
+                b[gate], b[other] = b[other].clone(), b[gate].clone()
+    return a, torch.where(a == b, (a + 1) % n_inputs, b)
+
+
+def unique(n_inputs: int, gates: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """No pair of signals twice, in either order: the use counts of two inputs differ by at most two.
+
+    The pairs (i, i + d) for a distance d form rings through the (relabelled) inputs; whole distances are taken in
+    random order, and of the last one every other pair of its rings first.
+
+    Raises:
+        InputError: there are fewer pairs than gates.
+    """
+    pairs = n_inputs * (n_inputs - 1) // 2
+    if gates > pairs:
+        raise InputError(
+            f"logic layer: {gates} gates cannot read different pairs of {n_inputs} inputs, which have {pairs};"
+            " choose fewer gates, or wiring random"
+        )
+    distances = 1 + torch.randperm(n_inputs // 2, generator=generator)
+    first, second = [], []
+    missing = gates
+    for start, stop in _rings(n_inputs, distances.tolist()):
+        first.append(start[:missing])
+        second.append(stop[:missing])
+        missing -= len(first[-1])
+        if not missing:
+            break
+    label = torch.randperm(n_inputs, generator=generator)
+    a, b = label[torch.cat(first)], label[torch.cat(second)]
+    flip = torch.rand(gates, generator=generator) < 0.5
+    order = torch.randperm(gates, generator=generator)
+    return torch.where(flip, b, a)[order], torch.where(flip, a, b)[order]
+
+
+def _rings(n: int, distances: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    """All pairs of each distance, of each ring the even steps before the odd ones."""
+    for distance in distances:
+        start = torch.arange(n // 2 if 2 * distance == n else n)
+        rings = int(torch.gcd(torch.tensor(n), torch.tensor(distance)))
+        step = torch.arange(n // rings)
+        walk = (torch.arange(rings)[:, None] + step * distance) % n  # [ring, step]
+        walk = torch.cat([walk[:, step % 2 == 0].flatten(), walk[:, step % 2 == 1].flatten()])
+        start = walk[walk < len(start)]
+        yield start, (start + distance) % n
+
+
+def aligned(n_inputs: int, gates: int, lanes: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    """Words of `lanes` signals: gate i of a word reads bit i of one word and bit (i + r) % lanes of another.
+
+    A device then computes a whole word of gates of one sample with two loads and a rotation. The words are used evenly.
+
+    Raises:
+        InputError: inputs or gates are not a multiple of the lanes.
+    """
+    if lanes < 1:
+        raise InputError(f"logic layer: {lanes} lanes; a word needs at least one, usually 32")
+    for what, count in (("inputs", n_inputs), ("gates", gates)):
+        if count % lanes:
+            raise InputError(
+                f"logic layer: aligned wiring needs {what} in words of {lanes} but has {count};"
+                f" choose a multiple such as {-(-count // lanes) * lanes}"
+            )
+    word_a, word_b = random(n_inputs // lanes, gates // lanes, generator)
+    rotation = torch.randint(lanes, (gates // lanes,), generator=generator)
+    if lanes > 1:  # where both words are one, a rotation by 0 would read a signal twice
+        shifted = torch.randint(1, lanes, (gates // lanes,), generator=generator)
+        rotation = torch.where(word_a == word_b, shifted, rotation)
+    lane = torch.arange(lanes)
+    a = word_a[:, None] * lanes + lane
+    b = word_b[:, None] * lanes + (lane + rotation[:, None]) % lanes
+    return a.flatten(), b.flatten()
