@@ -48,6 +48,11 @@ def compile_c(
     _zig("cc", *_machine(machine), *flags, "-c", str(source), "-o", str(output))
 
 
+def assemble(source: Path, output: Path, machine: Machine) -> None:
+    """Assemble one file; files that it includes are looked for beside it."""
+    _zig("cc", *_machine(machine), *machine.flags, "-g0", f"-I{source.parent}", "-c", str(source), "-o", str(output))
+
+
 def archive(objects: Sequence[Path], output: Path) -> None:
     """Put objects into a static library, without times and owners."""
     output.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The kernels, written once in TIR and compiled by TVM for every machine."""

@@ -1,0 +1,33 @@
+"""Bits that the caller has packed already: rows into slots."""
+
+from __future__ import annotations
+
+from tvm.tirx.script.builder import ir as T
+
+from lgn_edge.kernels.shape import Shape
+from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, Table, as_index, kernel, narrow
+from lgn_edge.passes.schedule import Program
+
+
+def load(program: Program, shape: Shape, prefix: str) -> Kernel:
+    """`void PREFIX_load(const word *words, int32_t stride, int32_t count, word *slots)`: copy one block's rows.
+
+    `words` points at the block's first word of signal 0; signal i is `stride` words further for each i. `count` words of
+    a row are read, 1..shape.lanes; the rest of the row is undefined.
+    """
+    tables = (Table(f"{prefix}_input_bit", narrow(program.input_bit)),)
+
+    parameters = (
+        Parameter("words", shape.word, 1),
+        Parameter("stride"),
+        Parameter("count"),
+        Parameter("slots", shape.word, program.n_slots * shape.lanes),
+    )
+
+    def body(words: Buffer, stride: Expr, count: Expr, slots: Buffer, input_bit: Buffer) -> None:
+        with T.serial(0, len(program.input_bit)) as i:
+            first = T.Bind(as_index(input_bit[i]) * stride)
+            with T.serial(0, count) as word:
+                T.buffer_store(slots, words[first + word], [i * shape.lanes + word])
+
+    return kernel(f"{prefix}_load", parameters, tables, body)

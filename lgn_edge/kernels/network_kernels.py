@@ -1,0 +1,33 @@
+"""All kernels of an artifact, together."""
+
+from __future__ import annotations
+
+from lgn_edge.kernels.encoding import comparisons
+from lgn_edge.kernels.gates import gate_interpreter
+from lgn_edge.kernels.group_sum import group_sum
+from lgn_edge.kernels.load import load
+from lgn_edge.kernels.pack import pack
+from lgn_edge.kernels.shape import Shape
+from lgn_edge.kernels.tir import Kernel
+from lgn_edge.network import Network
+from lgn_edge.passes.schedule import Program
+
+
+
+
+def network_kernels(network: Network, program: Program, shape: Shape, prefix: str) -> tuple[Kernel, ...]:
+    """All kernels that an artifact of `network` is made of.
+
+    Args:
+        network: gives the encoder and the head.
+        program: its logic layers, scheduled.
+        shape: the machine's row.
+        prefix: of the C symbols.
+    """
+    bits = comparisons(network.encoder, program.input_bit)
+    return (
+        pack(bits, program.n_slots, shape, prefix),
+        load(program, shape, prefix),
+        gate_interpreter(program, shape, prefix),
+        group_sum(program, network.head, shape, prefix),
+    )

@@ -1,0 +1,225 @@
+"""Samples to packed bits: compare, and turn sample-major into signal-major."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tvm import tirx
+from tvm.tirx.script.builder import ir as T
+
+from lgn_edge.kernels.encoding import INFINITY_KEY, Comparisons
+from lgn_edge.kernels.shape import Shape
+from lgn_edge.kernels.tir import (
+    Buffer,
+    Expr,
+    Kernel,
+    Parameter,
+    Table,
+    as_index,
+    constant,
+    kernel,
+    narrow,
+    row,
+    scratch,
+    store_row,
+)
+
+_SQUARE = 64  # rows and columns of the bit matrix that is transposed at once
+
+
+def pack(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
+    """`void PREFIX_pack(const element *samples, int32_t count, word *slots)`: encode one block of samples.
+
+    Bit i of the encoder's live bits goes to slot i. `count` samples are read, 0..shape.samples; the bits behind them are
+    undefined. Where rows are wide, the vector form also writes slot `n_slots`, a row that nobody reads.
+
+    Args:
+        bits: the comparisons, one a slot.
+        n_slots: slots of the program.
+        shape: the machine's row.
+        prefix: of the C symbols.
+    """
+    if shape.lanes > 1 and bits.n_features >= 8:
+        return _pack_vector(bits, n_slots, shape, prefix)
+    return _pack_scalar(bits, n_slots, shape, prefix)
+
+
+def _parameters(bits: Comparisons, n_slots: int, shape: Shape) -> tuple[Parameter, ...]:
+    return (
+        Parameter("samples", bits.element, 1),
+        Parameter("count"),
+        Parameter("slots", shape.word, (n_slots + 1) * shape.lanes),
+    )
+
+
+def _pack_scalar(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
+    """One comparison at a time: small, and best when a call has one sample."""
+    level = bits.level.astype(np.int16 if bits.element == "uint8" else np.int32)
+    tables = (Table(f"{prefix}_bit_feature", narrow(bits.feature)), Table(f"{prefix}_bit_level", level))
+
+    def body(samples: Buffer, count: Expr, slots: Buffer, feature: Buffer, level: Buffer) -> None:
+        word = scratch(shape.word, 1)
+        with T.serial(0, len(bits.feature)) as bit:
+            column = T.Bind(as_index(feature[bit]))
+            bound = T.Bind(as_index(level[bit]))
+            with T.serial(0, shape.lanes) as lane:
+                T.buffer_store(word, constant(0, shape.word), [0])
+                first = T.Bind(lane * shape.word_bits)
+                with T.serial(0, tirx.max(0, tirx.min(count - first, shape.word_bits))) as s:
+                    x = samples[(first + s) * bits.n_features + column]
+                    above = _above(x, bound) if bits.element == "int32" else as_index(x) > bound
+                    shifted = tirx.Cast(shape.word, above) << tirx.Cast(shape.word, s)
+                    T.buffer_store(word, word[0] | shifted, [0])
+                T.buffer_store(slots, word[0], [bit * shape.lanes + lane])
+
+    return kernel(f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body)
+
+
+def _above(x: Expr, level: Expr) -> Expr:
+    """Whether the float with the bit pattern `x` is above the float with the key `level`."""
+    key = x ^ ((x >> 31) & constant(0x7FFFFFFF, "int32"))
+    return tirx.And(key > level, key <= constant(INFINITY_KEY, "int32"))
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Comparisons grouped into vectors of neighbouring features.
+
+    A piece compares `width` neighbouring features of one sample with a level each. 64 / width pieces fill a block of 64
+    columns; the 64 samples of a word and a block form the square that is transposed.
+
+    Attributes:
+        width: features of a piece, 8..64.
+        start: int32[pieces], first feature.
+        level: int32[pieces * width].
+        slot: int32[blocks * 64], where each column goes.
+        ones: int32[...], slots whose bit is 1 for every sample.
+    """
+
+    width: int
+    start: NDArray[np.int32]
+    level: NDArray[np.int32]
+    slot: NDArray[np.int32]
+    ones: NDArray[np.int32]
+
+
+def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
+    width = min(_SQUARE, 1 << (bits.n_features.bit_length() - 1))
+    always = bits.level < 0 if bits.element == "uint8" else np.zeros(len(bits.level), np.bool_)
+    compared = np.flatnonzero(~always)
+    order = compared[np.argsort(bits.feature[compared], kind="stable")]
+    feature = bits.feature[order]
+    # the first threshold of each feature is in plane 0, the second in plane 1, ...
+    plane = np.arange(len(order)) - np.searchsorted(feature, feature)
+    starts: list[int] = []
+    piece = np.empty(len(order), np.int64)
+    for p in range(int(plane.max(initial=-1)) + 1):
+        members = np.flatnonzero(plane == p)
+        at = 0
+        while at < len(members):
+            start = min(int(feature[members[at]]), bits.n_features - width)
+            end = int(np.searchsorted(feature[members], start + width))
+            piece[members[at:end]] = len(starts)
+            starts.append(start)
+            at = end
+    per_block = _SQUARE // width
+    starts += [0] * (-len(starts) % per_block)
+    start = np.array(starts, np.int32)
+    column = piece * width + feature - start[piece] if len(order) else piece
+    level = np.full(len(start) * width, 255 if bits.element == "uint8" else INFINITY_KEY, np.int32)
+    slot = np.full(len(start) * width, nowhere, np.int32)
+    level[column] = bits.level[order]
+    slot[column] = order
+    return _Pieces(width, start, level, slot, np.flatnonzero(always).astype(np.int32))
+
+
+def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
+    """Compare up to 64 features of a sample at once, then transpose 64 x 64 bits for all words of the row at once."""
+    if shape.word_bits != _SQUARE:
+        raise ValueError(f"the vector form packs 64-bit words, not {shape.word_bits}-bit ones")
+    pieces = _pieces(bits, nowhere=n_slots)
+    width, per_block, lanes = pieces.width, _SQUARE // pieces.width, shape.lanes
+    blocks = len(pieces.slot) // _SQUARE
+    level = pieces.level.astype(bits.element)
+    tables = (
+        Table(f"{prefix}_piece_feature", narrow(pieces.start)),
+        Table(f"{prefix}_piece_level", level if len(level) else np.zeros(1, level.dtype)),
+        Table(f"{prefix}_column_slot", narrow(pieces.slot)),
+        Table(f"{prefix}_one_slot", narrow(pieces.ones)),
+    )
+    above = f"lgn_above_{bits.element}x{width}"
+
+    def body(
+        samples: Buffer, count: Expr, slots: Buffer, start: Buffer, level: Buffer, column_slot: Buffer, one_slot: Buffer
+    ) -> None:
+        square = scratch(shape.word, _SQUARE * lanes)  # [sample of a word, word], then [column, word]
+        with T.serial(0, blocks) as block:
+            with T.serial(0, _SQUARE) as s:
+                store_row(square, s, lanes, constant(0, shape.word, lanes))
+            with T.serial(0, count) as s:
+                mask: Expr = constant(0, shape.word)
+                for p in range(per_block):
+                    piece = block * per_block + p
+                    feature = as_index(start[piece])
+                    x = tirx.BufferLoad(samples, [tirx.Ramp(s * bits.n_features + feature, 1, width)])
+                    part = tirx.call_extern(shape.word, above, x, row(level, piece, width))
+                    mask = mask | (part << constant(p * width, shape.word))
+                T.buffer_store(square, mask, [(s % _SQUARE) * lanes + s // _SQUARE])
+            _transpose(square, lanes)
+            with T.serial(0, _SQUARE) as column:
+                slot = as_index(column_slot[block * _SQUARE + column])
+                store_row(slots, slot, lanes, row(square, column, lanes))
+        if len(pieces.ones):
+            with T.serial(0, len(pieces.ones)) as i:
+                store_row(slots, as_index(one_slot[i]), lanes, constant(2**64 - 1, shape.word, lanes))
+
+    return kernel(f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body, _compare_ir(above, bits.element, width))
+
+
+def _transpose(square: Buffer, lanes: int) -> None:
+    """Transpose a 64 x 64 bit matrix in place, in every lane: swap off-diagonal blocks of 32, 16, ... 1 bits.
+
+    (Hacker's Delight, section 7-3, in least-significant-first order.)
+    """
+    half = _SQUARE // 2
+    while half:
+        mask = constant(sum(1 << i for i in range(_SQUARE) if not i & half), "uint64", lanes)
+        shift = constant(half, "uint64", lanes)
+        with T.serial(0, _SQUARE // 2) as pair:
+            low = T.Bind(pair // half * (2 * half) + pair % half)
+            upper = T.Bind(row(square, low, lanes))
+            lower = T.Bind(row(square, low + half, lanes))
+            swap = T.Bind(((upper >> shift) ^ lower) & mask)
+            store_row(square, low, lanes, upper ^ (swap << shift))
+            store_row(square, low + half, lanes, lower ^ swap)
+        half //= 2
+
+
+def _compare_ir(symbol: str, element: str, width: int) -> str:
+    """LLVM IR of a vector comparison whose result is a 64-bit mask; it becomes one or a few instructions."""
+    if element == "uint8":
+        vector = f"<{width} x i8>"
+        compare = f"%above = icmp ugt {vector} %x, %level\n"
+    else:
+        vector = f"<{width} x i32>"
+
+        def splat(value: int) -> str:
+            return "<" + ", ".join([f"i32 {value}"] * width) + ">"
+
+        compare = (
+            f"%sign = ashr {vector} %x, {splat(31)}\n"
+            f"%flip = and {vector} %sign, {splat(0x7FFFFFFF)}\n"
+            f"%key = xor {vector} %x, %flip\n"
+            f"%greater = icmp sgt {vector} %key, %level\n"
+            f"%number = icmp sle {vector} %key, {splat(INFINITY_KEY)}\n"
+            f"%above = and <{width} x i1> %greater, %number\n"
+        )
+    widen = "%word = bitcast <64 x i1> %above to i64\n"
+    if width < _SQUARE:
+        widen = f"%bits = bitcast <{width} x i1> %above to i{width}\n%word = zext i{width} %bits to i64\n"
+    return (
+        f"define linkonce_odr hidden i64 @{symbol}({vector} %x, {vector} %level) alwaysinline {{\n"
+        f"{compare}{widen}ret i64 %word\n}}\n"
+    )

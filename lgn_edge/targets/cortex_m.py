@@ -1,0 +1,37 @@
+"""Arm Cortex-M microcontrollers: one sample a bit of a 32-bit word, no operating system.
+
+The floating-point unit is never used (the encoder compares integers), so one artifact fits parts with and without one;
+the calling convention passes no floats either, so it links into soft- and hard-float firmware.
+"""
+
+from __future__ import annotations
+
+from lgn_edge.kernels.shape import Shape
+from lgn_edge.targets.target import Target
+from lgn_edge.targets.toolchain import Machine
+
+_WORD = Shape(word_bits=32, lanes=1)
+
+
+def _core(name: str, architecture: str, cpu: str, description: str) -> Target:
+    return Target(
+        name=name,
+        family="cortex-m",
+        description=description,
+        triple=f"{architecture}-none-eabi",
+        cpu=cpu,
+        machine=Machine("thumb-freestanding-eabi", cpu.replace("-", "_"), ("-ffreestanding",)),
+        shape=_WORD,
+        workspace_on_stack=1024,
+        execution=name,
+    )
+
+
+CORTEX_M = (
+    _core("cortex-m0", "thumbv6m", "cortex-m0", "Arm Cortex-M0: STM32F0, nRF51, micro:bit"),
+    _core("cortex-m0plus", "thumbv6m", "cortex-m0plus", "Arm Cortex-M0+: RP2040, STM32G0, SAMD21"),
+    _core("cortex-m3", "thumbv7m", "cortex-m3", "Arm Cortex-M3: STM32F1, LPC17xx"),
+    _core("cortex-m4", "thumbv7em", "cortex-m4", "Arm Cortex-M4: STM32F4, nRF52, SAMD51"),
+    _core("cortex-m7", "thumbv7em", "cortex-m7", "Arm Cortex-M7: STM32F7/H7, i.MX RT"),
+    _core("cortex-m33", "thumbv8m.main", "cortex-m33", "Arm Cortex-M33: STM32U5, nRF53, RP2350"),
+)

@@ -1,0 +1,34 @@
+"""Which targets there are, by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from lgn_edge.errors import InputError
+from lgn_edge.targets.cortex_m import CORTEX_M
+from lgn_edge.targets.host import native
+from lgn_edge.targets.target import Target
+
+# A target is made when it is asked for: `native` looks at this machine.
+TARGETS: Mapping[str, Callable[[], Target]] = MappingProxyType(
+    {"native": native, **{target.name: lambda target=target: target for target in CORTEX_M}}
+)
+ALIASES: Mapping[str, str] = MappingProxyType({"arm": "cortex-m4"})
+
+
+def find_target(name: str) -> Target:
+    """The target of that name or alias.
+
+    Raises:
+        InputError: there is none; names the nearest ones.
+        UnsupportedError: this machine cannot be a target.
+    """
+    canonical = ALIASES.get(name, name)
+    if canonical not in TARGETS:
+        known = [*TARGETS, *ALIASES]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+        raise InputError(f"unknown target {name!r}; {hint}")
+    return TARGETS[canonical]()
