@@ -1,0 +1,104 @@
+"""`lgn_edge.verify`: the verification of a model with everything that belongs to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lgn_edge.errors import InputError, LgnError
+from lgn_edge.network import Network
+from lgn_edge.verify.backends import DEFAULT_BACKENDS, find_backends
+from lgn_edge.verify.report import VerifyReport
+from lgn_edge.verify.run import run_backends
+from lgn_edge.verify.subject import Samples, Subject
+from lgn_edge.verify.vectors import make_vectors, thin
+
+StrPath = str | os.PathLike[str]
+
+
+def verify(
+    model: Network | StrPath,
+    *,
+    checkpoint: StrPath | None = None,
+    artifacts: Sequence[StrPath] = (),
+    backends: Sequence[str] | None = None,
+    samples: int = 1000,
+    data: Samples | None = None,
+    seed: int = 0,
+    save_failure: StrPath | None = None,
+    progress: Callable[[str], None] = lambda name: None,
+) -> VerifyReport:
+    """Run every form of a network on the same samples and compare them, bit for bit.
+
+    Args:
+        model: a network, or an ONNX file of one.
+        checkpoint: folder of the torch module that it came from.
+        artifacts: folders that `build` wrote; what they hold is run. Other targets are built for the occasion.
+        backends: names of those to run; None for all the ordinary ones.
+        samples: the most samples of each vector (emulators get fewer, and the report says how many).
+        data: real samples [n, features]; None loads the data set that the network names, where it is at hand.
+        seed: of the random samples.
+        save_failure: folder for what shows a difference again; nothing is written when there is none.
+        progress: told the name of each backend before it runs.
+
+    Raises:
+        InputError: a file is missing or no such thing, a name is unknown, or the data do not fit the network.
+    """
+    if samples < 1:
+        raise InputError(f"samples is {samples}; give at least 1")
+    network, path = _load(model)
+    folders = _by_target(artifacts)
+    if checkpoint is not None and not Path(checkpoint).is_dir():
+        raise InputError(f"no checkpoint at {checkpoint}; give the folder that training wrote")
+    subject = Subject(network, path, None if checkpoint is None else Path(checkpoint), folders)
+    chosen = DEFAULT_BACKENDS if backends is None else find_backends(backends)
+    present = {backend.name for backend in chosen}
+    chosen += find_backends([target for target in folders if target not in present])
+    notes = []
+    if data is None:
+        data, note = _dataset(network, samples)
+        notes += [note] if note else []
+    return run_backends(
+        subject,
+        chosen,
+        make_vectors(network, samples=samples, data=data, seed=seed),
+        required=(*(backends or ()), *folders, *(["torch"] if checkpoint is not None else [])),
+        seed=seed,
+        notes=notes,
+        save_failure=None if save_failure is None else Path(save_failure),
+        progress=progress,
+    )
+
+
+def _load(model: Network | StrPath) -> tuple[Network, Path | None]:
+    if isinstance(model, Network):
+        return model, None
+    from lgn_edge.onnx_model import read
+
+    return read(Path(model)), Path(model)
+
+
+def _by_target(artifacts: Sequence[StrPath]) -> dict[str, Path]:
+    from lgn_edge.artifact import load_artifact
+
+    folders: dict[str, Path] = {}
+    for folder in artifacts:
+        target = str(load_artifact(Path(folder)).manifest["target"])
+        if target in folders:
+            raise InputError(f"{folders[target]} and {folder} are both for {target}; verify one after the other")
+        folders[target] = Path(folder)
+    return folders
+
+
+def _dataset(network: Network, most: int) -> tuple[Samples | None, str]:
+    """Test samples of the data set that the network names, or why there are none."""
+    name = network.provenance.get("dataset")
+    if not name:
+        return None, "no real data: the model names no data set; give samples with --input"
+    try:
+        from lgn_edge.training.datasets import load_dataset
+
+        return thin(load_dataset(name).test_samples, most), ""
+    except (LgnError, ImportError) as error:
+        return None, f"no real data: {name} cannot be loaded ({error}); give samples with --input"

@@ -1,0 +1,54 @@
+"""Every way to run a network, one a file, and the list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Final
+
+from lgn_edge.errors import InputError
+from lgn_edge.verify.backends.artifact import ArtifactBackend
+from lgn_edge.verify.backends.circuit import CircuitBackend
+from lgn_edge.verify.backends.onnx_reference import OnnxReferenceBackend
+from lgn_edge.verify.backends.onnxruntime import OnnxRuntimeBackend
+from lgn_edge.verify.backends.reference import ReferenceBackend
+from lgn_edge.verify.backends.torch import TorchBackend
+from lgn_edge.verify.subject import Backend
+
+DEFAULT_BACKENDS: Final[tuple[Backend, ...]] = (
+    ReferenceBackend(),
+    CircuitBackend(),
+    TorchBackend(),
+    OnnxReferenceBackend(),
+    OnnxRuntimeBackend("onnxruntime", optimize=True),
+    OnnxRuntimeBackend("onnxruntime-plain", optimize=False),
+    ArtifactBackend("native"),
+    ArtifactBackend("cortex-m4"),
+)
+
+
+def find_backends(names: Sequence[str]) -> tuple[Backend, ...]:
+    """The backends of these names; every target that can be executed here is one too.
+
+    Raises:
+        InputError: no such backend; names the ones that come near.
+    """
+    return tuple(_find(name) for name in names)
+
+
+def _find(name: str) -> Backend:
+    from lgn_edge.targets.registry import ALIASES, TARGETS
+
+    target = ALIASES.get(name, name)
+    for backend in DEFAULT_BACKENDS:
+        if backend.name == target:
+            return backend
+    if target in TARGETS:
+        return ArtifactBackend(target)
+    known = list(dict.fromkeys([*(backend.name for backend in DEFAULT_BACKENDS), *TARGETS, *ALIASES]))
+    near = get_close_matches(name, known, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    raise InputError(f"no backend {name!r}; {hint}")
+
+
+__all__ = ["DEFAULT_BACKENDS", "ArtifactBackend", "find_backends"]

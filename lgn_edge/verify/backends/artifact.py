@@ -1,0 +1,75 @@
+"""What `build` writes for a target, run from Python: on this CPU, or in an emulator of the target's."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from lgn_edge.errors import UnsupportedError
+from lgn_edge.network.layers import MAX_CLASSES
+from lgn_edge.verify.subject import Runner, Subject
+
+_EMULATED_SAMPLES = 256
+_EMULATED_CLASSES = 256  # a device has little memory, and a probe has one class a gate
+
+
+@dataclass(frozen=True)
+class ArtifactBackend:
+    """The artifact for one target (see `Backend`).
+
+    Attributes:
+        name: the target's name.
+    """
+
+    name: str
+
+    @property
+    def max_samples(self) -> int | None:
+        """A bounded number in an emulator."""
+        return None if self._runs_here else _EMULATED_SAMPLES
+
+    @property
+    def probe_classes(self) -> int:
+        """Fewer on a device."""
+        return MAX_CLASSES if self._runs_here else _EMULATED_CLASSES
+
+    @property
+    def _runs_here(self) -> bool:
+        return self.name == "native"
+
+    def version(self) -> str:
+        """The compiler's."""
+        return f"tvm {version('apache-tvm')}"
+
+    def available(self, subject: Subject) -> str | None:
+        """What is missing here to build or execute for the target."""
+        from lgn_edge import emulate
+        from lgn_edge.targets import toolchain
+        from lgn_edge.targets.registry import find_target
+
+        try:
+            find_target(self.name)
+        except UnsupportedError as error:
+            return str(error)
+        unbuildable = toolchain.missing() if self.given(subject) is None else None
+        return unbuildable or (None if self._runs_here else emulate.available())
+
+    def given(self, subject: Subject) -> Path | None:
+        """The folder of the artifact."""
+        return subject.artifacts.get(self.name)
+
+    @contextmanager
+    def prepare(self, subject: Subject) -> Iterator[Runner]:
+        """Load the artifact, built first when there is none."""
+        from lgn_edge.artifact import build, load_artifact
+
+        given = self.given(subject)
+        if given is not None:
+            yield load_artifact(given).predict
+            return
+        with tempfile.TemporaryDirectory(prefix="lgn-edge-") as folder:
+            yield build(subject.network, self.name, Path(folder) / "artifact", name="verified").predict
