@@ -1,0 +1,5 @@
+"""`python -m lgn_edge.cli`."""
+
+from lgn_edge.cli import main
+
+main()

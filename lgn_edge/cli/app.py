@@ -1,0 +1,125 @@
+"""The command line: `lgn-edge COMMAND`.
+
+Exit codes: 0 done (and, for verify, equal), 1 checked and different, 2 the user's mistake, 3 a defect of lgn-edge,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated, Any, Final, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from lgn_edge._version import __version__
+from lgn_edge.cli.build import EXAMPLES as BUILD_EXAMPLES
+from lgn_edge.cli.build import build
+from lgn_edge.cli.console import say
+from lgn_edge.cli.demo import EXAMPLES as DEMO_EXAMPLES
+from lgn_edge.cli.demo import demo
+from lgn_edge.cli.export import EXAMPLES as EXPORT_EXAMPLES
+from lgn_edge.cli.export import export
+from lgn_edge.cli.inspect import EXAMPLES as INSPECT_EXAMPLES
+from lgn_edge.cli.inspect import inspect
+from lgn_edge.cli.run import EXAMPLES as RUN_EXAMPLES
+from lgn_edge.cli.run import run
+from lgn_edge.cli.targets import EXAMPLES as TARGETS_EXAMPLES
+from lgn_edge.cli.targets import targets
+from lgn_edge.cli.train import EXAMPLES as TRAIN_EXAMPLES
+from lgn_edge.cli.train import train
+from lgn_edge.cli.verify import EXAMPLES as VERIFY_EXAMPLES
+from lgn_edge.cli.verify import verify
+from lgn_edge.errors import LgnError
+
+UNEXPECTED: Final = 3
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+
+_EXAMPLES: Final = """\b
+A first look, from images to firmware in a few minutes:
+  lgn-edge demo
+
+\b
+The same by hand:
+  lgn-edge train digits -o run
+  lgn-edge export run -o model.onnx
+  lgn-edge build model.onnx --target cortex-m4 -o firmware
+  lgn-edge verify model.onnx --checkpoint run --artifact firmware
+
+\b
+Exit codes: 0 done, 1 checked and different, 2 a mistake in what was asked,
+3 a defect of lgn-edge, 130 interrupted."""
+
+
+class _Commands(TyperGroup):
+    """Turns what a command raises into one line and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        debug = bool(ctx.params.get("debug"))
+        try:
+            return super().invoke(ctx)
+        except LgnError as error:
+            _fail(f"error: {error}", error.exit_code, debug)
+        except KeyboardInterrupt:
+            _fail("interrupted", INTERRUPTED, debug=False)
+        except BrokenPipeError:
+            # whoever read stdout has gone; what Python still flushes at exit goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(BROKEN_PIPE) from None
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] in ("typer", "click"):
+                raise
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            hint = "" if debug else " (lgn-edge --debug ... shows where)"
+            _fail(f"error: a defect of lgn-edge, please report it: {what}{hint}", UNEXPECTED, debug)
+
+
+def _fail(message: str, code: int, debug: bool) -> NoReturn:
+    if debug:
+        traceback.print_exc()
+    say(message)
+    raise typer.Exit(code) from None
+
+
+app = typer.Typer(
+    name="lgn-edge",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: the same in a file, a pipe and a terminal, and no import of rich
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EXAMPLES,
+)
+app.command(epilog=TRAIN_EXAMPLES)(train)
+app.command(epilog=EXPORT_EXAMPLES)(export)
+app.command(epilog=BUILD_EXAMPLES)(build)
+app.command(epilog=RUN_EXAMPLES)(run)
+app.command(epilog=VERIFY_EXAMPLES)(verify)
+app.command(epilog=INSPECT_EXAMPLES)(inspect)
+app.command(epilog=TARGETS_EXAMPLES)(targets)
+app.command(epilog=DEMO_EXAMPLES)(demo)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"lgn-edge {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Logic gate networks on real devices: train, export to ONNX, compile, and prove every form bit-exact."""
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    app(prog_name="lgn-edge")

@@ -1,0 +1,46 @@
+"""Reading and writing arrays that the user names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lgn_edge.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def load_array(path: Path) -> NDArray[Any]:
+    """One array of a .npy file; never unpickles.
+
+    Raises:
+        InputError: no such file, or not an array.
+    """
+    import numpy as np
+
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise InputError(f"no file {path}; give a .npy file that numpy.save wrote") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} is not a numpy array ({error}); give a .npy file that numpy.save wrote") from error
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise InputError(f"{path} holds several arrays; save the samples alone with numpy.save")
+    return array
+
+
+def load_labels(path: Path, samples: int) -> NDArray[Any]:
+    """Class numbers, one a sample.
+
+    Raises:
+        InputError: not one whole number for each sample.
+    """
+    labels = load_array(path)
+    if labels.dtype.kind not in "iu" or labels.shape != (samples,):
+        raise InputError(
+            f"{path} holds {labels.dtype} {list(labels.shape)}; labels are whole numbers, one for each of the"
+            f" {samples} samples"
+        )
+    return labels

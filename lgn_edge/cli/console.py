@@ -1,0 +1,61 @@
+"""Where words go: stdout is data, stderr is talk. Works without a terminal and without colour."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_WIDTH_IN_FILES: Final = 160  # a table in a file or pipe is not broken at 80 columns
+
+
+def say(text: str) -> None:
+    """Talk: progress and hints, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def emit(text: str) -> None:
+    """A line of data, on stdout."""
+    print(text)
+
+
+def emit_json(document: dict[str, Any]) -> None:
+    """One JSON document, on stdout."""
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def emit_table(table: Table) -> None:
+    """A table, on stdout."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else _WIDTH_IN_FILES
+    Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False).print(table)
+
+
+def properties(title: str, rows: dict[str, object]) -> Table:
+    """A table of names and values."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=False, box=box.SIMPLE)
+    table.add_column("what", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    for name, value in rows.items():
+        table.add_row(name, readable(value))
+    return table
+
+
+def readable(value: object) -> str:
+    """A value for people: thousands apart, lists with commas, nothing as a dash."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(readable, value))
+    return "-" if value is None else str(value)

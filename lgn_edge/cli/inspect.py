@@ -1,0 +1,94 @@
+"""`lgn-edge inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from lgn_edge.cli.console import emit_json, emit_table, properties
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lgn_edge.network import Network
+
+EXAMPLES: Final = """\b
+Examples:
+  lgn-edge inspect model.onnx
+  lgn-edge inspect model.onnx --json"""
+
+
+def inspect(
+    model: Annotated[Path, typer.Argument(help="ONNX file that `lgn-edge export` wrote.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Show what is in a model.
+
+    Layers, gates by kind, what simplification leaves of them, and how much of the input matters.
+    """
+    import lgn_edge
+
+    facts = describe(lgn_edge.load(model), model.stat().st_size)
+    if as_json:
+        emit_json({"schema": 1, **facts})
+        return
+    hidden = {"layers", "operations", "provenance"}
+    plain = {name.replace("_", " "): value for name, value in facts.items() if name not in hidden}
+    emit_table(properties(facts["name"], plain | facts["provenance"]))
+    emit_table(_layers(facts["layers"]))
+    emit_table(properties("operations", facts["operations"]))
+
+
+def describe(network: Network, file_bytes: int) -> dict[str, Any]:
+    """The facts of a network as plain values."""
+    import numpy as np
+
+    from lgn_edge.network import flatten
+    from lgn_edge.network.truth_table import NAMES
+    from lgn_edge.passes import simplify
+
+    circuit = flatten(network)
+    simple, _ = simplify(circuit)
+    encoder = network.encoder
+    wires = np.concatenate([simple.a, simple.b, simple.outputs])
+    bits = np.unique(wires[wires < simple.n_inputs])
+    counts = np.bincount(circuit.table, minlength=16)
+    layers: list[dict[str, Any]] = [
+        {"kind": type(layer).__name__, "inputs": layer.n_inputs, "outputs": layer.n_outputs, "gates": len(table)}
+        for layer in network.layers
+        for table in [layer.gates()[0]]
+    ]
+    return {
+        "name": network.name,
+        "features": encoder.n_features,
+        "input_type": encoder.input_dtype,
+        "bits": encoder.n_outputs,
+        "classes": network.head.classes,
+        "class_names": list(network.class_names),
+        "tau": network.head.tau,
+        "beta": network.head.beta,
+        "gates": circuit.n_gates,
+        "gates_simplified": simple.n_gates,
+        "depth_simplified": int(simple.levels()[simple.outputs].max()),
+        "bits_used": len(bits),
+        "features_used": len(np.unique(encoder.feature[bits])),
+        "file_bytes": file_bytes,
+        "layers": layers,
+        "operations": {NAMES[i]: int(counts[i]) for i in range(16)},
+        "provenance": dict(network.provenance),
+    }
+
+
+def _layers(layers: list[dict[str, Any]]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title="layers", title_justify="left", box=box.SIMPLE)
+    for column in ("layer", "kind", "inputs", "outputs", "gates"):
+        table.add_column(column, justify="left" if column == "kind" else "right")
+    for i, layer in enumerate(layers):
+        sizes = (f"{layer[key]:,}" for key in ("inputs", "outputs", "gates"))
+        table.add_row(str(i), layer["kind"], *sizes)
+    return table

@@ -1,0 +1,72 @@
+"""`lgn-edge targets`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from lgn_edge.cli.console import emit_json, emit_table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+EXAMPLES: Final = """\b
+Examples:
+  lgn-edge targets
+  lgn-edge targets --json"""
+
+
+def targets(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
+    """List the machines that models are built for.
+
+    Says for each how it is executed here, and what is missing here for that.
+    """
+    rows = describe()
+    if as_json:
+        emit_json({"schema": 1, "targets": rows})
+    else:
+        emit_table(_table(rows))
+
+
+def describe() -> list[dict[str, Any]]:
+    """A row of plain values for each target."""
+    from lgn_edge.targets.registry import ALIASES, TARGETS
+
+    return [_row(name, [alias for alias, meant in ALIASES.items() if meant == name]) for name in TARGETS]
+
+
+def _row(name: str, aliases: list[str]) -> dict[str, Any]:
+    from lgn_edge import emulate
+    from lgn_edge.errors import UnsupportedError
+    from lgn_edge.targets import toolchain
+    from lgn_edge.targets.registry import find_target
+
+    row: dict[str, Any] = {"name": name, "aliases": aliases}
+    try:
+        target = find_target(name)
+    except UnsupportedError as error:
+        return row | {"family": None, "description": str(error), "execution": None, "missing": [str(error)]}
+    here = target.execution == "host"
+    missing = [reason for reason in (toolchain.missing(), None if here else emulate.available()) if reason]
+    execution = "this CPU" if here else f"emulator ({target.execution})"
+    return row | {
+        "family": target.family,
+        "description": target.description,
+        "execution": execution,
+        "missing": missing,
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE)
+    for column in ("target", "family", "machine", "executed here by", "missing here"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        name = ", ".join([row["name"], *row["aliases"]])
+        missing = "; ".join(row["missing"]) or "nothing"
+        table.add_row(name, row["family"] or "-", row["description"], row["execution"] or "-", missing)
+    return table
