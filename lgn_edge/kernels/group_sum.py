@@ -69,7 +69,7 @@ def group_sum(program: Program, head: GroupSum, shape: Shape, prefix: str) -> Ke
     emit = _sum_vector if shape.lanes > 1 else _sum_scalar
 
     parameters = (
-        Parameter("slots", shape.word, (program.n_slots + 1) * shape.lanes),
+        Parameter("slots", shape.word, program.n_slots * shape.lanes),
         Parameter("count"),
         Parameter("scores", "int32", 1),
         Parameter("classes", "uint16", 1),
@@ -82,14 +82,19 @@ def group_sum(program: Program, head: GroupSum, shape: Shape, prefix: str) -> Ke
 
 
 def _sum_scalar(
-    slot: Buffer, plain: Buffer, slots: Buffer, count: Expr, scores: Buffer, classes: Buffer, head: GroupSum, shape: Shape
+    slot: Buffer,
+    plain: Buffer,
+    slots: Buffer,
+    count: Expr,
+    scores: Buffer,
+    classes: Buffer,
+    head: GroupSum,
+    shape: Shape,
 ) -> None:
     """One sample after the other: small, and best when a call has one sample."""
-    total, best, winner = scratch("int32", 1), scratch("int32", 1), scratch("int32", 1)
+    total = scratch("int32", 1)
     with T.serial(0, count) as s:
         shift = T.Bind(tirx.Cast(shape.word, s))
-        T.buffer_store(best, constant(-1, "int32"), [0])
-        T.buffer_store(winner, constant(0, "int32"), [0])
         with T.serial(0, head.classes) as c:
             T.buffer_store(total, constant(0, "int32"), [0])
             middle = T.Bind(as_index(plain[c]))
@@ -103,24 +108,37 @@ def _sum_scalar(
             with T.serial(middle, head.group) as i:
                 T.buffer_store(total, total[0] + (1 - bit(i)), [0])
             T.buffer_store(scores, total[0], [s * head.classes + c])
-            with T.If(total[0] > best[0]), T.Then():
-                T.buffer_store(best, total[0], [0])
+    _first_maximum(scores, classes, count, head)
+
+
+def _first_maximum(scores: Buffer, classes: Buffer, count: Expr, head: GroupSum) -> None:
+    best, winner = scratch("int32", 1), scratch("int32", 1)
+    with T.serial(0, count) as s:
+        T.buffer_store(best, scores[s * head.classes], [0])
+        T.buffer_store(winner, constant(0, "int32"), [0])
+        with T.serial(1, head.classes) as c:
+            score = T.Bind(scores[s * head.classes + c])
+            with T.If(score > best[0]), T.Then():
+                T.buffer_store(best, score, [0])
                 T.buffer_store(winner, c, [0])
         T.buffer_store(classes, tirx.Cast("uint16", winner[0]), [s])
 
 
 def _sum_vector(
-    slot: Buffer, plain: Buffer, slots: Buffer, count: Expr, scores: Buffer, classes: Buffer, head: GroupSum, shape: Shape
+    slot: Buffer,
+    plain: Buffer,
+    slots: Buffer,
+    count: Expr,
+    scores: Buffer,
+    classes: Buffer,
+    head: GroupSum,
+    shape: Shape,
 ) -> None:
     """Vertical counters: plane l of a class holds bit l of the count of every sample; then planes become numbers."""
     lanes, samples = shape.lanes, shape.samples
     n_planes = head.group.bit_length()
     planes = scratch(shape.word, n_planes * lanes)
-    total, best, winner = scratch("int32", samples), scratch("int32", samples), scratch("int32", samples)
-
-    with T.serial(0, samples // _LANES) as j:
-        store_row(best, j, _LANES, constant(-1, "int32", _LANES))
-        store_row(winner, j, _LANES, constant(0, "int32", _LANES))
+    total = scratch("int32", samples)
     with T.serial(0, head.classes) as c:
         with T.serial(0, n_planes) as plane:
             store_row(planes, plane, lanes, constant(0, shape.word, lanes))
@@ -130,16 +148,10 @@ def _sum_vector(
         ones = constant(2**shape.word_bits - 1, shape.word, lanes)
         _count(slot, slots, planes, n_planes, middle, first + head.group, ones, lanes)
         with T.serial(0, samples // _LANES) as j:
-            score = T.Bind(_assemble(planes, n_planes, j, shape))
-            store_row(total, j, _LANES, score)
-            top = T.Bind(row(best, j, _LANES))
-            store_row(best, j, _LANES, tirx.Select(score > top, score, top))
-            chosen = tirx.Select(score > top, tirx.Broadcast(c, _LANES), row(winner, j, _LANES))
-            store_row(winner, j, _LANES, chosen)
+            store_row(total, j, _LANES, _assemble(planes, n_planes, j, shape))
         with T.serial(0, count) as s:
             T.buffer_store(scores, total[s], [s * head.classes + c])
-    with T.serial(0, count) as s:
-        T.buffer_store(classes, tirx.Cast("uint16", winner[s]), [s])
+    _first_maximum(scores, classes, count, head)
 
 
 def _count(

@@ -27,7 +27,8 @@ def load(program: Program, shape: Shape, prefix: str) -> Kernel:
     def body(words: Buffer, stride: Expr, count: Expr, slots: Buffer, input_bit: Buffer) -> None:
         with T.serial(0, len(program.input_bit)) as i:
             first = T.Bind(as_index(input_bit[i]) * stride)
-            with T.serial(0, count) as word:
-                T.buffer_store(slots, words[first + word], [i * shape.lanes + word])
+            for word in range(shape.lanes):  # not a loop: LLVM would make it a call of memcpy
+                with T.If(word < count), T.Then():
+                    T.buffer_store(slots, words[first + word], [i * shape.lanes + word])
 
     return kernel(f"{prefix}_load", parameters, tables, body)

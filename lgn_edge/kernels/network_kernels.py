@@ -6,13 +6,16 @@ from lgn_edge.kernels.encoding import comparisons
 from lgn_edge.kernels.gates import gate_interpreter
 from lgn_edge.kernels.group_sum import group_sum
 from lgn_edge.kernels.load import load
-from lgn_edge.kernels.pack import pack
+from lgn_edge.kernels.pack import extra_rows, pack
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import Kernel
 from lgn_edge.network import Network
 from lgn_edge.passes.schedule import Program
 
 
+def workspace_rows(network: Network, program: Program, shape: Shape) -> int:
+    """Rows of memory that the kernels work in."""
+    return program.n_slots + extra_rows(network.encoder.n_features, shape)
 
 
 def network_kernels(network: Network, program: Program, shape: Shape, prefix: str) -> tuple[Kernel, ...]:

@@ -27,13 +27,14 @@ from lgn_edge.kernels.tir import (
 )
 
 _SQUARE = 64  # rows and columns of the bit matrix that is transposed at once
+_NARROWEST = 8  # features that vector comparisons need at least
 
 
 def pack(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
     """`void PREFIX_pack(const element *samples, int32_t count, word *slots)`: encode one block of samples.
 
-    Bit i of the encoder's live bits goes to slot i. `count` samples are read, 0..shape.samples; the bits behind them are
-    undefined. Where rows are wide, the vector form also writes slot `n_slots`, a row that nobody reads.
+    Bit i of the encoder's live bits goes to slot i. `count` samples are read, 0..shape.samples; the bits behind them
+    are undefined. The vector form uses `extra_rows` rows behind the slots.
 
     Args:
         bits: the comparisons, one a slot.
@@ -41,16 +42,20 @@ def pack(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
         shape: the machine's row.
         prefix: of the C symbols.
     """
-    if shape.lanes > 1 and bits.n_features >= 8:
-        return _pack_vector(bits, n_slots, shape, prefix)
-    return _pack_scalar(bits, n_slots, shape, prefix)
+    emit = _pack_vector if extra_rows(bits.n_features, shape) else _pack_scalar
+    return emit(bits, n_slots, shape, prefix)
+
+
+def extra_rows(n_features: int, shape: Shape) -> int:
+    """Rows behind the slots that packing works in: one that nobody reads, and a square to transpose."""
+    return 1 + _SQUARE if shape.lanes > 1 and n_features >= _NARROWEST else 0
 
 
 def _parameters(bits: Comparisons, n_slots: int, shape: Shape) -> tuple[Parameter, ...]:
     return (
         Parameter("samples", bits.element, 1),
         Parameter("count"),
-        Parameter("slots", shape.word, (n_slots + 1) * shape.lanes),
+        Parameter("slots", shape.word, (n_slots + extra_rows(bits.n_features, shape)) * shape.lanes),
     )
 
 
@@ -64,15 +69,19 @@ def _pack_scalar(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
         with T.serial(0, len(bits.feature)) as bit:
             column = T.Bind(as_index(feature[bit]))
             bound = T.Bind(as_index(level[bit]))
+
+            def above(s: Expr, column: Expr = column, bound: Expr = bound) -> Expr:
+                x = samples[s * bits.n_features + column]
+                return tirx.Cast(shape.word, _above(x, bound) if bits.element == "int32" else as_index(x) > bound)
+
             with T.serial(0, shape.lanes) as lane:
-                T.buffer_store(word, constant(0, shape.word), [0])
                 first = T.Bind(lane * shape.word_bits)
-                with T.serial(0, tirx.max(0, tirx.min(count - first, shape.word_bits))) as s:
-                    x = samples[(first + s) * bits.n_features + column]
-                    above = _above(x, bound) if bits.element == "int32" else as_index(x) > bound
-                    shifted = tirx.Cast(shape.word, above) << tirx.Cast(shape.word, s)
-                    T.buffer_store(word, word[0] | shifted, [0])
-                T.buffer_store(slots, word[0], [bit * shape.lanes + lane])
+                with T.If(first < count), T.Then():
+                    # the first sample starts the word: storing a zero first would become a call of memset
+                    T.buffer_store(word, above(first), [0])
+                    with T.serial(1, tirx.min(count - first, shape.word_bits)) as s:
+                        T.buffer_store(word, word[0] | (above(first + s) << tirx.Cast(shape.word, s)), [0])
+                    T.buffer_store(slots, word[0], [bit * shape.lanes + lane])
 
     return kernel(f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body)
 
@@ -154,10 +163,8 @@ def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
     def body(
         samples: Buffer, count: Expr, slots: Buffer, start: Buffer, level: Buffer, column_slot: Buffer, one_slot: Buffer
     ) -> None:
-        square = scratch(shape.word, _SQUARE * lanes)  # [sample of a word, word], then [column, word]
+        square = n_slots + 1  # 64 rows: [sample of a word, word], then [column, word]
         with T.serial(0, blocks) as block:
-            with T.serial(0, _SQUARE) as s:
-                store_row(square, s, lanes, constant(0, shape.word, lanes))
             with T.serial(0, count) as s:
                 mask: Expr = constant(0, shape.word)
                 for p in range(per_block):
@@ -166,20 +173,22 @@ def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
                     x = tirx.BufferLoad(samples, [tirx.Ramp(s * bits.n_features + feature, 1, width)])
                     part = tirx.call_extern(shape.word, above, x, row(level, piece, width))
                     mask = mask | (part << constant(p * width, shape.word))
-                T.buffer_store(square, mask, [(s % _SQUARE) * lanes + s // _SQUARE])
-            _transpose(square, lanes)
+                T.buffer_store(slots, mask, [(square + s % _SQUARE) * lanes + s // _SQUARE])
+            _transpose(slots, square, lanes)
             with T.serial(0, _SQUARE) as column:
                 slot = as_index(column_slot[block * _SQUARE + column])
-                store_row(slots, slot, lanes, row(square, column, lanes))
+                store_row(slots, slot, lanes, row(slots, square + column, lanes))
         if len(pieces.ones):
             with T.serial(0, len(pieces.ones)) as i:
                 store_row(slots, as_index(one_slot[i]), lanes, constant(2**64 - 1, shape.word, lanes))
 
-    return kernel(f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body, _compare_ir(above, bits.element, width))
+    return kernel(
+        f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body, _compare_ir(above, bits.element, width)
+    )
 
 
-def _transpose(square: Buffer, lanes: int) -> None:
-    """Transpose a 64 x 64 bit matrix in place, in every lane: swap off-diagonal blocks of 32, 16, ... 1 bits.
+def _transpose(rows: Buffer, first: int, lanes: int) -> None:
+    """Transpose the 64 x 64 bit matrix in the rows from `first` on, in place, in every lane: swap off-diagonal blocks of 32, 16, ... 1 bits.
 
     (Hacker's Delight, section 7-3, in least-significant-first order.)
     """
@@ -188,12 +197,12 @@ def _transpose(square: Buffer, lanes: int) -> None:
         mask = constant(sum(1 << i for i in range(_SQUARE) if not i & half), "uint64", lanes)
         shift = constant(half, "uint64", lanes)
         with T.serial(0, _SQUARE // 2) as pair:
-            low = T.Bind(pair // half * (2 * half) + pair % half)
-            upper = T.Bind(row(square, low, lanes))
-            lower = T.Bind(row(square, low + half, lanes))
+            low = T.Bind(first + pair // half * (2 * half) + pair % half)
+            upper = T.Bind(row(rows, low, lanes))
+            lower = T.Bind(row(rows, low + half, lanes))
             swap = T.Bind(((upper >> shift) ^ lower) & mask)
-            store_row(square, low, lanes, upper ^ (swap << shift))
-            store_row(square, low + half, lanes, lower ^ swap)
+            store_row(rows, low, lanes, upper ^ (swap << shift))
+            store_row(rows, low + half, lanes, lower ^ swap)
         half //= 2
 
 

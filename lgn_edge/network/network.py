@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -74,6 +75,21 @@ class Network(ArrayRecord):
     def n_gates(self) -> int:
         """Gates of all layers, before any simplification."""
         return sum(len(layer.gates()[0]) for layer in self.layers)
+
+    def fingerprint(self) -> str:
+        """sha256, hexadecimal, of all that decides a prediction: encoder, wiring, tables, head; not the names."""
+        digest = hashlib.sha256(b"lgn-edge network 1")
+
+        def add(*values: object) -> None:
+            for value in values:
+                data = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+                digest.update(len(data).to_bytes(8, "little") + data)
+
+        add(self.encoder.n_features, self.encoder.input_dtype, self.encoder.feature, self.encoder.threshold)
+        for layer in self.layers:
+            add(layer.n_inputs, *layer.gates())
+        add(self.head.classes, self.head.tau, self.head.beta)
+        return digest.hexdigest()
 
     def activations(self, samples: ArrayLike) -> Iterator[Words]:
         """Packed bits after the encoder, then after each layer: uint64[signals, ceil(n / 64)]."""

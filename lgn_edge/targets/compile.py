@@ -8,7 +8,7 @@ from pathlib import Path
 import tvm
 from tvm import tirx
 
-from lgn_edge.kernels.tir import Kernel
+from lgn_edge.kernels.tir import Kernel, Table
 from lgn_edge.targets.target import Target
 from lgn_edge.targets.toolchain import assemble
 
@@ -24,11 +24,14 @@ def compile_kernels(kernels: Sequence[Kernel], target: Target, folder: Path) -> 
         folder: where the objects are written.
 
     Returns:
-        the objects: one with the code, one with the tables.
+        the objects: one a kernel, so that a linker drops those that a program does not use, and one with the tables.
     """
-    code = folder / "kernels.o"
-    _build(kernels, target).write_to_file(str(code))
-    return [code, _assemble_tables(kernels, target, folder)]
+    objects = []
+    for kernel in kernels:
+        objects.append(folder / f"{kernel.symbol}.o")
+        _build([kernel], target).write_to_file(str(objects[-1]))
+    tables = [table for kernel in kernels for table in kernel.tables]
+    return [*objects, assemble_tables(tables, target, folder, "tables")]
 
 
 def kernel_source(kernels: Sequence[Kernel], target: Target, form: str = "s") -> str:
@@ -53,15 +56,18 @@ def _llvm_target(target: Target) -> tvm.target.Target:
     return tvm.target.Target(options)
 
 
-def _assemble_tables(kernels: Sequence[Kernel], target: Target, folder: Path) -> Path:
-    """Tables are included as bytes by the assembler: no compiler looks at them, so a large one costs its copying."""
+def assemble_tables(tables: Sequence[Table], target: Target, folder: Path, name: str) -> Path:
+    """Make `name`.o in `folder` with each table as a hidden symbol in a read-only section of its own.
+
+    The assembler includes the tables as bytes: no compiler looks at them, so a large one costs its copying.
+    """
+    # Wide machines load whole vectors from tables; small ones would only lose flash to padding.
+    align = 64 if target.shape.lanes > 1 else 4
     lines = []
-    for table in (table for kernel in kernels for table in kernel.tables):
+    for table in tables:
         data = folder / f"{table.symbol}.bin"
         values = table.values
         data.write_bytes(values.astype(values.dtype.newbyteorder("<")).tobytes())
-        # Wide machines load whole vectors from tables; small ones would only lose flash to padding.
-        align = 64 if target.hosted else 4
         lines += [
             f'.section .rodata.{table.symbol},"a",%progbits',
             f".balign {align}",
@@ -73,8 +79,8 @@ def _assemble_tables(kernels: Sequence[Kernel], target: Target, folder: Path) ->
             f".size {table.symbol}, . - {table.symbol}",
         ]
     lines.append('.section .note.GNU-stack,"",%progbits')
-    source = folder / "tables.S"
+    source = folder / f"{name}.S"
     source.write_text("\n".join(lines) + "\n")
-    output = folder / "tables.o"
+    output = folder / f"{name}.o"
     assemble(source, output, target.machine)
     return output

@@ -20,10 +20,12 @@ def _core(name: str, architecture: str, cpu: str, description: str) -> Target:
         description=description,
         triple=f"{architecture}-none-eabi",
         cpu=cpu,
+        vector_bits=128,  # nothing here is a vector; without a number TVM warns
         machine=Machine("thumb-freestanding-eabi", cpu.replace("-", "_"), ("-ffreestanding",)),
         shape=_WORD,
         workspace_on_stack=1024,
         execution=name,
+        compiler_flags=f"-mcpu={name} -mthumb",
     )
 
 

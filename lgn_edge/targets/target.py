@@ -26,6 +26,7 @@ class Target:
             memory.
         selftest_vectors: samples embedded in the self-test.
         execution: how an artifact is executed here: "host", or the emulator's name of the core.
+        compiler_flags: flags with which a GNU-like C compiler compiles for this machine, for the example's Makefile.
         hosted: whether there is an operating system, and so a shared library.
     """
 
@@ -41,4 +42,5 @@ class Target:
     workspace_on_stack: int = 0
     selftest_vectors: int = 8
     execution: str = "host"
+    compiler_flags: str = ""
     hosted: bool = False

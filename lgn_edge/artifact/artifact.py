@@ -1,0 +1,148 @@
+"""An artifact's folder from Python: what it is, and running it as the device would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lgn_edge.artifact.host_library import HostLibrary
+from lgn_edge.artifact.manifest import Manifest, read_manifest
+from lgn_edge.artifact.report import REPORT_JSON
+from lgn_edge.errors import InputError, UnsupportedError
+from lgn_edge.network import Prediction
+from lgn_edge.network.bits import words_for
+
+if TYPE_CHECKING:
+    from lgn_edge.emulate import Firmware
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A folder that `build` wrote.
+
+    Attributes:
+        folder: where it is.
+        manifest: its interface and origin.
+        report: what it holds and what was measured, as in report.json.
+        seconds: wall time of each step of the build that made it; empty when it was loaded.
+    """
+
+    folder: Path
+    manifest: Manifest
+    report: Mapping[str, Any]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The model's C identifier."""
+        return self.manifest.name
+
+    @property
+    def target(self) -> str:
+        """The name of the target."""
+        return self.manifest.target
+
+    @property
+    def execution(self) -> str:
+        """How it runs here: "host", or "emulated"."""
+        return "host" if self.manifest.execution == "host" else "emulated"
+
+    def predict(self, samples: ArrayLike, *, threads: int = 1) -> Prediction:
+        """Scores and classes of samples [n, features], computed by the artifact's own code.
+
+        A library for this machine is called; firmware runs in an emulator.
+
+        Args:
+            samples: of the artifact's input type, or one that converts to it without loss.
+            threads: calls that run at the same time, for a library; emulated firmware has one core.
+
+        Raises:
+            InputError: the samples have another shape or type, or `threads` is below 1.
+        """
+        array = self._check(samples)
+        if threads < 1:
+            raise InputError(f"threads is {threads}; it needs at least one")
+        if self.execution == "host":
+            return self.library.predict(array, threads)
+        from lgn_edge import emulate
+
+        return emulate.predict(self.firmware, array)[0]
+
+    def predict_packed(self, words: NDArray[np.uint64], n: int) -> Prediction:
+        """Scores and classes of n samples whose bits are packed already, uint64[bits, ceil(n / 64)].
+
+        Raises:
+            InputError: another shape or type.
+            UnsupportedError: the artifact does not run on this machine.
+        """
+        if self.execution != "host":
+            raise UnsupportedError(f"packed input from Python needs an artifact for this machine, not {self.target}")
+        shape = (self.manifest.bits, words_for(n))
+        if words.dtype != np.uint64 or words.shape != shape:
+            raise InputError(
+                f"packed input is {words.dtype} {list(words.shape)}; {n} samples take uint64 {list(shape)}"
+            )
+        return self.library.predict_packed(np.ascontiguousarray(words), n)
+
+    def selftest(self) -> bool:
+        """Whether the vectors that the artifact carries come out right."""
+        if self.execution == "host":
+            return self.library.selftest() == 0
+        from lgn_edge import emulate
+
+        machine = self.firmware.start()
+        return machine.call(f"{self.firmware.prefix}_selftest").result == 0
+
+    @cached_property
+    def library(self) -> HostLibrary:
+        """The shared library, loaded."""
+        manifest = self.manifest
+        return HostLibrary(
+            self.folder / "lib" / f"liblgn_{self.name}.so",
+            f"lgn_{self.name}",
+            manifest.classes,
+            manifest.block,
+            manifest.workspace_bytes,
+            manifest.workspace_align,
+        )
+
+    @cached_property
+    def firmware(self) -> Firmware:
+        """The library linked into an image that the emulator runs."""
+        from lgn_edge.artifact.measure import link
+
+        return link(self.folder, self.manifest)
+
+    def _check(self, samples: ArrayLike) -> NDArray[Any]:
+        array = np.asarray(samples)
+        manifest = self.manifest
+        if array.ndim != 2 or array.shape[1] != manifest.features:
+            raise InputError(f"samples have shape {list(array.shape)}; the artifact takes [n, {manifest.features}]")
+        if not np.can_cast(array.dtype, manifest.input_dtype, "safe"):
+            raise InputError(
+                f"samples are {array.dtype}; the artifact takes {manifest.input_dtype}: convert them with"
+                f" .astype('{manifest.input_dtype}')"
+            )
+        return np.ascontiguousarray(array, manifest.input_dtype)
+
+
+def load_artifact(folder: str | Path) -> Artifact:
+    """Open an artifact.
+
+    Raises:
+        InputError: not an artifact, written by another version, or a file of it is missing or changed.
+    """
+    path = Path(folder)
+    manifest = read_manifest(path)
+    try:
+        report = json.loads((path / REPORT_JSON).read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path / REPORT_JSON} cannot be read ({error}); build the artifact again") from error
+    return Artifact(path, manifest, report)

@@ -1,0 +1,221 @@
+"""Building an artifact: network to circuit to program to objects to a folder for a device."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lgn_edge._version import __version__
+from lgn_edge.artifact.artifact import Artifact, load_artifact
+from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest, sha256
+from lgn_edge.artifact.measure import measure
+from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
+from lgn_edge.artifact.selftest import selftest_samples
+from lgn_edge.artifact.templates import render
+from lgn_edge.errors import InputError, MissingProgramError
+from lgn_edge.files import atomic_directory
+from lgn_edge.network import Network, flatten
+from lgn_edge.passes import Program, schedule, simplify
+from lgn_edge.targets import toolchain
+from lgn_edge.targets.registry import find_target
+from lgn_edge.targets.target import Target
+
+_INPUT_TYPES = {"uint8": "uint8_t", "float32": "float"}
+_PACKAGES = ("apache-tvm", "ziglang", "numpy")
+
+
+def build(model: Network | str | Path, target: str, output: str | Path, *, name: str | None = None) -> Artifact:
+    """Compile a network for a target and write the artifact's folder.
+
+    The folder appears when everything in it is finished; a folder that was there is replaced as a whole. The same model
+    and target give the same bytes.
+
+    Args:
+        model: a network, or the path of an ONNX file of ours.
+        target: its name (`lgn_edge.targets.registry`).
+        output: the folder.
+        name: what symbols and files are called (`lgn_NAME_predict`); the network's own name by default. What a C
+            identifier cannot hold becomes "_".
+
+    Raises:
+        InputError: a bad model, target or folder.
+        MissingProgramError: the C toolchain is not installed.
+    """
+    machine = find_target(target)
+    reason = toolchain.missing()
+    if reason:
+        raise MissingProgramError(f"target {machine.name} needs a linker: {reason}")
+    clock = _Clock()
+    with clock("read"):
+        network = model if isinstance(model, Network) else _read(model)
+    identifier = c_identifier(name if name is not None else network.name)
+    with clock("simplify"):
+        circuit, _ = simplify(flatten(network))
+    with clock("schedule"):
+        program = schedule(circuit)
+    with atomic_directory(output) as folder, tempfile.TemporaryDirectory() as work:
+        manifest = _interface(network, program, machine, identifier)
+        _write_sources(folder, network, manifest, machine)
+        with clock("compile"):
+            objects = _compile(network, program, machine, manifest, folder, Path(work))
+        with clock("link"):
+            _link(objects, folder, identifier, machine)
+        with clock("measure"):
+            measured = measure(folder, manifest, machine)
+        report = Report(
+            name=identifier,
+            target=machine.name,
+            gates=network.n_gates,
+            gates_simplified=circuit.n_gates,
+            gates_scheduled=len(program.dst),
+            inputs=network.encoder.n_outputs,
+            inputs_live=len(program.input_bit),
+            slots=program.n_slots,
+            runs=len(program.op),
+            measured=measured,
+        )
+        (folder / REPORT_JSON).write_text(report.to_json())
+        (folder / REPORT_TEXT).write_text(report_text(report, manifest))
+        files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+        manifest.files.update({file: sha256(folder / file) for file in files})
+        (folder / FILE).write_text(manifest.to_json())
+    return replace(load_artifact(output), seconds=clock.seconds)
+
+
+def _read(path: str | Path) -> Network:
+    from lgn_edge import onnx_model  # a network at hand needs no onnx
+
+    return onnx_model.read(path)
+
+
+def c_identifier(name: str) -> str:
+    """The name in lower case with every character that a C identifier cannot hold replaced by "_".
+
+    Raises:
+        InputError: nothing of it is a letter or digit.
+    """
+    identifier = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    if not identifier:
+        raise InputError(f"the name {name!r} holds no letter or digit; choose another with --name")
+    return identifier
+
+
+@dataclass
+class _Clock:
+    """Seconds of each step."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[step] = time.perf_counter() - start
+
+
+def _interface(network: Network, program: Program, target: Target, identifier: str) -> Manifest:
+    from lgn_edge.kernels.network_kernels import workspace_rows
+
+    row = target.shape.row_bytes
+    return Manifest(
+        name=identifier,
+        target=target.name,
+        cpu=target.cpu,
+        execution=target.execution,
+        features=network.encoder.n_features,
+        input_dtype=network.encoder.input_dtype,
+        bits=network.encoder.n_outputs,
+        classes=network.head.classes,
+        class_names=network.class_names,
+        tau=network.head.tau,
+        beta=network.head.beta,
+        word_bits=target.shape.word_bits,
+        block=target.shape.samples,
+        workspace_bytes=workspace_rows(network, program, target.shape) * row,
+        workspace_align=row,
+        model_hash=network.fingerprint(),
+        versions={"lgn-edge": __version__, **{name: importlib.metadata.version(name) for name in _PACKAGES}},
+        files={},
+    )
+
+
+def _write_sources(folder: Path, network: Network, manifest: Manifest, target: Target) -> None:
+    values: dict[str, object] = {
+        "name": manifest.name,
+        "NAME": manifest.name.upper(),
+        "version": __version__,
+        "target": target.name,
+        "gates": network.n_gates,
+        "hash": manifest.model_hash,
+        "abi": ABI_VERSION,
+        "features": manifest.features,
+        "classes": manifest.classes,
+        "bits": manifest.bits,
+        "word_bits": manifest.word_bits,
+        "block": manifest.block,
+        "tau": _c_float(manifest.tau),
+        "beta": _c_float(manifest.beta),
+        "workspace_bytes": manifest.workspace_bytes,
+        "workspace_align": manifest.workspace_align,
+        "reentrant": int(manifest.workspace_bytes <= target.workspace_on_stack),
+        "input_type": _INPUT_TYPES[manifest.input_dtype],
+        "word_type": f"uint{manifest.word_bits}_t",
+        "vectors": target.selftest_vectors,
+        "sample": _c_sample(network, target),
+        "compiler_flags": target.compiler_flags,
+    }
+    for template, path in (
+        ("model.h.in", f"include/lgn_{manifest.name}.h"),
+        ("model.c.in", f"src/lgn_{manifest.name}.c"),
+        ("selftest.c.in", f"src/lgn_{manifest.name}_selftest.c"),
+        ("main.c.in", "examples/main.c"),
+        ("Makefile.in", "Makefile"),
+        ("CMakeLists.txt.in", "CMakeLists.txt"),
+    ):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(render(template, values))
+
+
+def _c_float(value: float) -> str:
+    return f"{value!r}f" if "." in repr(value) or "e" in repr(value) else f"{value!r}.0f"
+
+
+def _c_sample(network: Network, target: Target) -> str:
+    values = selftest_samples(network, target.selftest_vectors)[-1].tolist()
+    return ", ".join(str(v) if isinstance(v, int) else _c_float(v) for v in values)
+
+
+def _compile(
+    network: Network, program: Program, target: Target, manifest: Manifest, folder: Path, work: Path
+) -> list[Path]:
+    from lgn_edge.kernels.network_kernels import network_kernels
+    from lgn_edge.kernels.tir import Table
+    from lgn_edge.targets.compile import assemble_tables, compile_kernels
+
+    prefix = f"lgn_{manifest.name}"
+    objects = compile_kernels(network_kernels(network, program, target.shape, prefix), target, work)
+    samples = selftest_samples(network, target.selftest_vectors)
+    tables = [
+        Table(f"{prefix}_selftest_samples", samples.view(f"i{samples.dtype.itemsize}").ravel()),
+        Table(f"{prefix}_selftest_scores", network.evaluate(samples).scores.ravel()),
+    ]
+    objects.append(assemble_tables(tables, target, work, "selftest_tables"))
+    for source in sorted((folder / "src").glob("*.c")):
+        objects.append(work / f"{source.stem}.o")
+        toolchain.compile_c(source, objects[-1], target.machine, include=[folder / "include"])
+    return objects
+
+
+def _link(objects: Sequence[Path], folder: Path, identifier: str, target: Target) -> None:
+    library = folder / "lib"
+    library.mkdir()
+    toolchain.archive(objects, library / f"liblgn_{identifier}.a")
+    if target.hosted:
+        toolchain.link_shared(objects, library / f"liblgn_{identifier}.so")

@@ -1,0 +1,83 @@
+"""Calling the shared library of an artifact that was built for this machine."""
+
+from __future__ import annotations
+
+import ctypes
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgn_edge.errors import InputError, InvariantError
+from lgn_edge.network import Prediction
+from lgn_edge.network.truth_table import Words
+
+
+class HostLibrary:
+    """The C interface of one artifact through ctypes. Calls hold no lock and share no memory, so threads may overlap.
+
+    Args:
+        path: the shared library.
+        prefix: of its symbols.
+        classes: scores of a sample.
+        block: samples evaluated together.
+        workspace_bytes: memory that a call needs.
+        workspace_align: its alignment in bytes.
+    """
+
+    def __init__(
+        self, path: Path, prefix: str, classes: int, block: int, workspace_bytes: int, workspace_align: int
+    ) -> None:
+        try:
+            library = ctypes.CDLL(str(path))
+        except OSError as error:
+            raise InputError(f"{path} cannot be loaded ({error}); rebuild the artifact on this machine") from error
+        self._classes, self._block = classes, block
+        self._workspace = workspace_bytes, workspace_align
+        pointer, size = ctypes.c_void_p, ctypes.c_size_t
+        self._predict = getattr(library, f"{prefix}_predict_in")
+        self._predict_packed = getattr(library, f"{prefix}_predict_packed_in")
+        for function in (self._predict, self._predict_packed):
+            function.argtypes, function.restype = [pointer, pointer, size, pointer, pointer], ctypes.c_int
+        self._selftest = getattr(library, f"{prefix}_selftest")
+        self._selftest.argtypes, self._selftest.restype = [], ctypes.c_int
+
+    def predict(self, samples: NDArray[Any], threads: int = 1) -> Prediction:
+        """Scores and classes of samples [n, features], C-contiguous and of the interface's type."""
+        n = len(samples)
+        scores, classes = np.empty((n, self._classes), np.int32), np.empty(n, np.uint16)
+        blocks = -(-n // self._block)
+        share = -(-blocks // max(1, threads)) * self._block  # whole blocks, so that only the last is partial
+
+        def run(start: int) -> None:
+            stop = min(start + share, n)
+            self._call(self._predict, samples[start:stop], stop - start, scores[start:stop], classes[start:stop])
+
+        starts = range(0, n, share) if n else range(0)
+        if len(starts) < 2:
+            for start in starts:
+                run(start)
+        else:
+            with ThreadPoolExecutor(len(starts)) as pool:
+                list(pool.map(run, starts))
+        return Prediction(scores, classes)
+
+    def predict_packed(self, words: Words, n: int) -> Prediction:
+        """The same from packed bits uint64[bits, ceil(n / 64)], C-contiguous."""
+        scores, classes = np.empty((n, self._classes), np.int32), np.empty(n, np.uint16)
+        self._call(self._predict_packed, words, n, scores, classes)
+        return Prediction(scores, classes)
+
+    def selftest(self) -> int:
+        """0 when the embedded vectors agree, else 1 + the index of the first that does not."""
+        return int(self._selftest())
+
+    def _call(self, function: Any, inputs: NDArray[Any], n: int, scores: NDArray[Any], classes: NDArray[Any]) -> None:
+        size, align = self._workspace
+        memory = np.empty(size + align, np.uint8)
+        workspace = memory.ctypes.data + -memory.ctypes.data % align
+        code = function(workspace, inputs.ctypes.data, n, scores.ctypes.data, classes.ctypes.data)
+        if code:
+            raise InvariantError(f"the library returned {code} for {n} samples")

@@ -1,0 +1,102 @@
+"""manifest.json: what an artifact is, so that it can be used without the model it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lgn_edge.errors import InputError
+
+FORMAT = 1
+ABI_VERSION = 1
+FILE = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The artifact's interface and origin.
+
+    Attributes:
+        name: C identifier of the model; symbols start with `lgn_NAME`.
+        target: the name of the target.
+        cpu: LLVM's name of the processor that the code was compiled for.
+        execution: "host", or the emulated core.
+        features: elements of a sample.
+        input_dtype: "float32" or "uint8".
+        bits: signals of packed input.
+        classes: scores of a sample.
+        class_names: one a class, or empty.
+        tau: `logits = (score + beta) / tau`.
+        beta: see tau.
+        word_bits: samples in a word of packed input.
+        block: samples evaluated together.
+        workspace_bytes: memory that a call needs.
+        workspace_align: its alignment in bytes.
+        model_hash: sha256 of what the network computes (`Network.fingerprint`).
+        versions: of the programs that made it.
+        files: sha256 of each file, by its path in the folder.
+        abi_version: of the C interface.
+        format: of this file.
+    """
+
+    name: str
+    target: str
+    cpu: str
+    execution: str
+    features: int
+    input_dtype: str
+    bits: int
+    classes: int
+    class_names: tuple[str, ...]
+    tau: float
+    beta: float
+    word_bits: int
+    block: int
+    workspace_bytes: int
+    workspace_align: int
+    model_hash: str
+    versions: dict[str, str]
+    files: dict[str, str]
+    abi_version: int = ABI_VERSION
+    format: int = FORMAT
+
+    def to_json(self) -> str:
+        """The text of the file."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check an artifact's manifest, and that its files are the ones that were written.
+
+    Raises:
+        InputError: not an artifact, written by another version, or a file is missing or changed.
+    """
+    path = folder / FILE
+    try:
+        content: Any = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"{folder} is not an artifact: it has no {FILE}; make one with lgn-edge build") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}); build the artifact again") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("abi_version") != ABI_VERSION:
+        found = content.get("format") if isinstance(content, dict) else content
+        raise InputError(f"{path} has format {found!r}, this version reads {FORMAT}; build the artifact again")
+    try:
+        manifest = Manifest(**{**content, "class_names": tuple(content["class_names"])})
+        for name, digest in manifest.files.items():
+            if sha256(folder / name) != digest:
+                raise InputError(f"{folder / name} is not the file that was built; build the artifact again")
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise InputError(f"{path} is damaged ({error}); build the artifact again") from error
+    except OSError as error:
+        raise InputError(f"{error.filename} of the artifact is missing; build the artifact again") from error
+    return manifest
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,93 @@
+"""What an artifact costs on its device: linked and executed, not estimated."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lgn_edge.artifact.manifest import Manifest
+from lgn_edge.deploy_files import deploy_folder
+from lgn_edge.targets import toolchain
+from lgn_edge.targets.target import Target
+
+if TYPE_CHECKING:
+    from lgn_edge.emulate import Firmware
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Costs of a program that calls only `predict`.
+
+    Attributes:
+        flash_bytes: code and constant data of the library, tables included.
+        ram_bytes: static memory of the library.
+        sections: bytes by kind of section.
+        stack_bytes: high-water mark of a call.
+        instructions: executed by `predict` for one sample.
+        instructions_word: executed by `predict` for as many samples as a word has bits.
+        not_measured: why the figures that are None are missing.
+    """
+
+    flash_bytes: int | None = None
+    ram_bytes: int | None = None
+    sections: dict[str, int] | None = None
+    stack_bytes: int | None = None
+    instructions: int | None = None
+    instructions_word: int | None = None
+    not_measured: str = ""
+
+
+def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
+    """Link the library into the smallest firmware that predicts, and run it on one sample and on a word of them."""
+    if target.hosted:
+        return Measured(not_measured="a hosted target shares its memory with the program around it")
+    from lgn_edge import emulate
+
+    reason = emulate.available()
+    if reason:
+        return Measured(not_measured=reason)
+    firmware = link(folder, manifest, keep=("predict",))
+    use = emulate.memory_use(firmware.image)
+    samples = np.zeros((manifest.word_bits, manifest.features), manifest.input_dtype)
+    one, word = (emulate.measure(firmware, samples[:n]) for n in (1, manifest.word_bits))
+    return Measured(
+        flash_bytes=use.flash,
+        ram_bytes=use.ram,
+        sections={"text": use.text, "rodata": use.rodata, "data": use.data, "bss": use.bss},
+        stack_bytes=max(one.stack_bytes, word.stack_bytes),
+        instructions=one.instructions,
+        instructions_word=word.instructions,
+    )
+
+
+def link(folder: Path, manifest: Manifest, keep: tuple[str, ...] = ("predict", "selftest")) -> Firmware:
+    """Link an artifact's library, without start-up code, into an image whose functions the emulator calls.
+
+    Args:
+        folder: of the artifact.
+        manifest: its interface.
+        keep: functions of the library that the image must hold, without the prefix.
+    """
+    from lgn_edge import emulate
+
+    prefix = f"lgn_{manifest.name}"
+    with tempfile.TemporaryDirectory() as work:
+        image = Path(work) / "firmware.elf"
+        toolchain.link_firmware(
+            [folder / "lib" / f"lib{prefix}.a"],
+            image,
+            deploy_folder() / "cortex-m" / "linker.ld",
+            keep=[f"{prefix}_{function}" for function in keep],
+        )
+        return emulate.Firmware(
+            emulate.read_image(image),
+            prefix,
+            manifest.features,
+            manifest.input_dtype,
+            manifest.classes,
+            manifest.execution,
+        )

@@ -1,0 +1,74 @@
+"""The report of a build: report.json for programs, report.md for people."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from lgn_edge.artifact.manifest import Manifest
+from lgn_edge.artifact.measure import Measured
+
+REPORT_JSON = "report.json"
+REPORT_TEXT = "report.md"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a build made.
+
+    Attributes:
+        name: the model's C identifier.
+        target: what it was built for.
+        gates: of the model.
+        gates_simplified: after the passes that remove gates.
+        gates_scheduled: gates that run.
+        inputs: bits of the encoder.
+        inputs_live: bits that a gate or output reads.
+        slots: rows of the workspace.
+        runs: runs of equal operations in the schedule.
+        measured: costs on the device.
+    """
+
+    name: str
+    target: str
+    gates: int
+    gates_simplified: int
+    gates_scheduled: int
+    inputs: int
+    inputs_live: int
+    slots: int
+    runs: int
+    measured: Measured
+
+    def to_json(self) -> str:
+        """The text of report.json."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def report_text(report: Report, manifest: Manifest) -> str:
+    """The text of report.md."""
+    rows = [
+        ("target", f"{report.target} ({manifest.cpu})"),
+        ("model", f"sha256:{manifest.model_hash}"),
+        ("input", f"{manifest.features} x {manifest.input_dtype}, {report.inputs_live} of {report.inputs} bits live"),
+        ("classes", str(manifest.classes)),
+        ("gates", f"{report.gates} in the model, {report.gates_scheduled} run"),
+        ("workspace", f"{manifest.workspace_bytes} bytes ({report.slots} slots)"),
+        *_measured_rows(report.measured),
+        ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
+    ]
+    table = "\n".join(f"| {key} | {value} |" for key, value in rows)
+    return f"# {report.name} for {report.target}\n\n| | |\n|---|---|\n{table}\n"
+
+
+def _measured_rows(measured: Measured) -> list[tuple[str, str]]:
+    if measured.sections is None:
+        return [("flash, RAM, stack, instructions", f"not measured: {measured.not_measured}")]
+    sections = ", ".join(f"{name} {size}" for name, size in measured.sections.items())
+    return [
+        ("flash", f"{measured.flash_bytes} bytes"),
+        ("RAM, static", f"{measured.ram_bytes} bytes"),
+        ("sections", sections),
+        ("stack of a call", f"{measured.stack_bytes} bytes"),
+        ("instructions", f"{measured.instructions} for 1 sample, {measured.instructions_word} for a word of samples"),
+    ]
