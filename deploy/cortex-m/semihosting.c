@@ -1,0 +1,59 @@
+/* Arm semihosting for cores that execute Thumb: the operation in r0, its argument in r1, then bkpt 0xAB. */
+
+#include "semihosting.h"
+
+enum {
+    SYS_WRITEC = 0x03,
+    SYS_WRITE0 = 0x04,
+    SYS_EXIT_EXTENDED = 0x20,
+    APPLICATION_EXIT = 0x20026
+};
+
+static void semihosting(uint32_t operation, const void *argument) {
+    register uint32_t r0 __asm__("r0") = operation;
+    register const void *r1 __asm__("r1") = argument;
+    __asm__ volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
+}
+
+void lgn_print(const char *text) {
+    semihosting(SYS_WRITE0, text);
+}
+
+void lgn_print_character(char character) {
+    semihosting(SYS_WRITEC, &character);
+}
+
+/* Divides by subtracting, for cores without a divider: no helper of the compiler is needed. */
+void lgn_print_number(int32_t number) {
+    static const uint32_t powers[] = {1000000000u, 100000000u, 10000000u, 1000000u, 100000u,
+                                      10000u,      1000u,      100u,      10u,      1u};
+    uint32_t rest = number < 0 ? 0u - (uint32_t)number : (uint32_t)number;
+    char text[12];
+    unsigned length = 0;
+    unsigned place;
+
+    if (number < 0) {
+        text[length++] = '-';
+    }
+    for (place = 0; place < sizeof powers / sizeof powers[0]; ++place) {
+        uint32_t digit = 0;
+        for (; rest >= powers[place]; rest -= powers[place]) {
+            ++digit;
+        }
+        if (digit != 0u || length > (number < 0 ? 1u : 0u) || powers[place] == 1u) {
+            text[length++] = (char)('0' + (char)digit);
+        }
+    }
+    text[length] = '\0';
+    lgn_print(text);
+}
+
+void lgn_exit(int status) {
+    uint32_t block[2];
+
+    block[0] = APPLICATION_EXIT;
+    block[1] = (uint32_t)status;
+    for (;;) {
+        semihosting(SYS_EXIT_EXTENDED, block);
+    }
+}
