@@ -1,0 +1,17 @@
+"""The op domain `ai.lgn`, and the ONNX versions and names that a model is written with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DOMAIN: Final = "ai.lgn"
+VERSION: Final = 1
+OPSET: Final = 18  # the first with the bitwise ops; nothing newer is needed
+IR_VERSION: Final = 10  # ONNX Runtime refuses models above 13
+WORD_BITS: Final = 64
+
+# the interface of every model
+SAMPLES: Final = "samples"
+SCORES: Final = "scores"
+LOGITS: Final = "logits"
+CLASS: Final = "class"

@@ -1,0 +1,94 @@
+"""LogicLayer: a layer of 2-input gates over packed bits."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper
+
+from lgn_edge.network import LogicDense
+from lgn_edge.onnx_model.domain import DOMAIN
+from lgn_edge.onnx_model.inference import InferenceContext, dims, length, set_output
+from lgn_edge.onnx_model.ops.op import INT32, INT64, UINT8, Op, Parameter
+from lgn_edge.onnx_model.view import NodeView
+
+# Every gate is c0 ^ (ca & a) ^ (cb & b) ^ (cab & a & b), its coefficients spread over a word: 0 or -1.
+_BODY: Final = """
+  bit = Constant <value = uint8 {1}> ()
+  row01 = Constant <value = uint8 {2}> ()
+  row00 = Constant <value = uint8 {3}> ()
+  table_00 = BitShift <direction = "RIGHT"> (table, row00)
+  table_01 = BitShift <direction = "RIGHT"> (table, row01)
+  table_10 = BitShift <direction = "RIGHT"> (table, bit)
+  f00 = BitwiseAnd (table_00, bit)
+  f01 = BitwiseAnd (table_01, bit)
+  f10 = BitwiseAnd (table_10, bit)
+  f11 = BitwiseAnd (table, bit)
+  f00_f10 = BitwiseXor (f00, f10)
+  f00_f01 = BitwiseXor (f00, f01)
+  f10_f11 = BitwiseXor (f10, f11)
+  f_all = BitwiseXor (f00_f01, f10_f11)
+
+  column = Constant <value_ints = [1]> ()
+  c0_byte = Unsqueeze (f00, column)
+  ca_byte = Unsqueeze (f00_f10, column)
+  cb_byte = Unsqueeze (f00_f01, column)
+  cab_byte = Unsqueeze (f_all, column)
+  c0_word = Cast <to = 7> (c0_byte)
+  ca_word = Cast <to = 7> (ca_byte)
+  cb_word = Cast <to = 7> (cb_byte)
+  cab_word = Cast <to = 7> (cab_byte)
+  c0 = Neg (c0_word)
+  ca = Neg (ca_word)
+  cb = Neg (cb_word)
+  cab = Neg (cab_word)
+
+  words_a = Gather <axis = 0> (words, a)
+  words_b = Gather <axis = 0> (words, b)
+  only_a = BitwiseAnd (ca, words_a)
+  both_a = BitwiseAnd (cab, words_a)
+  factor_b = BitwiseXor (cb, both_a)
+  with_b = BitwiseAnd (factor_b, words_b)
+  varying = BitwiseXor (only_a, with_b)
+  result = BitwiseXor (c0, varying)
+"""
+
+
+def _infer(context: InferenceContext) -> None:
+    _, words = dims(context, 0, 2)
+    set_output(context, 0, TensorProto.INT64, [length(context, 1, 2, 3), words])
+
+
+OP: Final = Op(
+    name="LogicLayer",
+    doc="Row g of the result is the gate `table[g]` of the rows `a[g]` and `b[g]`, bit by bit. A gate is its truth"
+    " table, `8*f(0,0) + 4*f(0,1) + 2*f(1,0) + f(1,1)`, first argument from a.",
+    inputs=(
+        Parameter("words", INT64, "[I, W] packed bits"),
+        Parameter("a", INT32, "[G] first input of each gate, 0..I-1; a constant initializer"),
+        Parameter("b", INT32, "[G] second input of each gate, 0..I-1; a constant initializer"),
+        Parameter("table", UINT8, "[G] truth tables, 0..15; a constant initializer"),
+    ),
+    outputs=(Parameter("result", INT64, "[G, W] packed bits"),),
+    infer=_infer,
+    body=_BODY,
+)
+
+
+def constants(dense: LogicDense, name: str) -> dict[str, NDArray[Any]]:
+    """The arrays of the node `name`, in the order of its inputs."""
+    return {f"{name}.a": dense.a, f"{name}.b": dense.b, f"{name}.table": dense.table}
+
+
+def node(dense: LogicDense, name: str, words: str) -> NodeProto:
+    """The node `name`, whose output has the same name."""
+    return helper.make_node(OP.name, [words, *constants(dense, name)], [name], name, domain=DOMAIN)
+
+
+def layer(view: NodeView, n_inputs: int) -> LogicDense:
+    """The layer that a node describes, reading n_inputs signals."""
+    view.expect(inputs=4, outputs=1, attributes={})
+    with view.explained():
+        return LogicDense(n_inputs, view.constant(1, np.int32), view.constant(2, np.int32), view.constant(3, np.uint8))

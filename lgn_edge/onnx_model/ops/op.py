@@ -1,0 +1,84 @@
+"""What an op of the domain is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from onnx import FunctionProto, defs, parser
+
+from lgn_edge.onnx_model.domain import DOMAIN, OPSET, VERSION
+from lgn_edge.onnx_model.inference import InferenceContext
+
+INT64 = "tensor(int64)"
+INT32 = "tensor(int32)"
+FLOAT32 = "tensor(float)"
+UINT8 = "tensor(uint8)"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One input or output: its name, type or type variable, and what it holds."""
+
+    name: str
+    type: str
+    doc: str
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One required attribute."""
+
+    name: str
+    type: defs.OpSchema.AttrType
+    doc: str
+
+
+@dataclass(frozen=True)
+class Op:
+    """An op: its contract, how types and shapes follow, and its meaning in standard ops.
+
+    Attributes:
+        name: op_type in the domain `ai.lgn`.
+        doc: what it computes.
+        inputs, outputs, attributes: in order.
+        types: legal types of each type variable.
+        infer: sets type and shape of the outputs.
+        body: the statements of the function body in ONNX's text syntax, standard ops of opset 18 only.
+    """
+
+    name: str
+    doc: str
+    inputs: tuple[Parameter, ...]
+    outputs: tuple[Parameter, ...]
+    infer: Callable[[InferenceContext], None]
+    body: str
+    attributes: tuple[Attribute, ...] = ()
+    types: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def schema(self) -> defs.OpSchema:
+        """The op as ONNX's registry takes it."""
+        formal = defs.OpSchema.FormalParameter
+        schema = defs.OpSchema(
+            self.name,
+            DOMAIN,
+            VERSION,
+            self.doc,
+            inputs=[formal(p.name, p.type, p.doc) for p in self.inputs],
+            outputs=[formal(p.name, p.type, p.doc) for p in self.outputs],
+            attributes=[defs.OpSchema.Attribute(a.name, a.type, a.doc) for a in self.attributes],
+            type_constraints=[(name, legal, "") for name, legal in self.types],
+        )
+        schema.set_type_and_shape_inference_function(self.infer)
+        return schema
+
+    def function(self) -> FunctionProto:
+        """The op as a model-local function: what a runtime without the op executes."""
+        attributes = f"<{', '.join(a.name for a in self.attributes)}>" if self.attributes else ""
+        function = parser.parse_function(
+            f'<domain: "{DOMAIN}", opset_import: ["" : {OPSET}]>\n'
+            f"{self.name} {attributes} ({', '.join(p.name for p in self.inputs)})"
+            f" => ({', '.join(p.name for p in self.outputs)}) {{{self.body}}}"
+        )
+        function.doc_string = self.doc
+        return function

@@ -1,0 +1,24 @@
+"""Text of a foreign protobuf message."""
+
+from __future__ import annotations
+
+from google.protobuf.descriptor import FieldDescriptor  # type: ignore[import-untyped]
+from google.protobuf.message import Message  # type: ignore[import-untyped]
+
+from lgn_edge.errors import InputError
+
+
+def check_text(message: Message) -> None:
+    """Check that every string of a message, at any depth, is UTF-8; protobuf hands out bytes where one is not.
+
+    Raises:
+        InputError: names the field.
+    """
+    for field, value in message.ListFields():
+        if field.type == FieldDescriptor.TYPE_STRING:
+            for text in [value] if isinstance(value, (str, bytes)) else value:
+                if not isinstance(text, str):
+                    raise InputError(f"the field {field.full_name} is not UTF-8 text; copy or write the model again")
+        elif field.type == FieldDescriptor.TYPE_MESSAGE:
+            for child in [value] if isinstance(value, Message) else value:
+                check_text(child)

@@ -1,0 +1,113 @@
+"""The schemas: documented, complete inference, registered once and only when asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import onnx
+import pytest
+from onnx import ModelProto, TensorProto, checker, defs, helper, shape_inference
+
+from lgn_edge.onnx_model import to_model
+from lgn_edge.onnx_model.schemas import OPS, register
+from tests.strategies import random_network
+
+
+def infer(model: ModelProto) -> dict[str, tuple[int, list[int | str]]]:
+    register()
+    inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    return {
+        value.name: (
+            value.type.tensor_type.elem_type,
+            [dim.dim_value or dim.dim_param for dim in value.type.tensor_type.shape.dim],
+        )
+        for value in [*inferred.graph.value_info, *inferred.graph.output]
+    }
+
+
+def without_functions(samples: int | str) -> ModelProto:
+    model = to_model(random_network(1, widths=(13, 12), classes=3))
+    del model.functions[:]
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("samples", TensorProto.FLOAT, [samples, 7]))
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    return model
+
+
+def test_each_op_is_documented() -> None:
+    register()
+    for op in OPS:
+        schema = defs.get_schema(op.name, 1, "ai.lgn")
+        assert schema.doc
+        assert all(parameter.description for parameter in [*schema.inputs, *schema.outputs])
+        assert all(attribute.description for attribute in schema.attributes.values())
+        assert schema.has_type_and_shape_inference_function
+
+
+def test_register_twice_does_nothing() -> None:
+    register()
+    register()
+
+
+def test_nothing_is_registered_by_import() -> None:
+    code = (
+        "import lgn_edge.onnx_model.runtime, lgn_edge.onnx_model.schemas, onnx, sys;"
+        "assert not onnx.defs.has('LogicLayer', 1, 'ai.lgn');"
+        "assert not {'onnxruntime', 'torch', 'tvm'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_checker_knows_the_domain() -> None:
+    register()
+    model = to_model(random_network(1))
+    checker.check_model(model, full_check=True)
+    checker.check_model(model, full_check=True, check_custom_domain=True)
+
+
+def test_shapes_follow_from_the_schemas_alone() -> None:
+    found = infer(without_functions("N"))
+    words = found["threshold"][1][1]
+    assert found["threshold"] == (TensorProto.INT64, [11, words])
+    assert found["layer0"] == (TensorProto.INT64, [13, words])
+    assert found["layer1"] == (TensorProto.INT64, [12, words])
+    assert found["scores"] == (TensorProto.INT32, ["N", 3])
+    assert found["logits"] == (TensorProto.FLOAT, ["N", 3])
+    assert found["class"] == (TensorProto.INT64, ["N"])
+
+
+@pytest.mark.parametrize(("samples", "words"), [(1, 1), (64, 1), (65, 2)])
+def test_words_follow_from_known_samples(samples: int, words: int) -> None:
+    found = infer(without_functions(samples))
+    assert found["layer1"] == (TensorProto.INT64, [12, words])
+    assert found["scores"] == (TensorProto.INT32, [samples, 3])
+
+
+def test_shapes_follow_from_the_bodies_too() -> None:
+    found = infer(to_model(random_network(1, widths=(13, 12))))
+    assert found["layer0"][1][0] == 13
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda graph: graph.initializer[2].ClearField("dims"), "rank"),
+        (lambda graph: graph.initializer[2].dims.__setitem__(0, 9), "must be equal"),
+        (lambda graph: graph.node[4].attribute[1].__setattr__("i", 5), "do not divide"),
+    ],
+)
+def test_inference_refuses(change: object, message: str) -> None:
+    model = without_functions("N")
+    assert model.graph.node[4].op_type == "GroupSum"
+    assert model.graph.node[4].attribute[1].name == "classes"
+    change(model.graph)  # type: ignore[operator]
+    with pytest.raises(onnx.shape_inference.InferenceError, match=message):
+        infer(model)
+
+
+def test_inference_refuses_another_type() -> None:
+    model = without_functions("N")
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+    with pytest.raises(onnx.shape_inference.InferenceError, match=r"double|type"):
+        infer(model)
