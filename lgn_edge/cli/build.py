@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from lgn_edge.cli.console import emit_json, emit_table, properties, say
+from lgn_edge.cli.console import emit_json, emit_table, flat, properties, say
 
 EXAMPLES: Final = """\b
 Examples:
@@ -26,14 +27,16 @@ def build(
 ) -> None:
     """Compile a model for a machine.
 
-    The folder that a device engineer takes away holds the library, its header, an example, a self-test, the report and the manifest.
+    The folder that a device engineer takes away holds the library, its header, an example, a
+    self-test, the report and the manifest.
     """
     import lgn_edge
 
     say(f"building {model} for {target}")
     artifact = lgn_edge.build(model, target, output, name=name)
     if as_json:
-        emit_json({"schema": 1, "folder": str(output), "manifest": artifact.manifest, "report": artifact.report})
+        document = {"schema": 1, "folder": str(output), "seconds": dict(artifact.seconds)}
+        emit_json(document | {"manifest": asdict(artifact.manifest), "report": dict(artifact.report)})
     else:
-        emit_table(properties(str(output), dict(artifact.report)))
+        emit_table(properties(str(output), flat(artifact.report)))
     say(f"next: lgn-edge verify {model} --artifact {output}")

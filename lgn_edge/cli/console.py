@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def emit_table(table: Table) -> None:
     Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False).print(table)
 
 
-def properties(title: str, rows: dict[str, object]) -> Table:
+def properties(title: str, rows: Mapping[str, object]) -> Table:
     """A table of names and values."""
     from rich import box
     from rich.table import Table
@@ -46,6 +47,18 @@ def properties(title: str, rows: dict[str, object]) -> Table:
     for name, value in rows.items():
         table.add_row(name, readable(value))
     return table
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    """Nested values in one level, without those that are missing; names made readable."""
+    rows: dict[str, object] = {}
+    for key, value in values.items():
+        name = prefix + key.replace("_", " ")
+        if isinstance(value, Mapping):
+            rows |= flat(value, f"{name}: ")
+        elif value is not None and value != "":
+            rows[name] = value
+    return rows
 
 
 def readable(value: object) -> str:

@@ -33,7 +33,8 @@ def demo(
 ) -> None:
     """From images to firmware in a few minutes.
 
-    Trains, exports, builds for this CPU and for an Arm Cortex-M4, and verifies every form bit for bit. Takes a few minutes on two cores and leaves the model and both artifacts.
+    Trains, exports, builds for this CPU and for an Arm Cortex-M4, and verifies every form bit for bit.
+    Takes a few minutes on two cores and leaves the model and both artifacts.
     """
     from lgn_edge.demo import run_demo
 

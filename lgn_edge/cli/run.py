@@ -39,7 +39,8 @@ def run(
 ) -> None:
     """Predict samples with a model or an artifact.
 
-    An ONNX file runs in ONNX Runtime, an artifact on this CPU or in an emulator of its own. Prints the class of each sample, one a line; with labels the accuracy instead.
+    An ONNX file runs in ONNX Runtime, an artifact on this CPU or in an emulator of its own.
+    Prints the class of each sample, one a line; with labels the accuracy instead.
     """
     samples = load_array(samples_file)
     execution, predict = _predictor(form, threads)

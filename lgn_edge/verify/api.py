@@ -84,7 +84,7 @@ def _by_target(artifacts: Sequence[StrPath]) -> dict[str, Path]:
 
     folders: dict[str, Path] = {}
     for folder in artifacts:
-        target = str(load_artifact(Path(folder)).manifest["target"])
+        target = load_artifact(Path(folder)).target
         if target in folders:
             raise InputError(f"{folders[target]} and {folder} are both for {target}; verify one after the other")
         folders[target] = Path(folder)
