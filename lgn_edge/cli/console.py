@@ -70,5 +70,5 @@ def readable(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(readable, value))
+        return ", ".join(map(readable, value)) or "-"
     return "-" if value is None else str(value)

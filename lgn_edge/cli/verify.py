@@ -76,7 +76,7 @@ def verify(
         for line in report.details():
             emit(line)
         emit(report.summary())
-    if report.differing:
-        say(f"what shows the difference again is in {save_failure}")
+    if report.saved:
+        say(f"what shows the difference again is in {report.saved}")
     if not report.ok:
         raise typer.Exit(1)

@@ -27,6 +27,7 @@ class VerifyReport:
         vectors: their names, in order.
         results: one row a backend.
         notes: what else a reader must know, such as missing real data.
+        saved: the folder with what shows the differences again, or empty.
     """
 
     network: str
@@ -34,6 +35,7 @@ class VerifyReport:
     vectors: tuple[str, ...]
     results: tuple[Result, ...]
     notes: tuple[str, ...] = ()
+    saved: str = ""
 
     @property
     def ok(self) -> bool:
@@ -68,6 +70,7 @@ class VerifyReport:
             "vectors": list(self.vectors),
             "results": [result.to_json() for result in self.results],
             "notes": list(self.notes),
+            "saved": self.saved,
         }
 
     def table(self) -> Table:
@@ -81,13 +84,14 @@ class VerifyReport:
         for column in ("vectors", "samples", "values", "differ", "seconds"):
             table.add_column(column, justify="right", no_wrap=True)
         for r in self.results:
+            ran_by = r.version + (f", {r.subject}" if r.subject else "")
             outcome = Text(str(r.outcome), style=_STYLES[r.outcome])
             if r.outcome is Outcome.NOT_RUN:
-                table.add_row(r.backend, outcome, r.version, *[""] * 5)
+                table.add_row(r.backend, outcome, ran_by, *[""] * 5)
                 continue
             samples = f"{r.samples:,}" + (f" of {r.samples_offered:,}" if r.samples < r.samples_offered else "")
             counts = (str(r.vectors), samples, f"{r.values:,}", f"{r.mismatches:,}", f"{r.seconds:.2f}")
-            table.add_row(r.backend, outcome, r.version, *counts)
+            table.add_row(r.backend, outcome, ran_by, *counts)
         return table
 
     def details(self) -> Iterator[str]:

@@ -44,7 +44,7 @@ def run_backends(
         required: names of backends that must run for the report to be ok.
         seed: of the vectors, for the report.
         notes: for the report.
-        save_failure: where to write what shows the differences again, or None.
+        save_failure: where to write what shows the differences again, or None; trouble with it becomes a note.
         progress: told the name of each backend before it runs.
     """
     questions = _ask(subject.network, vectors)
@@ -63,10 +63,20 @@ def run_backends(
         results.append(result)
         if failure is not None:
             failures.append(Failure(result, failure.vector.samples, failure.want))
-    if save_failure is not None and failures:
-        save_failures(save_failure, subject, failures)
+    saved, trouble = _save(save_failure, subject, failures)
     names = tuple(vector.name for vector in vectors)
-    return VerifyReport(subject.network.name, seed, names, tuple(results), tuple(notes))
+    return VerifyReport(subject.network.name, seed, names, tuple(results), (*notes, *trouble), saved)
+
+
+def _save(folder: Path | None, subject: Subject, failures: Sequence[Failure]) -> tuple[str, list[str]]:
+    """Where the failures are, and what kept them from being written: no reason to lose the report."""
+    if folder is None or not failures:
+        return "", []
+    try:
+        save_failures(folder, subject, failures)
+    except InputError as error:
+        return "", [f"the difference is not saved: {error}"]
+    return str(folder), []
 
 
 def _ask(network: Network, vectors: Sequence[Vector]) -> list[_Question]:
@@ -91,7 +101,7 @@ def _run(backend: Backend, subject: Subject, questions: Sequence[_Question]) -> 
                 raise  # the user gave a file that is no such thing
             return replace(row, reason=str(error)), None
         except Exception as error:
-            return replace(row, outcome=Outcome.DIFFERENT, reason=f"failed to load: {_message(error)}"), None
+            return replace(row, outcome=Outcome.DIFFERENT, reason=f"failed to load: {_message(error)}"), questions[0]
         row, failed = _question(replace(row, outcome=Outcome.EQUAL), run, questions)
     row = replace(row, seconds=time.perf_counter() - start)
     if row.first is not None and failed is not None:

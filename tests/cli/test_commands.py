@@ -1,0 +1,278 @@
+"""Each command: done, typo, missing file, wrong file; stdout is data, stderr is talk, nothing half-written."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lgn_edge.onnx_model import read, write
+from lgn_edge.verify.backends.circuit import CircuitBackend
+from tests.cli.conftest import small_network
+from tests.verify.planting import flipped_table_bit
+
+NETWORK = small_network()
+FAST = ("--backend", "circuit", "--backend", "onnxruntime", "--samples", "50")
+
+BAD_MODELS = [
+    ("missing.onnx", "missing.onnx"),
+    ("text.onnx", "text.onnx"),
+    ("truncated.onnx", "truncated.onnx"),
+    ("folder", "folder"),
+]
+
+
+def refused(done, *texts: str) -> None:
+    """A mistake of the user: exit code 2, one line on stderr behind the talk, no data, nothing left behind."""
+    assert done.code == 2, done
+    assert done.stdout == ""
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    for text in texts:
+        assert text in last
+    assert not list(Path.cwd().iterdir())
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["verify"], ["build", "-t", "native", "-o", "out"]])
+@pytest.mark.parametrize(("name", "text"), BAD_MODELS)
+def test_a_bad_model_is_refused_by_name(lgn_edge_command, files, command, name, text):
+    refused(lgn_edge_command(command[0], files / name, *command[1:]), text)
+
+
+@pytest.mark.parametrize(("name", "text"), BAD_MODELS)
+def test_run_refuses_a_bad_model(lgn_edge_command, files, name, text):
+    refused(lgn_edge_command("run", files / name, "--input", files / "samples.npy"), text)
+
+
+# inspect
+
+
+def test_inspect(lgn_edge_command, files):
+    done = lgn_edge_command("inspect", files / "model.onnx")
+    assert (done.code, done.stderr) == (0, "")
+    for text in ("gates simplified", "LogicDense", "a&~b", "features used"):
+        assert text in done.stdout
+
+
+def test_inspect_json(lgn_edge_command, files):
+    facts = lgn_edge_command("inspect", files / "model.onnx", "--json").json
+    assert facts["schema"] == 1
+    assert facts["gates"] == NETWORK.n_gates == sum(facts["operations"].values())
+    assert facts["gates_simplified"] < facts["gates"]
+    assert [layer["gates"] for layer in facts["layers"]] == [40, 30]
+    assert facts["bits_used"] <= facts["bits"] == 24
+    assert facts["file_bytes"] == (files / "model.onnx").stat().st_size
+
+
+# targets
+
+
+def test_targets(lgn_edge_command):
+    done = lgn_edge_command("targets")
+    assert (done.code, done.stderr) == (0, "")
+    assert "cortex-m4, arm" in done.stdout
+
+
+def test_targets_json(lgn_edge_command):
+    rows = {row["name"]: row for row in lgn_edge_command("targets", "--json").json["targets"]}
+    assert rows["cortex-m4"]["aliases"] == ["arm"]
+    assert all({"family", "description", "execution", "missing"} <= set(row) for row in rows.values())
+
+
+def test_targets_says_what_is_missing(lgn_edge_command, monkeypatch):
+    from lgn_edge.targets import toolchain
+
+    monkeypatch.setattr(toolchain, "missing", lambda: "the toolchain is at the mender's")
+    done = lgn_edge_command("targets", "--json")
+    assert all("the toolchain is at the mender's" in row["missing"] for row in done.json["targets"])
+
+
+# build
+
+
+def test_build(lgn_edge_command, files, tmp_path):
+    done = lgn_edge_command("build", files / "model.onnx", "--target", "native", "-o", "host", "--name", "mine")
+    assert done.code == 0, done.stderr
+    assert "gates simplified" in done.stdout
+    assert done.stderr.splitlines()[-1].startswith("next: lgn-edge verify")
+    assert (tmp_path / "host" / "include" / "lgn_mine.h").exists()
+
+
+def test_build_json(lgn_edge_command, files):
+    document = lgn_edge_command("build", files / "model.onnx", "--target", "native", "-o", "host", "--json").json
+    assert document["schema"] == 1
+    assert document["manifest"]["target"] == "native"
+    assert document["report"]["gates"] == NETWORK.n_gates
+
+
+def test_build_names_near_targets(lgn_edge_command, files):
+    refused(lgn_edge_command("build", files / "model.onnx", "-t", "cortex-m5", "-o", "out"), "cortex-m5", "cortex-m4")
+
+
+def test_build_refuses_a_file_as_folder(lgn_edge_command, files, tmp_path):
+    (tmp_path / "out").touch()
+    done = lgn_edge_command("build", files / "model.onnx", "-t", "native", "-o", "out")
+    assert done.code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+# run
+
+
+def test_run_prints_a_class_a_line(lgn_edge_command, files):
+    done = lgn_edge_command("run", files / "model.onnx", "--input", files / "samples.npy")
+    assert done.code == 0, done.stderr
+    assert done.stdout.split() == [str(c) for c in np.load(files / "labels.npy")]
+    assert "40 samples" in done.stderr
+
+
+def test_run_an_artifact_with_labels_and_output(lgn_edge_command, files, artifact):
+    done = lgn_edge_command(
+        "run", artifact, "-i", files / "samples.npy", "--labels", files / "labels.npy", "-o", "out.npz", "--threads", 2
+    )
+    assert (done.code, done.stdout) == (0, "accuracy: 100.0000%\n")
+    with np.load("out.npz") as arrays:
+        assert (arrays["scores"] == NETWORK.evaluate(np.load(files / "samples.npy")).scores).all()
+
+
+def test_run_json(lgn_edge_command, files, artifact):
+    document = lgn_edge_command("run", artifact, "-i", files / "samples.npy", "--json").json
+    assert (document["schema"], document["samples"], document["accuracy"]) == (1, 40, None)
+    assert document["execution"] == "host"
+    assert document["classes"] == np.load(files / "labels.npy").tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("missing.npy", "no file"),
+        ("empty.npy", "is not a numpy array"),
+        ("pickle.npy", "is not a numpy array"),
+        ("model.onnx", "is not a numpy array"),
+        ("folder", "is not a numpy array"),
+        ("several.npy.npz", "several arrays"),
+        ("float64.npy", ".astype('float32')"),
+        ("narrow.npy", "[n, 7]"),
+        ("number.npy", "[n, 7]"),
+    ],
+)
+def test_run_refuses_other_samples(lgn_edge_command, files, artifact, name, text):
+    for form in (files / "model.onnx", artifact):
+        refused(lgn_edge_command("run", form, "--input", files / name, "-o", "out.npz"), text)
+
+
+def test_run_refuses_labels_of_another_length(lgn_edge_command, files, tmp_path):
+    np.save(tmp_path / "few.npy", np.zeros(3, np.uint8))
+    done = lgn_edge_command("run", files / "model.onnx", "-i", files / "samples.npy", "--labels", "few.npy")
+    assert done.code == 2
+    assert "40 samples" in done.stderr
+
+
+def test_run_refuses_a_folder_that_is_no_artifact(lgn_edge_command, files):
+    refused(lgn_edge_command("run", files / "folder", "--input", files / "samples.npy"), "folder")
+
+
+# export
+
+
+def test_export_needs_a_checkpoint(lgn_edge_command):
+    refused(lgn_edge_command("export", "no-such-folder", "-o", "model.onnx"), "no-such-folder")
+
+
+# verify
+
+
+def test_verify(lgn_edge_command, files, artifact, tmp_path):
+    done = lgn_edge_command("verify", files / "model.onnx", "--artifact", artifact, *FAST)
+    assert done.code == 0, done
+    assert "3 equal, 0 different, 0 not run" in done.stdout
+    assert "running onnxruntime" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_verify_json(lgn_edge_command, files):
+    done = lgn_edge_command("verify", files / "model.onnx", *FAST, "--input", files / "samples.npy", "--json")
+    document = done.json
+    assert (document["schema"], document["ok"]) == (1, True)
+    assert document["vectors"][0] == "data"
+    assert [row["backend"] for row in document["results"]] == ["circuit", "onnxruntime"]
+
+
+def test_verify_reports_a_difference_and_saves_it(lgn_edge_command, files, tmp_path, monkeypatch):
+    prepare = CircuitBackend.prepare
+
+    def planted(self, subject):
+        fault = flipped_table_bit(NETWORK, 1, 4)
+        return prepare(self, type(subject)(fault.change(subject.network)))
+
+    monkeypatch.setattr(CircuitBackend, "prepare", planted)
+    done = lgn_edge_command("verify", files / "model.onnx", *FAST, "--save-failure", "failure")
+    assert done.code == 1
+    assert "circuit: at fault: layer 1, gate 4 " in done.stdout
+    assert "onnxruntime" in done.stdout
+    assert done.stderr.splitlines()[-1] == "what shows the difference again is in failure"
+    place = tmp_path / "failure" / "circuit"
+    assert read(place / "model.onnx") == NETWORK
+    again = lgn_edge_command("verify", place / "model.onnx", "--input", place / "samples.npy", "--backend", "circuit")
+    assert again.code == 1
+
+
+def test_verify_an_artifact_of_another_model(lgn_edge_command, files, artifact, tmp_path):
+    write(flipped_table_bit(NETWORK, 1, 4).change(NETWORK), tmp_path / "other.onnx")
+    done = lgn_edge_command("verify", "other.onnx", "--artifact", artifact, "--backend", "native", "--samples", 50)
+    assert done.code == 1
+    assert "as a whole: a fresh one made from this network agrees" in done.stdout
+
+
+def test_verify_what_was_asked_for_but_cannot_run_is_no_pass(lgn_edge_command, files):
+    done = lgn_edge_command("verify", files / "model.onnx", *FAST, "--backend", "torch")
+    assert done.code == 1
+    assert "torch: not run: no checkpoint is given" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--backend", "onxruntime"], "did you mean onnxruntime"),
+        (["--input", "missing.npy"], "no file missing.npy"),
+        (["--artifact", "nowhere"], "nowhere"),
+        (["--checkpoint", "nowhere"], "nowhere"),
+    ],
+)
+def test_verify_refuses(lgn_edge_command, files, arguments, text):
+    refused(lgn_edge_command("verify", files / "model.onnx", *arguments), text)
+
+
+def test_verify_refuses_samples_of_another_model(lgn_edge_command, files):
+    refused(lgn_edge_command("verify", files / "model.onnx", "--input", files / "narrow.npy"), "[n, 7]")
+
+
+# a full disk
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run", "--input", "samples.npy", "-o", "out.npz"), ("build", "--target", "native", "-o", "out")]
+)
+def test_a_full_disk_is_named_and_leaves_nothing(lgn_edge_command, files, full_disk, arguments):
+    command, *options = [files / word if word == "samples.npy" else word for word in arguments]
+    refused(lgn_edge_command(command, files / "model.onnx", *options), "no space left on device")
+
+
+def test_a_full_disk_does_not_hide_a_difference(lgn_edge_command, files, full_disk, monkeypatch, tmp_path):
+    monkeypatch.setattr(CircuitBackend, "prepare", lambda self, subject: 1 / 0)
+    done = lgn_edge_command("verify", files / "model.onnx", *FAST)
+    assert done.code == 1
+    assert "circuit: failed to load: ZeroDivisionError" in done.stdout
+    assert "note: the difference is not saved" in done.stdout
+    assert not list(tmp_path.iterdir())
