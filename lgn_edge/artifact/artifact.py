@@ -95,10 +95,7 @@ class Artifact:
         """Whether the vectors that the artifact carries come out right."""
         if self.execution == "host":
             return self.library.selftest() == 0
-        from lgn_edge import emulate
-
-        machine = self.firmware.start()
-        return machine.call(f"{self.firmware.prefix}_selftest").result == 0
+        return self.firmware.start().call(f"{self.firmware.prefix}_selftest").result == 0
 
     @cached_property
     def library(self) -> HostLibrary:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ from lgn_edge.artifact.measure import measure
 from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.artifact.templates import render
+from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.errors import InputError, MissingProgramError
 from lgn_edge.files import atomic_directory
 from lgn_edge.network import Network, flatten
@@ -169,18 +170,20 @@ def _write_sources(folder: Path, network: Network, manifest: Manifest, target: T
         "word_type": f"uint{manifest.word_bits}_t",
         "vectors": target.selftest_vectors,
         "sample": _c_sample(network, target),
-        "compiler_flags": target.compiler_flags,
+        "zig_cpu": target.machine.cpu,
     }
     for template, path in (
         ("model.h.in", f"include/lgn_{manifest.name}.h"),
         ("model.c.in", f"src/lgn_{manifest.name}.c"),
         ("selftest.c.in", f"src/lgn_{manifest.name}_selftest.c"),
-        ("main.c.in", "examples/main.c"),
-        ("Makefile.in", "Makefile"),
+        ("main.c.in" if target.hosted else "main_bare.c.in", "examples/main.c"),
+        ("Makefile.in" if target.hosted else "Makefile_bare.in", "Makefile"),
         ("CMakeLists.txt.in", "CMakeLists.txt"),
     ):
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(render(template, values))
+    if not target.hosted:
+        shutil.copytree(deploy_folder() / target.family, folder / "board")
 
 
 def _c_float(value: float) -> str:

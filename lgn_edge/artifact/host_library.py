@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,7 @@ class HostLibrary:
     def __init__(
         self, path: Path, prefix: str, classes: int, block: int, workspace_bytes: int, workspace_align: int
     ) -> None:
-        try:
-            library = ctypes.CDLL(str(path))
-        except OSError as error:
-            raise InputError(f"{path} cannot be loaded ({error}); rebuild the artifact on this machine") from error
+        library = _load(path)
         self._classes, self._block = classes, block
         self._workspace = workspace_bytes, workspace_align
         pointer, size = ctypes.c_void_p, ctypes.c_size_t
@@ -81,3 +79,18 @@ class HostLibrary:
         code = function(workspace, inputs.ctypes.data, n, scores.ctypes.data, classes.ctypes.data)
         if code:
             raise InvariantError(f"the library returned {code} for {n} samples")
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    """Load the file that is at `path` now.
+
+    The loader would hand out an older library that was loaded from the same path before the artifact was built again,
+    so it gets to see the file under a name of its own.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        name = Path(folder) / path.name
+        name.symlink_to(path.resolve())
+        try:
+            return ctypes.CDLL(str(name))
+        except OSError as error:
+            raise InputError(f"{path} cannot be loaded ({error}); build the artifact on this machine") from error

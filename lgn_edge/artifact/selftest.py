@@ -23,11 +23,12 @@ def selftest_samples(network: Network, count: int) -> NDArray[Any]:
     number = np.bincount(encoder.feature, minlength=encoder.n_features)
     choice = first + (rng.random((count, encoder.n_features)) * number).astype(np.int64)
     around = encoder.threshold[order[np.minimum(choice, len(order) - 1)]]
-    around = np.where(number == 0, np.float32(0), around)
+    around = np.where(number == 0, np.float32(0), around).astype(np.float32)
     around[:1] = encoder.threshold.min()
     above = rng.random(around.shape) < 0.5
     above[0], above[1:2] = False, True
     around[1:2] = encoder.threshold.max()
     if encoder.input_dtype == "uint8":
         return np.clip(np.floor(around) + above, 0, 255).astype(np.uint8)
-    return np.where(above, np.nextafter(around, np.float32(np.inf)), around).astype(np.float32)
+    floats: NDArray[np.float32] = np.where(above, np.nextafter(around, np.float32(np.inf)), around).astype(np.float32)
+    return floats

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from string import Template
+from typing import Any, ClassVar
 
 from lgn_edge.deploy_files import deploy_folder
 
@@ -12,7 +13,7 @@ class _At(Template):
     """`@{key}`: a delimiter that neither C, make nor CMake uses."""
 
     delimiter = "@"
-    pattern = r"@(?:(?P<escaped>@)|\{(?P<braced>[a-zA-Z_]+)\}|(?P<named>(?!))|(?P<invalid>(?!)))"
+    pattern: ClassVar[Any] = r"@(?:(?P<escaped>@)|\{(?P<braced>[a-zA-Z_]+)\}|(?P<named>(?!))|(?P<invalid>(?!)))"
 
 
 def render(template: str, values: Mapping[str, object]) -> str:

@@ -20,8 +20,8 @@ INFINITY_KEY = 0x7F800000  # the key of +inf; positive NaNs have larger keys, ne
 def float_keys(values: NDArray[np.float32]) -> Int32Array:
     """int32 keys in the order of the floats: `x > t` is `key(t) < key(x) <= INFINITY_KEY` for a finite t.
 
-    Sign and magnitude become two's complement by flipping the magnitude of negative values. -0.0 as a threshold takes the
-    key of +0.0; as a sample its key is -1, which compares with every threshold as 0 does.
+    Sign and magnitude become two's complement by flipping the magnitude of negative values. -0.0 as a threshold takes
+    the key of +0.0; as a sample its key is -1, which compares with every threshold as 0 does.
     """
     bits = (values + np.float32(0)).view(np.int32)  # -0.0 + 0.0 is +0.0
     return np.asarray(bits ^ (bits >> 31 & 0x7FFFFFFF), np.int32)

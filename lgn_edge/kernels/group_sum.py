@@ -159,8 +159,8 @@ def _count(
 ) -> None:
     """Add the rows `slot[start:stop]`, each xor `flip`, to the planes.
 
-    Sixteen rows at a time go through a carry-save tree (Harley and Seal; Hacker's Delight, section 5-1), which leaves one
-    carry for the upper planes; the rows that are left ripple one by one.
+    Sixteen rows at a time go through a carry-save tree (Harley and Seal; Hacker's Delight, section 5-1), which leaves
+    one carry for the upper planes; the rows that are left ripple one by one.
     """
     tree = 1 << _TREE
 

@@ -14,6 +14,7 @@ from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import (
     Buffer,
     Expr,
+    Integers,
     Kernel,
     Parameter,
     Table,
@@ -61,7 +62,7 @@ def _parameters(bits: Comparisons, n_slots: int, shape: Shape) -> tuple[Paramete
 
 def _pack_scalar(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
     """One comparison at a time: small, and best when a call has one sample."""
-    level = bits.level.astype(np.int16 if bits.element == "uint8" else np.int32)
+    level: Integers = bits.level.astype(np.int16 if bits.element == "uint8" else np.int32)
     tables = (Table(f"{prefix}_bit_feature", narrow(bits.feature)), Table(f"{prefix}_bit_level", level))
 
     def body(samples: Buffer, count: Expr, slots: Buffer, feature: Buffer, level: Buffer) -> None:
@@ -128,10 +129,10 @@ def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
         members = np.flatnonzero(plane == p)
         at = 0
         while at < len(members):
-            start = min(int(feature[members[at]]), bits.n_features - width)
-            end = int(np.searchsorted(feature[members], start + width))
+            left = min(int(feature[members[at]]), bits.n_features - width)
+            end = int(np.searchsorted(feature[members], left + width))
             piece[members[at:end]] = len(starts)
-            starts.append(start)
+            starts.append(left)
             at = end
     per_block = _SQUARE // width
     starts += [0] * (-len(starts) % per_block)
@@ -188,9 +189,9 @@ def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
 
 
 def _transpose(rows: Buffer, first: int, lanes: int) -> None:
-    """Transpose the 64 x 64 bit matrix in the rows from `first` on, in place, in every lane: swap off-diagonal blocks of 32, 16, ... 1 bits.
+    """Transpose the 64 x 64 bit matrix in the rows from `first` on, in place, in every lane.
 
-    (Hacker's Delight, section 7-3, in least-significant-first order.)
+    Swaps off-diagonal blocks of 32, 16, ... 1 bits (Hacker's Delight, section 7-3, in least-significant-first order).
     """
     half = _SQUARE // 2
     while half:

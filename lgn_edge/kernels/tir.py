@@ -21,6 +21,7 @@ from tvm.tirx.script.builder import ir as T
 Expr: TypeAlias = Any  # TVM ships no types of its own
 Buffer: TypeAlias = Any
 PrimFunc: TypeAlias = Any
+Integers: TypeAlias = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Table:
     """
 
     symbol: str
-    values: NDArray[np.integer[Any]]
+    values: Integers
 
     @property
     def dtype(self) -> str:
@@ -117,10 +118,10 @@ def constant(value: int, dtype: str, lanes: int = 1) -> Expr:
     return scalar if lanes == 1 else tirx.Broadcast(scalar, lanes)
 
 
-def narrow(values: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+def narrow(values: Integers) -> Integers:
     """The same non-negative values in the narrowest of uint8, uint16 and uint32, never empty."""
     largest = int(values.max(initial=0))
-    array = values.astype(np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.uint32)
+    array: Integers = values.astype(np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.uint32)
     return array if len(array) else np.zeros(1, np.uint8)
 
 

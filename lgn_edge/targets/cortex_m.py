@@ -21,11 +21,14 @@ def _core(name: str, architecture: str, cpu: str, description: str) -> Target:
         triple=f"{architecture}-none-eabi",
         cpu=cpu,
         vector_bits=128,  # nothing here is a vector; without a number TVM warns
-        machine=Machine("thumb-freestanding-eabi", cpu.replace("-", "_"), ("-ffreestanding",)),
+        machine=Machine(
+            "thumb-freestanding-eabi",
+            cpu.replace("-", "_"),
+            ("-ffreestanding", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables"),
+        ),
         shape=_WORD,
         workspace_on_stack=1024,
         execution=name,
-        compiler_flags=f"-mcpu={name} -mthumb",
     )
 
 

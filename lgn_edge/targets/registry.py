@@ -11,9 +11,14 @@ from lgn_edge.targets.cortex_m import CORTEX_M
 from lgn_edge.targets.host import native
 from lgn_edge.targets.target import Target
 
+
+def _constant(target: Target) -> Callable[[], Target]:
+    return lambda: target
+
+
 # A target is made when it is asked for: `native` looks at this machine.
 TARGETS: Mapping[str, Callable[[], Target]] = MappingProxyType(
-    {"native": native, **{target.name: lambda target=target: target for target in CORTEX_M}}
+    {"native": native, **{target.name: _constant(target) for target in CORTEX_M}}
 )
 ALIASES: Mapping[str, str] = MappingProxyType({"arm": "cortex-m4"})
 

@@ -14,7 +14,8 @@ class Target:
 
     Attributes:
         name: what the user asks for.
-        family: targets of a family share a file here and a way of being executed.
+        family: targets of a family share a file here, a way of being executed and, without an operating system, the
+            start-up files in deploy/FAMILY/.
         description: for people.
         triple: LLVM's name of the platform.
         cpu: LLVM's name of the processor.
@@ -26,7 +27,6 @@ class Target:
             memory.
         selftest_vectors: samples embedded in the self-test.
         execution: how an artifact is executed here: "host", or the emulator's name of the core.
-        compiler_flags: flags with which a GNU-like C compiler compiles for this machine, for the example's Makefile.
         hosted: whether there is an operating system, and so a shared library.
     """
 
@@ -42,5 +42,4 @@ class Target:
     workspace_on_stack: int = 0
     selftest_vectors: int = 8
     execution: str = "host"
-    compiler_flags: str = ""
     hosted: bool = False

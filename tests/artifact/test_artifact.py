@@ -1,0 +1,288 @@
+"""Artifacts built, called and executed; every output compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import json
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from lgn_edge import emulate, files
+from lgn_edge.artifact import Artifact, build, load_artifact
+from lgn_edge.artifact.build import c_identifier
+from lgn_edge.errors import InputError, LgnError, MissingProgramError, UnsupportedError
+from lgn_edge.network import Network
+from lgn_edge.targets import toolchain
+from lgn_edge.targets.cortex_m import CORTEX_M
+from lgn_edge.targets.host import native
+from tests.strategies import random_network, random_samples
+
+FLOAT = random_network(10, features=12, bits=50, widths=(90, 80, 70), classes=7)
+OCTET = random_network(11, features=64, bits=192, widths=(300, 200), classes=10, input_dtype="uint8")
+ODD = random_network(12, features=1, bits=3, widths=(5, 3), classes=3, input_dtype="uint8")
+CONSTANT = random_network(13, features=3, bits=3, widths=(4,), classes=2, tables=(0, 15))
+NETWORKS = {"float32": FLOAT, "uint8": OCTET, "odd": ODD, "constant": CONSTANT}
+CORES = [target.name for target in CORTEX_M]
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return build(OCTET, "native", tmp_path_factory.mktemp("artifact") / "native")
+
+
+@pytest.fixture(scope="module")
+def arm(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return build(OCTET, "arm", tmp_path_factory.mktemp("artifact") / "arm")
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_native_equals_the_reference(network: Network, tmp_path: Path) -> None:
+    artifact = build(network, "native", tmp_path / "native")
+    assert artifact.selftest()
+    for n in (0, 1, 63, 64, 65, 511, 512, 513, 1025):
+        x = random_samples(network, n, seed=n)
+        want = network.evaluate(x)
+        assert artifact.predict(x) == want
+        assert artifact.predict_packed(network.encoder.evaluate(x), n) == want
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_firmware_equals_the_reference(network: Network, core: str, tmp_path: Path) -> None:
+    artifact = build(network, core, tmp_path / core)
+    assert artifact.selftest()
+    for n in (0, 1, 31, 32, 33, 70):
+        x = random_samples(network, n, seed=n)
+        assert artifact.predict(x) == network.evaluate(x)
+
+
+def test_any_memory_layout_of_the_samples(built: Artifact) -> None:
+    x = random_samples(OCTET, 1200)
+    want = OCTET.evaluate(x)
+    odd = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].reshape(x.shape)
+    for same in (np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2], np.repeat(x, 2, axis=1)[:, ::2], odd):
+        assert built.predict(same) == want
+
+
+def test_threads_and_simultaneous_calls(built: Artifact) -> None:
+    x = random_samples(OCTET, 3000)
+    want = OCTET.evaluate(x)
+    for threads in (1, 2, 3, 7, 5000):
+        assert built.predict(x, threads=threads) == want
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(lambda _: built.predict(x) == want, range(12)))
+
+
+def test_two_builds_give_the_same_bytes(tmp_path: Path) -> None:
+    for target in ("native", "arm"):
+        first = tree(build(OCTET, target, tmp_path / "one" / target).folder)
+        assert first == tree(build(OCTET, target, tmp_path / "another" / target).folder)
+        assert not any(str(tmp_path).encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_building_again_replaces_the_library_in_use(tmp_path: Path) -> None:
+    x = random_samples(OCTET, 50)
+    other = dataclasses.replace(OCTET, layers=random_network(99, 64, 192, (300, 200), 10, "uint8").layers)
+    for network in (OCTET, other, OCTET):
+        assert build(network, "native", tmp_path / "a").predict(x) == network.evaluate(x)
+
+
+def test_firmware_needs_nothing_from_outside(arm: Artifact, tmp_path: Path) -> None:
+    """Neither the C library nor the compiler's: every symbol that a member needs, another one defines."""
+    defined, needed = set(), set()
+    for member in _members(arm.folder / "lib" / "liblgn_random11.a", tmp_path):
+        with member.open("rb") as file:
+            for symbol in ELFFile(file).get_section_by_name(".symtab").iter_symbols():
+                if symbol.name:
+                    (needed if symbol["st_shndx"] == "SHN_UNDEF" else defined).add(symbol.name)
+    assert needed <= defined, needed - defined
+    assert {"lgn_random11_predict", "lgn_random11_selftest"} <= defined
+
+
+def _members(archive: Path, folder: Path) -> list[Path]:
+    toolchain._zig("ar", "x", str(archive), "--output", str(folder))
+    return sorted(folder.glob("*.o"))
+
+
+def test_firmware_report_is_measured(arm: Artifact) -> None:
+    measured = arm.report["measured"]
+    x = np.zeros((1, 64), np.uint8)
+    _, usage = emulate.predict(arm.firmware, x)
+    assert measured["instructions"] == usage.instructions > len(OCTET.layers[0].table)
+    assert measured["flash_bytes"] == sum(measured["sections"][s] for s in ("text", "rodata", "data"))
+    wires = 3 * arm.report["gates_scheduled"]  # bytes at least: three indices a gate
+    assert wires < measured["sections"]["rodata"] < measured["flash_bytes"]
+    assert 0 < measured["stack_bytes"] < 4096
+
+
+def test_example_program_runs(built: Artifact, tmp_path: Path) -> None:
+    machine = native().machine
+    program, objects = tmp_path / "example", [tmp_path / "main.o", built.folder / "lib" / "liblgn_random11.a"]
+    toolchain.compile_c(built.folder / "examples" / "main.c", objects[0], machine, include=[built.folder / "include"])
+    toolchain.link_program(objects, program, machine)
+    result = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.startswith("self-test: ok\nclass ")
+
+
+def test_example_firmware_boots_from_reset(arm: Artifact, tmp_path: Path) -> None:
+    machine = next(t.machine for t in CORTEX_M if t.name == "cortex-m4")
+    sources = [arm.folder / "examples" / "main.c", *sorted((arm.folder / "board").glob("*.c"))]
+    objects = [tmp_path / f"{source.stem}.o" for source in sources]
+    for source, output in zip(sources, objects, strict=True):
+        toolchain.compile_c(source, output, machine, include=[arm.folder / "include", arm.folder / "board"])
+    image = tmp_path / "example.elf"
+    library = arm.folder / "lib" / "liblgn_random11.a"
+    toolchain.link_firmware([*objects, library], image, arm.folder / "board" / "linker.ld")
+    booted = emulate.boot(image, "cortex-m4")
+    assert booted.exit_code == 0, booted.output
+    sample = [int(v) for v in _sample_of(arm.folder / "examples" / "main.c")]
+    want = OCTET.evaluate(np.array([sample], np.uint8))
+    best = int(want.classes[0])
+    assert booted.output == f"self-test: ok\nclass {best}, score {want.scores[0, best]}\n"
+
+
+def _sample_of(source: Path) -> list[str]:
+    text = source.read_text()
+    return text[text.index("= {") + 3 : text.index("};")].split(",")
+
+
+def test_two_models_in_one_firmware(arm: Artifact, tmp_path: Path) -> None:
+    other = build(FLOAT, "arm", tmp_path / "other", name="second")
+    image = tmp_path / "both.elf"
+    toolchain.link_firmware(
+        [arm.folder / "lib" / "liblgn_random11.a", other.folder / "lib" / "liblgn_second.a"],
+        image,
+        arm.folder / "board" / "linker.ld",
+        keep=["lgn_random11_predict", "lgn_second_predict"],
+    )
+    read = emulate.read_image(image)
+    for prefix, network in (("lgn_random11", OCTET), ("lgn_second", FLOAT)):
+        encoder = network.encoder
+        firmware = emulate.Firmware(read, prefix, encoder.n_features, encoder.input_dtype, network.head.classes)
+        x = random_samples(network, 40)
+        assert emulate.predict(firmware, x)[0] == network.evaluate(x)
+
+
+def test_selftest_finds_a_changed_table(arm: Artifact, tmp_path: Path) -> None:
+    """Flip one bit of the gates' wiring in the linked image: the embedded vectors must notice most of them."""
+    image = arm.firmware.image
+    table = image.symbol("lgn_random11_wires")
+    found = 0
+    for byte in range(0, table.size, max(1, table.size // 40)):
+        machine = emulate.CortexM(_flipped(image, table.address + byte), "cortex-m4")
+        try:
+            found += machine.call("lgn_random11_selftest").result != 0
+        except LgnError:
+            found += 1  # the flipped index points outside of the memory
+    assert found >= 30
+
+
+def _flipped(image: emulate.Image, address: int) -> emulate.Image:
+    segments = []
+    for segment in image.segments:
+        data = bytearray(segment.data)
+        if segment.address <= address < segment.address + len(data):
+            data[address - segment.address] ^= 1
+        segments.append(dataclasses.replace(segment, data=bytes(data)))
+    return dataclasses.replace(image, segments=tuple(segments))
+
+
+def test_null_pointers_are_refused(built: Artifact) -> None:
+    library = built.library._predict
+    assert library(None, None, 0, None, None) == 0
+    assert library(None, None, 1, None, None) == -1
+
+
+@pytest.mark.parametrize(
+    ("name", "want"), [("Digits v2", "digits_v2"), ("a-b", "a_b"), ("_x_", "x"), ("2nd", "2nd"), ("été", "t")]
+)
+def test_names_become_identifiers(name: str, want: str) -> None:
+    assert c_identifier(name) == want
+
+
+def test_bad_names_targets_and_samples(built: Artifact, arm: Artifact, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no letter or digit"):
+        build(OCTET, "native", tmp_path / "x", name="--")
+    with pytest.raises(InputError, match=r"unknown target 'cortex-m5'; did you mean .*cortex-m4"):
+        build(OCTET, "cortex-m5", tmp_path / "x")
+    with pytest.raises(InputError, match="is a file"):
+        (tmp_path / "file").write_text("")
+        build(OCTET, "native", tmp_path / "file")
+    with pytest.raises(InputError, match=r"the artifact takes \[n, 64\]"):
+        built.predict(np.zeros((1, 3), np.uint8))
+    with pytest.raises(InputError, match="takes uint8"):
+        built.predict(np.zeros((1, 64)))
+    with pytest.raises(InputError, match="threads is 0"):
+        built.predict(np.zeros((1, 64), np.uint8), threads=0)
+    with pytest.raises(InputError, match=r"5 samples take uint64 \[192, 1\]"):
+        built.predict_packed(np.zeros((192, 2), np.uint64), 5)
+    with pytest.raises(UnsupportedError, match="cortex-m4"):
+        arm.predict_packed(np.zeros((192, 1), np.uint64), 5)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
+
+
+def test_missing_toolchain_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolchain, "missing", lambda: "the ziglang package is not installed: pip install ...")
+    with pytest.raises(MissingProgramError, match="target cortex-m4 needs a linker: the ziglang package"):
+        build(OCTET, "arm", tmp_path / "x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(ODD, "native", tmp_path / "kept")
+    before = tree(tmp_path)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    for name in ("kept", "new"):
+        with pytest.raises(InputError, match=r"cannot write .*no space left on device"):
+            build(OCTET, "native", tmp_path / name)
+    monkeypatch.undo()
+    monkeypatch.setattr(files.os, "replace", full)
+    with pytest.raises(InputError, match="no space left"):
+        build(OCTET, "native", tmp_path / "kept")
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "manifest.json").unlink(), "is not an artifact"),
+        (lambda folder: (folder / "manifest.json").write_text("{"), "cannot be read"),
+        (lambda folder: (folder / "manifest.json").write_text('{"format": 99}'), "has format 99, this version reads 1"),
+        (lambda folder: (folder / "manifest.json").write_text("[]"), "has format"),
+        (lambda folder: _edit(folder, "surplus", 1), "is damaged"),
+        (lambda folder: (folder / "lib" / "liblgn_odd.so").write_bytes(b"\x7fELF"), "is not the file that was built"),
+        (lambda folder: (folder / "lib" / "liblgn_odd.so").unlink(), "is missing"),
+        (lambda folder: shutil.rmtree(folder), "is not an artifact"),
+    ],
+)
+def test_damaged_artifacts_are_refused(damage: object, message: str, tmp_path: Path) -> None:
+    folder = build(ODD, "native", tmp_path / "a", name="odd").folder
+    damage(folder)  # type: ignore[operator]
+    with pytest.raises(InputError, match=message):
+        load_artifact(folder)
+
+
+def _edit(folder: Path, key: str, value: object) -> None:
+    path = folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
