@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -355,3 +356,13 @@ def test_data_of_different_checksums(external: Path) -> None:
     external.write_bytes(model.SerializeToString())
     with pytest.raises(InputError, match="different checksums"):
         read(external)
+
+
+def test_flipped_bytes_of_a_model_with_external_data(external: Path) -> None:
+    whole, rng = external.read_bytes(), np.random.default_rng(1)
+    for _ in range(1000):
+        broken = bytearray(whole)
+        broken[rng.integers(0, len(broken) // 4)] ^= int(rng.integers(1, 256))  # the functions are behind the graph
+        external.write_bytes(broken)
+        with suppress(LgnError):
+            assert isinstance(read(external), Network)
