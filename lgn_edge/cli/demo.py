@@ -29,6 +29,9 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all that is made.")] = Path(
         "lgn-edge-demo"
     ),
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """From images to firmware in a few minutes.
@@ -38,7 +41,7 @@ def demo(
     """
     from lgn_edge.demo import run_demo
 
-    result = run_demo(dataset.value, data=data, output=output, progress=say)
+    result = run_demo(dataset.value, data=data, output=output, settings=settings or (), progress=say)
     if as_json:
         emit_json(result.to_json())
     else:

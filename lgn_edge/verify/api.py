@@ -92,13 +92,15 @@ def _by_target(artifacts: Sequence[StrPath]) -> dict[str, Path]:
 
 
 def _dataset(network: Network, most: int) -> tuple[Samples | None, str]:
-    """Test samples of the data set that the network names, or why there are none."""
+    """Test samples of the data set that the network names, or why there are none. Downloads nothing."""
     name = network.provenance.get("dataset")
     if not name:
         return None, "no real data: the model names no data set; give samples with --input"
     try:
-        from lgn_edge.training.datasets import load_dataset
+        from lgn_edge.training.datasets import DATA_VARIABLE, load_dataset
 
-        return thin(load_dataset(name).test_samples, most), ""
+        if name != "digits" and not Path(os.environ.get(DATA_VARIABLE, ""), name).is_dir():
+            return None, f"no real data: ${DATA_VARIABLE} holds no folder {name}; set it, or give samples with --input"
+        return thin(network.encoder.check(load_dataset(name).test_x), most), ""
     except (LgnError, ImportError) as error:
         return None, f"no real data: {name} cannot be loaded ({error}); give samples with --input"

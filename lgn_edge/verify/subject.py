@@ -36,22 +36,19 @@ class Subject:
 
 
 class Backend(Protocol):
-    """One way to run a network. It never compares: `compare` does, for all of them.
-
-    Attributes:
-        name: how the user and the report call it.
-        max_samples: the most samples worth giving it, or None; emulators are slow.
-        probe_classes: the most classes of a network that it is asked to run when a difference is located.
-    """
+    """One way to run a network. It never compares: `compare` does, for all of them."""
 
     @property
-    def name(self) -> str: ...  # noqa: D102
+    def name(self) -> str:
+        """How the user and the report call it."""
 
     @property
-    def max_samples(self) -> int | None: ...  # noqa: D102
+    def max_samples(self) -> int | None:
+        """The most samples worth giving it, or None; emulators are slow."""
 
     @property
-    def probe_classes(self) -> int: ...  # noqa: D102
+    def probe_classes(self) -> int:
+        """The most classes of a network that it is asked to run when a difference is located."""
 
     def version(self) -> str:
         """What does the work, with its version, such as "onnxruntime 1.22.0"."""

@@ -1,0 +1,98 @@
+"""What each backend says about itself: what it runs, and why it cannot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lgn_edge import emulate
+from lgn_edge.errors import UnsupportedError
+from lgn_edge.targets import registry, toolchain
+from lgn_edge.verify import DEFAULT_BACKENDS, Outcome, Subject, find_backends, run_backends
+from lgn_edge.verify.backends import torch as torch_backend
+from tests.strategies import random_network
+from tests.verify.planting import telling_vectors
+
+NETWORK = random_network(2)
+BACKENDS = {backend.name: backend for backend in DEFAULT_BACKENDS}
+
+
+def test_the_usual_backends():
+    assert list(BACKENDS) == [
+        "reference",
+        "circuit",
+        "torch",
+        "onnx-reference",
+        "onnxruntime",
+        "onnxruntime-plain",
+        "native",
+        "cortex-m4",
+    ]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_version_names_the_program(name):
+    program, _, number = BACKENDS[name].version().partition(" ")
+    assert program
+    assert number
+
+
+def test_what_is_given_is_run():
+    subject = Subject(NETWORK, Path("model.onnx"), Path("run"), {"native": Path("host")})
+    given = {name: backend.given(subject) for name, backend in BACKENDS.items()}
+    onnx = dict.fromkeys(["reference", "onnx-reference", "onnxruntime", "onnxruntime-plain"], Path("model.onnx"))
+    own = dict.fromkeys(["circuit", "cortex-m4"])
+    assert given == onnx | own | {"torch": Path("run"), "native": Path("host")}
+
+
+def test_torch_needs_a_checkpoint_and_torch(monkeypatch):
+    backend = BACKENDS["torch"]
+    assert backend.available(Subject(NETWORK)) == "no checkpoint is given: --checkpoint DIR"
+    assert backend.available(Subject(NETWORK, checkpoint=Path("run"))) is None
+    monkeypatch.setattr(torch_backend, "find_spec", lambda name: None)
+    assert "pip install" in backend.available(Subject(NETWORK, checkpoint=Path("run")))
+
+
+def test_a_missing_toolchain_is_a_reason_only_where_something_is_built(monkeypatch):
+    monkeypatch.setattr(toolchain, "missing", lambda: "no linker")
+    native = BACKENDS["native"]
+    assert native.available(Subject(NETWORK)) == "no linker"
+    assert native.available(Subject(NETWORK, artifacts={"native": Path("host")})) is None
+
+
+def test_a_missing_emulator_is_a_reason_for_firmware_alone(monkeypatch):
+    monkeypatch.setattr(emulate, "available", lambda: "no emulator")
+    assert BACKENDS["cortex-m4"].available(Subject(NETWORK)) == "no emulator"
+    assert BACKENDS["native"].available(Subject(NETWORK)) is None
+
+
+def test_a_machine_that_is_no_target_is_a_reason(monkeypatch):
+    def unsupported(name):
+        raise UnsupportedError("not on this machine")
+
+    monkeypatch.setattr(registry, "find_target", unsupported)
+    assert BACKENDS["native"].available(Subject(NETWORK)) == "not on this machine"
+
+
+def test_torch_cannot_rebuild_what_it_has_no_layer_for():
+    class Wrapped:
+        n_inputs, n_outputs = NETWORK.layers[0].n_inputs, NETWORK.layers[0].n_outputs
+        gates = NETWORK.layers[0].gates
+        evaluate = NETWORK.layers[0].evaluate
+
+    network = replace(NETWORK, layers=(Wrapped(), *NETWORK.layers[1:]))
+    backend = BACKENDS["torch"]
+
+    class Always(type(backend)):
+        def available(self, subject):
+            return None
+
+    (row,) = run_backends(Subject(network), [Always()], telling_vectors(network)).results
+    assert row.outcome is Outcome.NOT_RUN
+    assert "layer 0 is a Wrapped" in row.reason
+
+
+def test_emulated_backends_are_bounded():
+    assert [backend.max_samples for backend in find_backends(["native", "cortex-m0", "cortex-m4"])] == [None, 512, 512]
