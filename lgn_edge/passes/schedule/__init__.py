@@ -52,7 +52,9 @@ def schedule(circuit: Circuit, options: ScheduleOptions = ScheduleOptions()) -> 
     n_inputs = circuit.n_inputs
     op = _OP_OF_TABLE[circuit.table]
     level = circuit.levels()[n_inputs:]
-    order = trail_order(level, circuit.a, circuit.b)
+    kept = np.zeros(circuit.n_signals, np.bool_)
+    kept[circuit.outputs] = True
+    order = trail_order(level, circuit.a, circuit.b, kept)
     order = order[_tiled(level[order], op[order], options.tile)]
 
     live = np.zeros(circuit.n_signals, np.bool_)

@@ -7,9 +7,13 @@ from hypothesis import strategies as st
 from lgn_edge.passes.schedule.trail import trail_order
 
 
-def order(level, edges):
+def kept(n_signals, *outputs):
+    return np.isin(np.arange(n_signals), outputs)
+
+
+def order(level, edges, outputs=()):
     a, b = np.array(edges, np.int32).reshape(-1, 2).T
-    return trail_order(np.array(level, np.int32), a, b).tolist()
+    return trail_order(np.array(level, np.int32), a, b, kept(7, *outputs)).tolist()
 
 
 def test_path():
@@ -28,6 +32,11 @@ def test_levels_first():
     assert order([2, 1, 2], [(0, 1), (0, 1), (1, 0)])[0] == 1
 
 
+def test_trails_that_free_slots_come_first():
+    """Gate 0 frees one signal, gate 1 two, gate 2 none: 4 and 5 are outputs, 0 is read at the next level."""
+    assert order([1, 1, 1, 2], [(1, 4), (2, 3), (0, 5), (0, 6)], outputs=[4, 5]) == [1, 0, 2, 3]
+
+
 def test_self_loops_and_multiple_edges():
     assert sorted(order([1] * 5, [(0, 0), (0, 1), (0, 1), (0, 0), (1, 1)])) == [0, 1, 2, 3, 4]
 
@@ -42,7 +51,7 @@ def test_random(seed, n_gates, n_signals, n_levels):
     rng = np.random.default_rng(seed)
     level = rng.integers(0, n_levels, n_gates)
     a, b = rng.integers(0, n_signals, (2, n_gates))
-    result = trail_order(level, a, b)
+    result = trail_order(level, a, b, rng.random(n_signals) < 0.2)
     assert sorted(result.tolist()) == list(range(n_gates))
     assert (np.diff(level[result]) >= 0).all()
 
@@ -52,6 +61,6 @@ def test_fanout_two_is_one_cycle():
     n = 500
     ring = np.random.default_rng(0).permutation(n)
     a, b = ring, (ring + 1) % n
-    walk = trail_order(np.ones(n, np.int32), a, b)
+    walk = trail_order(np.ones(n, np.int32), a, b, kept(n))
     shared = [{a[g], b[g]} & {a[h], b[h]} for g, h in pairwise(walk)]
     assert all(shared)
