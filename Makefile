@@ -1,0 +1,43 @@
+# Each command sets up what it needs in .venv, from constraints.txt; nothing is installed anywhere else.
+
+PYTHON ?= python3
+DATASET ?= digits
+DATA ?= $(LGN_EDGE_DATA)
+OUTPUT ?= build/demo
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench clean
+
+help:
+	@echo "make demo    train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
+	@echo "make test    checks and all tests"
+	@echo "make check   formatting, lint and types"
+	@echo "make bench   every benchmark, the short way"
+	@echo "make clean   remove what these commands made"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "lgn-edge needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/lgn-edge demo --dataset $(DATASET) $(if $(DATA),--data $(DATA)) --output $(OUTPUT)
+
+test: check
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(READY)
+	@for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script --quick || exit 1; done
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
