@@ -13,6 +13,7 @@ from typing import Any
 from lgn_edge.emulate.cortex_m import arm_model, memory_map
 from lgn_edge.emulate.cpu import Cpu, Region
 from lgn_edge.emulate.image import Image, read_image
+from lgn_edge.errors import InputError
 
 DEFAULT_LIMIT = 50_000_000
 _RAM = (0x20000000, 4 << 20)
@@ -70,7 +71,7 @@ def boot(
     cpu.load(initialised=False)
     console = _Console(cpu)
     cpu.uc.hook_add(unicorn.UC_HOOK_INTR, console.on_interrupt)
-    stack, reset = struct.unpack("<2I", cpu.uc.mem_read(program.segments[0].load_address, 8))
+    stack, reset = _vectors(program)
     cpu.uc.reg_write(arm_const.UC_ARM_REG_SP, stack)
     instructions = cpu.run(reset & ~1, _NOWHERE, limit, count=True)
     if console.exit_code is None:
@@ -97,21 +98,39 @@ class _Console:
 
     def _serve(self, uc: Any, operation: int, argument: int) -> None:
         if operation == _SYS_WRITEC:
-            self.output += uc.mem_read(argument, 1)
+            self.output += self._read(argument, 1)
         elif operation == _SYS_WRITE0:
-            while (character := uc.mem_read(argument, 1)) != b"\0":
+            while (character := self._read(argument, 1)) != b"\0":
                 self.output += character
                 argument += 1
         elif operation == _SYS_EXIT:
             self._exit(uc, argument, 0)
         elif operation == _SYS_EXIT_EXTENDED:
-            self._exit(uc, *struct.unpack("<2I", uc.mem_read(argument, 8)))
+            self._exit(uc, *struct.unpack("<2I", self._read(argument, 8)))
         else:
             raise self.cpu.fail(f"asks for semihosting operation {operation:#04x}, which the emulator does not have")
+
+    def _read(self, address: int, size: int) -> bytes:
+        if not any(region.covers(address, size) for region in self.cpu.regions):
+            raise self.cpu.fail(f"asks for semihosting with {address:#010x}, where no memory is")
+        return bytes(self.cpu.uc.mem_read(address, size))
 
     def _exit(self, uc: Any, reason: int, code: int) -> None:
         self.exit_code = code if reason == _APPLICATION_EXIT else 1
         uc.emu_stop()
+
+
+def _vectors(image: Image) -> tuple[int, int]:
+    """The initial stack pointer and the reset handler: the first two words of flash."""
+    first = image.segments[0].data[:8] if image.segments else b""
+    stack, reset = struct.unpack("<2I", first) if len(first) == 8 else (0, 0)
+    if stack % 4 or not reset & 1 or not _executes(image, reset & ~1):
+        raise InputError(f"{image.name} has no vector table at its start; link it with deploy/cortex-m/startup.c")
+    return stack, reset
+
+
+def _executes(image: Image, address: int) -> bool:
+    return any(segment.address <= address < segment.address + segment.size for segment in image.segments)
 
 
 def _fill(cpu: Cpu, ram: tuple[int, int]) -> None:

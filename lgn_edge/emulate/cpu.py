@@ -109,9 +109,11 @@ class Cpu:
         """
         for segment in self.image.segments:
             if segment.data:
-                self._place(segment.load_address, segment.data)
+                self._check_inside(segment.load_address, len(segment.data))
+                self.uc.mem_write(segment.load_address, segment.data)
             if initialised:
-                self._place(segment.address, segment.data.ljust(segment.size, b"\0"))
+                self._check_inside(segment.address, segment.size)
+                self.uc.mem_write(segment.address, segment.data.ljust(segment.size, b"\0"))
 
     def run(self, begin: int, until: int, limit: int, *, count: bool) -> int | None:
         """Execute from `begin` until the program counter is `until`, or a hook stops the engine.
@@ -152,12 +154,11 @@ class Cpu:
                 f"cannot put {region.name} ({where}) into memory: {error}; choose another place"
             ) from error
 
-    def _place(self, address: int, data: bytes) -> None:
-        if not any(region.covers(address, len(data)) for region in self.regions):
+    def _check_inside(self, address: int, size: int) -> None:
+        if not any(region.covers(address, size) for region in self.regions):
             known = ", ".join(f"{r.name} {r.address:#010x}+{r.size:#x}" for r in self.regions)
-            where = f"{len(data)} bytes at {address:#010x}"
+            where = f"{size} bytes at {address:#010x}"
             raise InputError(f"{self.image.name} has {where}, outside of the memory ({known}); give it more or relink")
-        self.uc.mem_write(address, data)
 
     def _execute(self, begin: int, until: int, limit: int) -> None:
         import unicorn

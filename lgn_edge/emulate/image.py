@@ -5,14 +5,16 @@ Reads any ELF32 executable; what executes it, checks the machine.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
 
 from lgn_edge.emulate.availability import require
-from lgn_edge.errors import InputError
+from lgn_edge.errors import InputError, LgnError
 
 _WRITE, _ALLOC, _EXECUTE = 1, 2, 4  # SHF_* of the ELF specification
 
@@ -152,7 +154,7 @@ def read_image(path: str | Path, machine: str = "EM_ARM") -> Image:
         MissingProgramError: pyelftools is not installed.
     """
     source = Path(path)
-    with _open(source) as stream:
+    with _reading(source) as stream:
         elf = _elf(stream, str(source))
         header = elf.header
         if header["e_machine"] != machine:
@@ -177,20 +179,26 @@ def object_use(path: str | Path) -> MemoryUse:
         MissingProgramError: pyelftools is not installed.
     """
     source = Path(path)
-    with _open(source) as stream:
+    with _reading(source) as stream:
         if stream.read(8) == b"!<arch>\n":
-            sections = tuple(section for _, elf in _members(stream, str(source)) for section in _sections(elf))
+            sections = tuple(section for elf in _members(stream, str(source)) for section in _sections(elf))
         else:
             sections = _sections(_elf(stream, str(source)))
     return _sum(sections)
 
 
-def _open(path: Path) -> IO[bytes]:
+@contextmanager
+def _reading(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file; whatever a parser stumbles over inside the block is the file's fault."""
     try:
-        return path.open("rb")
+        yield BytesIO(path.read_bytes())
+    except LgnError:
+        raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"cannot read {path}: {reason}; give the name of an ELF file") from error
+    except Exception as error:  # pyelftools lets errors of many kinds through when a file is damaged
+        raise InputError(f"{path} is a damaged ELF file ({error}); build it again") from error
 
 
 def _elf(stream: IO[bytes], name: str) -> Any:
@@ -210,8 +218,14 @@ def _elf(stream: IO[bytes], name: str) -> Any:
 
 def _segments(elf: Any) -> tuple[Segment, ...]:
     loaded = (segment for segment in elf.iter_segments() if segment["p_type"] == "PT_LOAD" and segment["p_memsz"])
-    found = [Segment(s["p_vaddr"], s["p_paddr"], bytes(s.data()), s["p_memsz"]) for s in loaded]
-    return tuple(sorted(found, key=lambda segment: segment.load_address))
+    return tuple(sorted(map(_segment, loaded), key=lambda segment: segment.load_address))
+
+
+def _segment(entry: Any) -> Segment:
+    data = bytes(entry.data())
+    if not len(data) == entry["p_filesz"] <= entry["p_memsz"]:
+        raise ValueError("a segment is cut off")
+    return Segment(entry["p_vaddr"], entry["p_paddr"], data, entry["p_memsz"])
 
 
 def _sections(elf: Any) -> tuple[Section, ...]:
@@ -253,10 +267,8 @@ def _symbol(elf: Any, entry: Any) -> Symbol:
     return Symbol(entry["st_value"] & ~1 if thumb else entry["st_value"], entry["st_size"], section)
 
 
-def _members(stream: IO[bytes], name: str) -> list[tuple[str, Any]]:
+def _members(stream: IO[bytes], name: str) -> list[Any]:
     """The ELF members of an ar archive whose magic has been read."""
-    from io import BytesIO
-
     members = []
     while header := stream.read(60):
         if len(header) < 60 or header[58:] != b"`\n":
@@ -264,8 +276,7 @@ def _members(stream: IO[bytes], name: str) -> list[tuple[str, Any]]:
         size = int(header[48:58])
         data = stream.read(size + size % 2)[:size]
         if data.startswith(b"\x7fELF"):
-            label = header[:16].decode("ascii", "replace").rstrip(" /")
-            members.append((label, _elf(BytesIO(data), f"{name}({label})")))
+            members.append(_elf(BytesIO(data), f"{name}({header[:16].decode().strip()})"))
     return members
 
 

@@ -189,6 +189,8 @@ def test_stack_overflow_and_limit(images: dict[str, Image]) -> None:
         machine.call("deep", 100_000)
     with pytest.raises(EmulationError, match=r"forever\S* \(pc .* is still inside forever after 1000 instructions"):
         machine.call("forever", limit=1000)
+    with pytest.raises(EmulationError, match="is still inside forever after 1000 instructions"):
+        machine.call("forever", limit=1000, count=True)
     exact = machine.call("straight", 0, count=True).instructions
     assert exact is not None
     machine.call("straight", 0, limit=exact)
