@@ -1,6 +1,7 @@
 """Booting Cortex-M firmware from its vector table, with a debugger's semihosting for output and exit.
 
-RAM is filled with a pattern first, so start-up code that forgets a variable is noticed.
+RAM is filled with a pattern first, so start-up code that forgets a variable is noticed. The stack is where the image
+puts it, in RAM with the variables, so unlike in a `CortexM` nothing but RAM's start stops it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lgn_edge.emulate.cortex_m import arm_model, memory_map
-from lgn_edge.emulate.cpu import Cpu, Region
+from lgn_edge.emulate.cpu import Cpu
 from lgn_edge.emulate.image import Image, read_image
 from lgn_edge.errors import InputError
 
@@ -67,7 +68,7 @@ def boot(
 
     program = image if isinstance(image, Image) else read_image(image)
     cpu = Cpu(arm_model(core), program, memory_map(program, flash, ram))
-    _fill(cpu, ram)
+    cpu.uc.mem_write(ram[0], b"\xa5" * ram[1])
     cpu.load(initialised=False)
     console = _Console(cpu)
     cpu.uc.hook_add(unicorn.UC_HOOK_INTR, console.on_interrupt)
@@ -131,8 +132,3 @@ def _vectors(image: Image) -> tuple[int, int]:
 
 def _executes(image: Image, address: int) -> bool:
     return any(segment.address <= address < segment.address + segment.size for segment in image.segments)
-
-
-def _fill(cpu: Cpu, ram: tuple[int, int]) -> None:
-    region = Region("ram", *ram, permissions=0)
-    cpu.uc.mem_write(region.address, b"\xa5" * region.size)
