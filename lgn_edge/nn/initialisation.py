@@ -19,12 +19,16 @@ from lgn_edge.network.truth_table import PASS_A
 INITIALISATIONS: Final = ("residual", "gaussian")
 
 _NOISE: Final = 0.25
-_SHIFT: Final = {"light": 3.0, "light-sine": 1.2}
-_RAW_LOGIT: Final = 5.0
+_SHIFT: Final = {"light": 3.0, "light-sine": 1.2, "raw": 5.0}
 
 
 def initial_weight(
-    init: str, parametrization: str, gates: int, numbers: int, generator: torch.Generator | None
+    init: str,
+    parametrization: str,
+    gates: int,
+    numbers: int,
+    generator: torch.Generator | None,
+    shift: float = 0.0,
 ) -> Tensor:
     """First weights, float32 [gates, numbers].
 
@@ -34,13 +38,15 @@ def initial_weight(
         gates: gates of the layer.
         numbers: learnable numbers a gate.
         generator: source of randomness.
+        shift: distance of a residual gate's weights from 0; 0 takes the values above. A small one lets discrete gates
+            under straight-through estimators change after fewer steps.
     """
     normal = torch.randn(gates, numbers, generator=generator)
     if init == "gaussian":
         return normal if parametrization == "raw" else _NOISE * normal
     if parametrization == "raw":
         centre = torch.zeros(numbers)
-        centre[PASS_A] = _RAW_LOGIT
+        centre[PASS_A] = shift or _SHIFT["raw"]
     else:
-        centre = _SHIFT[parametrization] * torch.tensor([-1.0, -1.0, 1.0, 1.0])
+        centre = (shift or _SHIFT[parametrization]) * torch.tensor([-1.0, -1.0, 1.0, 1.0])
     return centre + _NOISE * normal

@@ -29,6 +29,7 @@ class LogicDense(nn.Module):
         estimator: "soft", "hard" or "gumbel".
         temperature: positive; divides the weights in the soft gate. light-sine takes 1 only.
         init: "residual" or "gaussian".
+        init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
         wiring: "random", "unique" or "aligned".
         lanes: bits of a word, for aligned wiring.
         seed: of wiring and first weights; None draws from torch's default generator.
@@ -53,6 +54,7 @@ class LogicDense(nn.Module):
         estimator: str = "soft",
         temperature: float = 1.0,
         init: str = "residual",
+        init_shift: float = 0.0,
         wiring: str = "random",
         lanes: int = 32,
         seed: int | None = None,
@@ -65,6 +67,8 @@ class LogicDense(nn.Module):
         _choose("init", init, INITIALISATIONS)
         if not 0 < temperature < float("inf"):
             raise InputError(f"logic layer: temperature is {temperature}; it must be positive and finite")
+        if not 0 <= init_shift < float("inf"):
+            raise InputError(f"logic layer: init_shift is {init_shift}; it must be 0 or more and finite")
         if parametrization == "light-sine" and temperature != 1:
             raise InputError(
                 f"logic layer: temperature is {temperature}, but dividing the angles of light-sine would move its"
@@ -76,6 +80,7 @@ class LogicDense(nn.Module):
         self.estimator = estimator
         self.temperature = float(temperature)
         self.init = init
+        self.init_shift = float(init_shift)
         self.wiring = wiring
         self.lanes = lanes
         self.seed = seed
@@ -87,7 +92,9 @@ class LogicDense(nn.Module):
         a, b = wire(wiring, in_features, out_features, lanes=lanes, generator=generator)
         self.register_buffer("a", a)
         self.register_buffer("b", b)
-        self.weight = nn.Parameter(initial_weight(init, parametrization, out_features, self._gates.numbers, generator))
+        self.weight = nn.Parameter(
+            initial_weight(init, parametrization, out_features, self._gates.numbers, generator, init_shift)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Gate outputs [batch, out_features] of signals [batch, in_features], values in [0, 1], dtype of the weights.
@@ -115,8 +122,8 @@ class LogicDense(nn.Module):
 
     def config(self) -> dict[str, Any]:
         """The arguments that make a layer of this kind; its state_dict holds the rest."""
-        names = ("in_features", "out_features", "parametrization", "estimator", "temperature", "init", "wiring")
-        return {name: getattr(self, name) for name in (*names, "lanes", "seed")}
+        names = ("in_features", "out_features", "parametrization", "estimator", "temperature", "init", "init_shift")
+        return {name: getattr(self, name) for name in (*names, "wiring", "lanes", "seed")}
 
     def extra_repr(self) -> str:
         """The arguments, for print."""

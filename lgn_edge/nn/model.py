@@ -76,10 +76,17 @@ class LogicGateNetwork(nn.Module):
         logits: Tensor = self.head(self._last_signals(bits))
         return logits
 
-    @torch.no_grad()
     def scores(self, x: Tensor) -> Tensor:
-        """Sums a class [batch, classes] of samples [batch, features]; int32 ones counted in evaluation mode."""
-        scores = self.head.scores(self._last_signals(self.encoder(x)))
+        """Sums a class of samples [batch, features]; see `bit_scores`."""
+        return self.bit_scores(self.encoder(x))
+
+    @torch.no_grad()
+    def bit_scores(self, bits: Tensor) -> Tensor:
+        """Sums a class [batch, classes] of encoded samples [batch, bits].
+
+        int32 ones counted in evaluation mode; float32 in training mode and under `soft_evaluation`.
+        """
+        scores = self.head.scores(self._last_signals(bits))
         return scores if self.training or any(layer.soft for layer in self.logic) else scores.to(torch.int32)
 
     def predict(self, x: Tensor) -> Tensor:

@@ -1,0 +1,19 @@
+"""Training: data sets, recipes, the loop and checkpoints."""
+
+from lgn_edge.training.checkpoint import load_checkpoint, save_checkpoint
+from lgn_edge.training.datasets import Dataset, load_dataset
+from lgn_edge.training.loop import Epoch, TrainResult, train
+from lgn_edge.training.recipe import Recipe, load_recipe, recipe_names
+
+__all__ = [
+    "Dataset",
+    "Epoch",
+    "Recipe",
+    "TrainResult",
+    "load_checkpoint",
+    "load_dataset",
+    "load_recipe",
+    "recipe_names",
+    "save_checkpoint",
+    "train",
+]

@@ -1,0 +1,212 @@
+"""Checkpoints: a folder with `model.safetensors` (weights, wiring, encoder, head) and `model.json` (everything else).
+
+A checkpoint that training can go on from also holds `training.safetensors` (the optimiser) and, in the JSON, the epochs
+so far. A folder is written as a whole, and reading one never executes anything.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from lgn_edge._version import __version__
+from lgn_edge.errors import InputError
+from lgn_edge.files import atomic_directory
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
+from lgn_edge.nn.parametrization import PARAMETRIZATIONS
+from lgn_edge.training.recipe import Recipe
+
+FORMAT: Final = "lgn-edge checkpoint"
+VERSION: Final = 1
+
+MODEL_JSON: Final = "model.json"
+MODEL_TENSORS: Final = "model.safetensors"
+TRAINING_TENSORS: Final = "training.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What training needs to go on after an epoch, beside the model.
+
+    Attributes:
+        history: one row of plain values an epoch, oldest first.
+        optimizer: tensors of the optimiser by name.
+    """
+
+    history: Sequence[Mapping[str, Any]]
+    optimizer: Mapping[str, Tensor]
+
+
+def save_checkpoint(
+    model: LogicGateNetwork,
+    folder: str | os.PathLike[str],
+    *,
+    recipe: Recipe | None = None,
+    metrics: Mapping[str, float] | None = None,
+    training: TrainingState | None = None,
+) -> None:
+    """Write a checkpoint; a folder that is there already is replaced as a whole.
+
+    Args:
+        model: what to save, with its name, class names and provenance.
+        folder: where to.
+        recipe: how it was trained.
+        metrics: what it reaches.
+        training: to go on training from here.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": model.name,
+        "class_names": list(model.class_names),
+        "encoder": {"n_features": model.encoder.n_features, "input_dtype": model.encoder.input_dtype},
+        "layers": [layer.config() for layer in model.logic],
+        "head": {"classes": model.head.classes},
+        "recipe": recipe.to_dict() if recipe else None,
+        "metrics": dict(metrics or {}),
+        "provenance": dict(model.provenance),
+        "versions": {"lgn-edge": __version__, "torch": torch.__version__},
+        "history": [dict(row) for row in training.history] if training else [],
+    }
+    with atomic_directory(folder) as temporary:
+        (temporary / MODEL_JSON).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        (temporary / MODEL_TENSORS).write_bytes(_pack(model.state_dict()))
+        if training:
+            (temporary / TRAINING_TENSORS).write_bytes(_pack(training.optimizer))
+
+
+def load_checkpoint(folder: str | os.PathLike[str]) -> LogicGateNetwork:
+    """The model of a checkpoint, in evaluation mode.
+
+    Args:
+        folder: a checkpoint, or the output folder of `train` (its best model).
+
+    Raises:
+        InputError: a file is missing or damaged, the version is unknown, or the tensors do not fit.
+    """
+    place = _place(folder)
+    document = read_document(place)
+    tensors = _read_tensors(place / MODEL_TENSORS)
+    where = place / MODEL_JSON
+    try:
+        encoder, head, layers = document["encoder"], document["head"], document["layers"]
+        model = LogicGateNetwork(
+            Threshold(
+                encoder["n_features"],
+                tensors["encoder.feature"].numpy(),
+                tensors["encoder.threshold"].numpy(),
+                encoder["input_dtype"],
+            ),
+            [_layer(config, i, tensors) for i, config in enumerate(layers)],
+            GroupSum(
+                layers[-1]["out_features"],
+                head["classes"],
+                float(tensors["head.tau"]),
+                float(tensors["head.beta"]),
+            ),
+            name=document["name"],
+            class_names=document["class_names"],
+            provenance=document["provenance"],
+        )
+    except KeyError as error:
+        raise InputError(f"{where}: {error.args[0]} is missing from the checkpoint; save it again") from error
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error
+    except (TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
+        raise InputError(f"{where}: a field has a wrong type or value ({error}); save it again") from error
+    wrong = sorted(tensors.keys() - model.state_dict().keys())
+    if wrong:
+        raise InputError(f"{place / MODEL_TENSORS}: {wrong[0]} belongs to no part of the model; save it again")
+    model.load_state_dict(tensors)
+    return model.eval()
+
+
+def load_training(folder: str | os.PathLike[str]) -> TrainingState:
+    """What `save_checkpoint` was given to go on training from.
+
+    Raises:
+        InputError: the checkpoint is damaged, or none to go on from.
+    """
+    place = Path(folder)
+    return TrainingState(read_document(place)["history"], _read_tensors(place / TRAINING_TENSORS))
+
+
+def read_document(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """`model.json` of a checkpoint: recipe, metrics and what else it says about the model.
+
+    Raises:
+        InputError: it is missing, damaged, or of an unknown version.
+    """
+    path = _place(folder) / MODEL_JSON
+    try:
+        document = json.loads(_read(path))
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}); save the checkpoint again") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise InputError(f"{path} does not describe a {FORMAT}")
+    if document.get("version") != VERSION:
+        raise InputError(
+            f"{path} has version {document.get('version')!r} of the checkpoint format; this lgn-edge reads version"
+            f" {VERSION}: use the lgn-edge that wrote it"
+        )
+    return document
+
+
+def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> LogicDense:
+    numbers = PARAMETRIZATIONS[config["parametrization"]].numbers
+    gates, inputs = config["out_features"], config["in_features"]
+    shapes = {"weight": (gates, numbers), "a": (gates,), "b": (gates,)}
+    kinds = {"weight": torch.float32, "a": torch.int32, "b": torch.int32}
+    for name, shape in shapes.items():
+        tensor = tensors[f"layers.{i}.{name}"]
+        if tuple(tensor.shape) != shape or tensor.dtype != kinds[name]:
+            raise InputError(
+                f"layer {i}: {name} is {tensor.dtype} {list(tensor.shape)} in {MODEL_TENSORS}, but"
+                f" {kinds[name]} {list(shape)} in {MODEL_JSON}; save the checkpoint again"
+            )
+        if name == "weight" and not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"layer {i}: a weight is not finite; train again with a smaller learning rate")
+        if name != "weight" and gates and not 0 <= int(tensor.min()) <= int(tensor.max()) < inputs:
+            raise InputError(f"layer {i}: {name} leaves its inputs 0..{inputs - 1}; save the checkpoint again")
+    return LogicDense(**config)
+
+
+def _place(folder: str | os.PathLike[str]) -> Path:
+    place = Path(folder)
+    inner = place / "model"
+    return inner if (inner / MODEL_JSON).exists() and not (place / MODEL_JSON).exists() else place
+
+
+def _pack(tensors: Mapping[str, Tensor]) -> bytes:
+    packed: bytes = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    return packed
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load(_read(path))
+    except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise InputError(f"{path} is damaged or cut short ({error}); save the checkpoint again") from error
+    return tensors
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot read {path}: {(error.strerror or str(error)).lower()}; give the folder of a checkpoint, which"
+            f" holds {MODEL_JSON} and {MODEL_TENSORS}"
+        ) from error

@@ -1,0 +1,229 @@
+"""Data sets with a fixed test set: digits (bundled with scikit-learn), MNIST and Fashion-MNIST (idx files).
+
+The idx files are looked for in `$LGN_EDGE_DATA/<name>/`, or in the folder given instead; what is missing is downloaded
+there. Every file is held against its SHA-256 before it is read.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import urllib.request
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgn_edge.errors import InputError, MissingProgramError
+from lgn_edge.files import write_atomic
+
+DATA_VARIABLE: Final = "LGN_EDGE_DATA"
+
+_TIMEOUT = 30.0  # seconds without an answer from a server
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Samples and labels, train and test apart.
+
+    Attributes:
+        name: a word for people and files.
+        train_x, test_x: [n, features] of `input_dtype`.
+        train_y, test_y: int64 [n], classes 0..len(class_names) - 1.
+        class_names: one a class.
+        input_dtype: "uint8" or "float32".
+    """
+
+    name: str
+    train_x: NDArray[Any]
+    train_y: NDArray[np.int64]
+    test_x: NDArray[Any]
+    test_y: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    input_dtype: str
+
+    def __post_init__(self) -> None:
+        for part, x, y in (("train", self.train_x, self.train_y), ("test", self.test_x, self.test_y)):
+            if x.ndim != 2 or y.ndim != 1 or len(x) != len(y) or not len(x):
+                raise InputError(
+                    f"data set {self.name}: {part} samples have shape {list(x.shape)} and labels {list(y.shape)};"
+                    " give [n, features] and [n], n at least 1"
+                )
+            if x.dtype != self.input_dtype:
+                raise InputError(f"data set {self.name}: {part} samples are {x.dtype}, not {self.input_dtype}")
+            if y.min() < 0 or y.max() >= len(self.class_names):
+                raise InputError(
+                    f"data set {self.name}: {part} labels are {y.min()}..{y.max()};"
+                    f" its {len(self.class_names)} classes are 0..{len(self.class_names) - 1}"
+                )
+        if self.train_x.shape[1] != self.test_x.shape[1]:
+            raise InputError(
+                f"data set {self.name}: train samples have {self.train_x.shape[1]} features,"
+                f" test samples {self.test_x.shape[1]}"
+            )
+
+
+def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dataset:
+    """A data set by its name.
+
+    Args:
+        name: "digits", "mnist" or "fashion-mnist".
+        folder: holds a folder of that name with its files; None is `$LGN_EDGE_DATA`, or a cache in the home folder.
+
+    Raises:
+        InputError: an unknown name, a file that is missing and cannot be downloaded, or one that is damaged.
+    """
+    if name == "digits":
+        return _digits()
+    if name not in _IDX:
+        raise InputError(f"data set {name!r} is unknown; there are digits, {', '.join(_IDX)}")
+    return _idx_dataset(name, _data_folder(folder) / name)
+
+
+def stratified_split(labels: NDArray[np.int64], share: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Indices (kept, held out), both ascending; of each class, `share` of its samples (rounded) are held out."""
+    generator = np.random.default_rng(seed)
+    held = []
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        held.append(members[: round(len(members) * share)])
+    mask = np.zeros(len(labels), np.bool_)
+    mask[np.concatenate(held)] = True
+    return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def _digits() -> Dataset:
+    """1,797 images of 8 x 8, values 0..16; a fifth of each class is the test set, the same for everybody."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise MissingProgramError(
+            "data set digits: scikit-learn is not installed; pip install 'lgn-edge[train]'"
+        ) from error
+    x, labels = load_digits(return_X_y=True)
+    y = labels.astype(np.int64)
+    train, test = stratified_split(y, share=0.2, seed=2024)
+    pixels = x.astype(np.uint8)
+    names = tuple("0123456789")
+    return Dataset("digits", pixels[train], y[train], pixels[test], y[test], names, "uint8")
+
+
+@dataclass(frozen=True)
+class _IdxFiles:
+    url: str
+    class_names: tuple[str, ...]
+    sha256: tuple[str, str, str, str]  # of the files of `_IDX_NAMES`
+
+
+_IDX_NAMES: Final = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+_IDX: Final = {
+    "mnist": _IdxFiles(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        tuple("0123456789"),
+        (
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        ),
+    ),
+    "fashion-mnist": _IdxFiles(
+        "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
+        ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Boot"),
+        (
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        ),
+    ),
+}
+
+
+def _data_folder(folder: str | os.PathLike[str] | None) -> Path:
+    chosen = folder or os.environ.get(DATA_VARIABLE)
+    return Path(chosen) if chosen else Path.home() / ".cache" / "lgn-edge"
+
+
+def _idx_dataset(name: str, folder: Path) -> Dataset:
+    files = _IDX[name]
+    for file, digest in zip(_IDX_NAMES, files.sha256, strict=True):
+        if not (folder / file).exists():
+            _download(name, files.url + file, folder / file, digest)
+    contents = [_checked(folder / file, digest) for file, digest in zip(_IDX_NAMES, files.sha256, strict=True)]
+    train_x, train_y, test_x, test_y = (
+        read_idx(data, folder / file) for data, file in zip(contents, _IDX_NAMES, strict=True)
+    )
+    return Dataset(
+        name,
+        train_x.reshape(len(train_x), -1),
+        train_y.astype(np.int64),
+        test_x.reshape(len(test_x), -1),
+        test_y.astype(np.int64),
+        files.class_names,
+        "uint8",
+    )
+
+
+def _download(name: str, url: str, path: Path, digest: str) -> None:
+    missing = ", ".join(file for file in _IDX_NAMES if not (path.parent / file).exists())
+    try:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+            data = answer.read()
+    except OSError as error:
+        raise InputError(
+            f"data set {name}: {missing} not found in {path.parent}, and {url} cannot be downloaded"
+            f" ({getattr(error, 'reason', error)}); put the files into a folder {name}, and set {DATA_VARIABLE} (or the"
+            " data option) to the folder that holds it"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise InputError(f"data set {name}: what {url} sends is not the published file; get {path.name} elsewhere")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"data set {name}: cannot make the folder {path.parent}; choose another one") from error
+    write_atomic(path, data)
+
+
+def _checked(path: Path, digest: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise InputError(f"{path} is damaged or another file (its SHA-256 differs); delete it to download it again")
+    return data
+
+
+def read_idx(data: bytes, path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    """The array of a gzipped idx file of unsigned bytes.
+
+    Args:
+        data: the gzipped file.
+        path: where it came from, for messages.
+
+    Raises:
+        InputError: truncated, or not such a file.
+    """
+    try:
+        raw = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path} is not a whole gzip file ({error}); get it again") from error
+    axes = raw[3] if len(raw) > 3 else 0
+    header = 4 + 4 * axes
+    if raw[:3] != b"\x00\x00\x08" or len(raw) < header or not axes:
+        raise InputError(f"{path} is not an idx file of unsigned bytes; get it again")
+    shape = tuple(int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes))
+    values = np.frombuffer(raw, np.uint8, offset=header)
+    if values.size != int(np.prod([int(n) for n in shape], dtype=object)):
+        raise InputError(f"{path} holds {values.size} values, not {' x '.join(map(str, shape))}; get it again")
+    return values.reshape(shape).copy()

@@ -1,0 +1,202 @@
+"""A recipe: everything that decides how a network is trained, in one TOML file of plain fields."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from lgn_edge.errors import InputError
+from lgn_edge.nn.encoder import SPACINGS
+from lgn_edge.nn.estimator import ESTIMATORS
+from lgn_edge.nn.initialisation import INITIALISATIONS
+from lgn_edge.nn.parametrization import PARAMETRIZATIONS
+from lgn_edge.nn.wiring import WIRINGS
+
+OPTIMIZERS: Final = ("adam", "adamw")
+SCHEDULES: Final = ("constant", "cosine")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is made and trained.
+
+    Attributes:
+        name: of the network.
+        dataset: see `load_dataset`.
+        widths: gates of each layer; the last is a multiple of the classes.
+        levels: thresholds a feature.
+        spacing: of the thresholds, "uniform" or "distributive".
+        parametrization: "light", "light-sine" or "raw".
+        estimator: "soft", "hard" or "gumbel".
+        temperature: of the soft gate.
+        init: "residual" or "gaussian".
+        init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
+        wiring: "random", "unique" or "aligned".
+        lanes: bits of a word, for aligned wiring only.
+        tau: divides the scores; in proportion to sqrt(gates a class).
+        beta: is added to the scores.
+        epochs: passes over the training samples.
+        batch: samples a step.
+        optimizer: "adam" or "adamw" (weight decay apart from the gradient).
+        learning_rate: of the first step.
+        weight_decay: of all gate weights.
+        schedule: of the learning rate; "constant", or "cosine" down to 0 at the last step.
+        validation: share of the training samples that chooses the best epoch; more than 0 and less than 1.
+        patience: epochs without a better validation accuracy after which training stops; 0 never stops.
+        seed: of wiring, weights, split and order.
+        threads: of torch; 0 leaves them as they are.
+    """
+
+    name: str
+    dataset: str
+    widths: tuple[int, ...]
+    levels: int = 3
+    spacing: str = "uniform"
+    parametrization: str = "light"
+    estimator: str = "hard"
+    temperature: float = 1.0
+    init: str = "residual"
+    init_shift: float = 0.0
+    wiring: str = "random"
+    lanes: int = 32
+    tau: float = 5.0
+    beta: float = 0.0
+    epochs: int = 20
+    batch: int = 100
+    optimizer: str = "adam"
+    learning_rate: float = 0.02
+    weight_decay: float = 0.0
+    schedule: str = "cosine"
+    validation: float = 0.1
+    patience: int = 0
+    seed: int = 0
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        choices = {
+            "spacing": SPACINGS,
+            "parametrization": tuple(PARAMETRIZATIONS),
+            "estimator": tuple(ESTIMATORS),
+            "init": INITIALISATIONS,
+            "wiring": WIRINGS,
+            "optimizer": OPTIMIZERS,
+            "schedule": SCHEDULES,
+        }
+        for field, legal in choices.items():
+            value = getattr(self, field)
+            if value not in legal:
+                raise InputError(f"recipe: {field} is {value!r}{_hint(value, legal)}; legal are {', '.join(legal)}")
+        least = {"levels": 1, "lanes": 1, "epochs": 1, "batch": 1, "patience": 0, "seed": 0, "threads": 0}
+        for field, bound in least.items():
+            if getattr(self, field) < bound:
+                raise InputError(f"recipe: {field} is {getattr(self, field)}; it must be at least {bound}")
+        for field in ("temperature", "tau", "learning_rate"):
+            if not 0 < getattr(self, field) < float("inf"):
+                raise InputError(f"recipe: {field} is {getattr(self, field)}; it must be positive and finite")
+        for field in ("weight_decay", "init_shift"):
+            if not 0 <= getattr(self, field) < float("inf"):
+                raise InputError(f"recipe: {field} is {getattr(self, field)}; it must be 0 or more and finite")
+        if not self.widths or min(self.widths) < 1:
+            raise InputError(
+                f"recipe: widths are {list(self.widths)}; give the gates of each layer, such as [1000, 1000]"
+            )
+        if not 0 < self.validation < 1:
+            raise InputError(f"recipe: validation is {self.validation}; it must be between 0 and 1, such as 0.1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as values of TOML and JSON; `recipe_from` makes the same recipe of them."""
+        return {**asdict(self), "widths": list(self.widths)}
+
+
+def load_recipe(source: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Recipe:
+    """A recipe from a TOML file.
+
+    Args:
+        source: a path, or the name of a recipe that comes with lgn-edge ("digits", "mnist").
+        overrides: fields to set otherwise, each `key=value` with a TOML value (quotes of a word may be left out).
+
+    Raises:
+        InputError: no such file, not TOML, an unknown or missing field, or a value that is not legal.
+    """
+    text, what = _read(source)
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{what} is not TOML: {error}") from error
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise InputError(f"override {override!r} is not key=value, such as epochs=20")
+        values[key.strip()] = _value(value.strip())
+    return recipe_from(values, what)
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The recipes that come with lgn-edge."""
+    folder = resources.files("lgn_edge.training") / "recipes"
+    return tuple(sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")))
+
+
+def recipe_from(values: Mapping[str, Any], what: str = "recipe") -> Recipe:
+    """A recipe from its fields.
+
+    Args:
+        values: by field name.
+        what: where they came from, for messages.
+
+    Raises:
+        InputError: an unknown or missing field, another type, or a value that is not legal.
+    """
+    known = {field.name: str(field.type) for field in fields(Recipe)}
+    for key in values:
+        if key not in known:
+            raise InputError(f"{what}: no field is called {key!r}{_hint(key, known)}; there are {', '.join(known)}")
+    for key in ("name", "dataset", "widths"):
+        if key not in values:
+            raise InputError(f"{what}: the field {key} is missing")
+    return Recipe(**{key: _typed(value, known[key], f"{what}: {key}") for key, value in values.items()})
+
+
+def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
+    path = Path(source)
+    try:
+        if str(source) in recipe_names():
+            return (resources.files("lgn_edge.training") / "recipes" / f"{source}.toml").read_text(), f"recipe {source}"
+        return path.read_text(encoding="utf-8"), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        names = recipe_names()
+        raise InputError(
+            f"cannot read the recipe {path}{_hint(str(source), names)}; give a TOML file or one of {', '.join(names)}"
+        ) from error
+
+
+def _value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _typed(value: Any, kind: str, what: str) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == "float" and number:
+        return float(value)
+    if kind == "int" and number and isinstance(value, int):
+        return value
+    if kind == "str" and isinstance(value, str):
+        return value
+    if kind == "tuple[int, ...]" and isinstance(value, list | tuple) and all(type(item) is int for item in value):
+        return tuple(value)
+    words = {"float": "a number", "int": "a whole number", "str": "a text"}
+    raise InputError(f"{what} is {value!r}; it must be {words.get(kind, 'a list of whole numbers')}")
+
+
+def _hint(word: Any, known: Any) -> str:
+    close = get_close_matches(str(word), list(known), 1)
+    return f" (did you mean {close[0]}?)" if close else ""
