@@ -11,11 +11,17 @@ import numpy as np
 
 from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.deploy_files import deploy_folder
+from lgn_edge.errors import UnsupportedError
 from lgn_edge.targets import toolchain
 from lgn_edge.targets.target import Target
 
 if TYPE_CHECKING:
     from lgn_edge.emulate import Firmware
+
+# Memory of the emulated part: larger than real ones, so that what fits a real one fits here.
+_FLASH = 64 << 20
+_RAM = 4 << 20
+_SAMPLES_RAM = 1 << 20  # kept free for samples and results
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
         return Measured(not_measured="a hosted target shares its memory with the program around it")
     from lgn_edge import emulate
 
-    reason = emulate.available()
+    reason = emulate.available() or _too_large(manifest)
     if reason:
         return Measured(not_measured=reason)
     firmware = link(folder, manifest, keep=("predict",))
@@ -64,6 +70,12 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
     )
 
 
+def _too_large(manifest: Manifest) -> str | None:
+    if manifest.workspace_bytes > _RAM - _SAMPLES_RAM:
+        return f"the workspace of {manifest.workspace_bytes:,} bytes does not fit the emulator's RAM of {_RAM:,} bytes"
+    return None
+
+
 def link(folder: Path, manifest: Manifest, keep: tuple[str, ...] = ("predict", "selftest")) -> Firmware:
     """Link an artifact's library, without start-up code, into an image whose functions the emulator calls.
 
@@ -71,18 +83,22 @@ def link(folder: Path, manifest: Manifest, keep: tuple[str, ...] = ("predict", "
         folder: of the artifact.
         manifest: its interface.
         keep: functions of the library that the image must hold, without the prefix.
+
+    Raises:
+        UnsupportedError: the network is too large for the emulated memory.
     """
     from lgn_edge import emulate
 
+    reason = _too_large(manifest)
+    if reason:
+        raise UnsupportedError(f"{folder}: {reason}; it runs on a device with more memory only")
     prefix = f"lgn_{manifest.name}"
     with tempfile.TemporaryDirectory() as work:
-        image = Path(work) / "firmware.elf"
-        toolchain.link_firmware(
-            [folder / "lib" / f"lib{prefix}.a"],
-            image,
-            deploy_folder() / "cortex-m" / "linker.ld",
-            keep=[f"{prefix}_{function}" for function in keep],
-        )
+        image, script = Path(work) / "firmware.elf", Path(work) / "linker.ld"
+        memory = f"LGN_FLASH_LENGTH = {_FLASH:#x};\nLGN_RAM_LENGTH = {_RAM:#x};\n"
+        script.write_text(memory + (deploy_folder() / "cortex-m" / "linker.ld").read_text())
+        library = folder / "lib" / f"lib{prefix}.a"
+        toolchain.link_firmware([library], image, script, keep=[f"{prefix}_{function}" for function in keep])
         return emulate.Firmware(
             emulate.read_image(image),
             prefix,

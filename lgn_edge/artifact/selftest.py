@@ -29,6 +29,7 @@ def selftest_samples(network: Network, count: int) -> NDArray[Any]:
     above[0], above[1:2] = False, True
     around[1:2] = encoder.threshold.max()
     if encoder.input_dtype == "uint8":
-        return np.clip(np.floor(around) + above, 0, 255).astype(np.uint8)
+        octets: NDArray[np.uint8] = np.clip(np.floor(around) + above, 0, 255).astype(np.uint8)
+        return octets
     floats: NDArray[np.float32] = np.where(above, np.nextafter(around, np.float32(np.inf)), around).astype(np.float32)
     return floats

@@ -19,7 +19,7 @@ from lgn_edge import emulate, files
 from lgn_edge.artifact import Artifact, build, load_artifact
 from lgn_edge.artifact.build import c_identifier
 from lgn_edge.errors import InputError, LgnError, MissingProgramError, UnsupportedError
-from lgn_edge.network import Network
+from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
 from lgn_edge.targets import toolchain
 from lgn_edge.targets.cortex_m import CORTEX_M
 from lgn_edge.targets.host import native
@@ -222,8 +222,8 @@ def test_bad_names_targets_and_samples(built: Artifact, arm: Artifact, tmp_path:
         build(OCTET, "native", tmp_path / "x", name="--")
     with pytest.raises(InputError, match=r"unknown target 'cortex-m5'; did you mean .*cortex-m4"):
         build(OCTET, "cortex-m5", tmp_path / "x")
+    (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
-        (tmp_path / "file").write_text("")
         build(OCTET, "native", tmp_path / "file")
     with pytest.raises(InputError, match=r"the artifact takes \[n, 64\]"):
         built.predict(np.zeros((1, 3), np.uint8))
@@ -286,3 +286,15 @@ def test_damaged_artifacts_are_refused(damage: object, message: str, tmp_path: P
 def _edit(folder: Path, key: str, value: object) -> None:
     path = folder / "manifest.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+
+
+def test_a_network_too_large_for_the_emulator_is_built_and_says_so(tmp_path: Path) -> None:
+    """Distinct gates, so that simplification keeps them all; each is an output, so each keeps its slot."""
+    a, b = (side[:900_000] for side in np.triu_indices(1400, 1))
+    layer = LogicDense(1400, a, b, np.full(len(a), 1, np.uint8))
+    distinct = Network(Threshold.bits(1400), (layer,), GroupSum(len(a), 2), name="wide")
+    artifact = build(distinct, "arm", tmp_path / "arm")
+    assert artifact.report["measured"]["flash_bytes"] is None
+    assert "does not fit the emulator's RAM" in artifact.report["measured"]["not_measured"]
+    with pytest.raises(UnsupportedError, match="does not fit the emulator's RAM"):
+        artifact.predict(np.zeros((1, 1400), np.uint8))
