@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import gzip
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+import pytest
+
+from lgn_edge.errors import InputError
+from lgn_edge.training import Dataset, load_dataset
+from lgn_edge.training.datasets import read_idx, stratified_split
+
+
+def idx(array: np.ndarray) -> bytes:
+    shape = b"".join(int(n).to_bytes(4, "big") for n in array.shape)
+    return gzip.compress(bytes([0, 0, 8, array.ndim]) + shape + array.astype(np.uint8).tobytes())
+
+
+def test_digits_are_the_same_for_everybody() -> None:
+    data = load_dataset("digits")
+    assert data.train_x.shape == (1438, 64)
+    assert data.test_x.shape == (359, 64)
+    assert data.train_x.dtype == np.uint8
+    assert data.train_x.max() == 16
+    assert data.class_names == tuple("0123456789")
+    # the sum over positions pins which samples are held out, and their order
+    assert int((np.arange(1, 360) * data.test_y).sum()) == 295911
+    assert np.bincount(data.test_y).min() >= 35
+
+
+def test_stratified_split() -> None:
+    labels = np.repeat([0, 1, 2], [100, 50, 7])
+    kept, held = stratified_split(labels, 0.2, seed=3)
+    assert np.bincount(labels[held]).tolist() == [20, 10, 1]
+    assert sorted([*kept, *held]) == list(range(157))
+    assert np.array_equal(stratified_split(labels, 0.2, seed=3)[1], held)
+    assert not np.array_equal(stratified_split(labels, 0.2, seed=4)[1], held)
+
+
+def test_idx_files() -> None:
+    array = np.arange(24, dtype=np.uint8).reshape(4, 3, 2)
+    np.testing.assert_array_equal(read_idx(idx(array), "x"), array)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (idx(np.zeros((4, 3)))[:-9], "here.gz is not a whole gzip file"),
+        (b"no gzip at all", "here.gz is not a whole gzip file"),
+        (gzip.compress(b"something else"), "here.gz is not an idx file"),
+        (gzip.compress(b""), "here.gz is not an idx file"),
+        (gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 9, 1])), "here.gz holds 1 values, not 9"),
+    ],
+)
+def test_broken_idx_files(data: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_idx(data, "here.gz")
+
+
+def offline(*_: object, **__: object) -> NoReturn:
+    raise urllib.error.URLError("no network")
+
+
+def test_missing_files_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    monkeypatch.setenv("LGN_EDGE_DATA", str(tmp_path))
+    with pytest.raises(InputError) as caught:
+        load_dataset("mnist")
+    for part in ("t10k-labels-idx1-ubyte.gz", str(tmp_path / "mnist"), "LGN_EDGE_DATA", "no network"):
+        assert part in str(caught.value)
+    assert not (tmp_path / "mnist").exists()
+
+
+def test_a_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    folder = tmp_path / "fashion-mnist"
+    folder.mkdir()
+    for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        (folder / f"{part}-ubyte.gz").write_bytes(b"half a file")
+    with pytest.raises(InputError, match=r"train-images-idx3-ubyte.gz is damaged"):
+        load_dataset("fashion-mnist", tmp_path)
+
+
+def test_refuses() -> None:
+    with pytest.raises(InputError, match="'cifar' is unknown; there are digits, mnist, fashion-mnist"):
+        load_dataset("cifar")
+    x, y = np.zeros((3, 2), np.uint8), np.array([0, 1, 2])
+    with pytest.raises(InputError, match=r"train labels are 0..2; its 2 classes are 0..1"):
+        Dataset("own", x, y, x, y, ("a", "b"), "uint8")
+    with pytest.raises(InputError, match="train samples are uint8, not float32"):
+        Dataset("own", x, y, x, y, ("a", "b", "c"), "float32")
+    with pytest.raises(InputError, match=r"shape \[3, 2\] and labels \[2\]"):
+        Dataset("own", x, y[:2], x, y, ("a", "b", "c"), "uint8")

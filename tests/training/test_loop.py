@@ -1,0 +1,169 @@
+"""Training: it learns, it measures what it says, and a run that was cut off ends as if it had not been."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lgn_edge.errors import InputError
+from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, train
+
+RECIPE = Recipe("small", "xor", (24, 12), levels=1, tau=1.0, epochs=4, batch=32, init_shift=1.0, seed=3, threads=1)
+
+
+def dataset(seed: int = 0) -> Dataset:
+    """Two classes: whether the signs of the first two features differ."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(500, 5)).astype(np.float32)
+    y = ((x[:, 0] > 0) != (x[:, 1] > 0)).astype(np.int64)
+    return Dataset("xor", x[:400], y[:400], x[400:], y[400:], ("same", "different"), "float32")
+
+
+def files(run: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(run)): path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+
+
+class CutOffError(Exception):
+    pass
+
+
+def cut_off_after(epoch: int) -> Callable[[Epoch], None]:
+    def on_epoch(row: Epoch) -> None:
+        if row.epoch == epoch:
+            raise CutOffError
+
+    return on_epoch
+
+
+@pytest.mark.parametrize("estimator", ["hard", "gumbel"])  # without and with noise while training
+def test_resumes_bit_exactly(tmp_path: Path, estimator: str) -> None:
+    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "estimator": estimator})
+    straight = train(recipe, data=dataset(), output=tmp_path / "straight", progress=False)
+    for epoch in (1, 2, 3):
+        with pytest.raises(CutOffError):
+            train(
+                recipe,
+                data=dataset(),
+                output=tmp_path / "cut",
+                resume=epoch > 1,
+                progress=False,
+                on_epoch=cut_off_after(epoch),
+            )
+    resumed = train(recipe, data=dataset(), output=tmp_path / "cut", resume=True, progress=False)
+    assert resumed.history == straight.history
+    assert resumed.metrics == straight.metrics
+    assert files(tmp_path / "cut") == files(tmp_path / "straight")  # tensors, optimiser, table and JSON
+    again = train(recipe, data=dataset(), output=tmp_path / "cut", resume=True, progress=False)  # finished: no change
+    assert again.history == straight.history
+
+
+def test_resumes_after_an_interrupt_within_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    straight = train(RECIPE, data=dataset(), output=tmp_path / "straight", progress=False)
+    step, steps = torch.optim.Adam.step, 0
+
+    def interrupt(self: torch.optim.Adam) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 30:  # in the third epoch of 12 steps each
+            raise KeyboardInterrupt
+        step(self)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(RECIPE, data=dataset(), output=tmp_path / "cut", progress=False)
+    monkeypatch.undo()
+    resumed = train(RECIPE, data=dataset(), output=tmp_path / "cut", resume=True, progress=False)
+    assert resumed.history == straight.history
+    assert files(tmp_path / "cut") == files(tmp_path / "straight")
+
+
+def test_resumes_after_a_kill(tmp_path: Path) -> None:
+    script = (
+        "import sys; from tests.training.test_loop import *\n"
+        "recipe = Recipe(**{**RECIPE.to_dict(), 'widths': RECIPE.widths, 'epochs': 2000})\n"
+        "train(recipe, data=dataset(), output=sys.argv[1], progress=False)\n"
+    )
+    run, table = tmp_path / "run", tmp_path / "run" / "history.csv"
+    process = subprocess.Popen([sys.executable, "-c", script, str(run)], cwd=Path(__file__).parents[2])
+    try:
+        while process.poll() is None and not (table.exists() and table.read_text().count("\n") > 3):
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    done = int(max(run.glob("state/epoch-*")).name.removeprefix("epoch-"))
+    long = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "epochs": 2000})
+    with pytest.raises(CutOffError):  # two more epochs of the same run, straight and after the kill
+        train(long, data=dataset(), output=run, resume=True, progress=False, on_epoch=cut_off_after(done + 2))
+    with pytest.raises(CutOffError):
+        train(long, data=dataset(), output=tmp_path / "straight", progress=False, on_epoch=cut_off_after(done + 2))
+    for folder in ("state", "model"):
+        assert files(run / folder) == files(tmp_path / "straight" / folder)
+    assert (run / "history.csv").read_bytes() == (tmp_path / "straight" / "history.csv").read_bytes()
+
+
+def test_learns_and_reports_what_it_reaches(tmp_path: Path) -> None:
+    recipe = Recipe(**{**RECIPE.to_dict(), "widths": (48, 24), "epochs": 30})
+    data = dataset()
+    result = train(recipe, data=data, output=tmp_path / "run", progress=False)
+    prediction = result.network.evaluate(data.test_x)
+    assert float(np.mean(prediction.classes == data.test_y)) == result.metrics["hard_accuracy"] > 0.8
+    assert result.network.class_names == data.class_names
+    assert result.network.name == "small"
+    assert result.network.provenance["dataset"] == "xor"
+    assert json.loads(result.network.provenance["recipe"]) == recipe.to_dict()
+    model = load_checkpoint(tmp_path / "run")
+    assert torch.equal(model.predict(torch.from_numpy(data.test_x)), torch.from_numpy(prediction.classes.astype(int)))
+    with (tmp_path / "run" / "history.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    assert len(rows) == 30
+    for row, epoch in zip(rows, result.history, strict=True):
+        assert float(row["hard_accuracy"]) == epoch.hard_accuracy
+        assert float(row["gap"]) == float(row["soft_accuracy"]) - float(row["hard_accuracy"])
+
+
+def test_stops_early(tmp_path: Path) -> None:
+    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "epochs": 500, "patience": 3})
+    result = train(recipe, data=dataset(), output=tmp_path, progress=False)
+    assert len(result.history) < 500
+    best = max(row.hard_accuracy for row in result.history)
+    assert all(row.hard_accuracy < best for row in result.history[:-4])
+    assert len(train(recipe, data=dataset(), output=tmp_path, resume=True, progress=False).history) == len(
+        result.history
+    )
+
+
+def test_leaves_torch_as_it_was(tmp_path: Path) -> None:
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    train(RECIPE, data=dataset(), output=tmp_path, progress=False)
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_progress_goes_to_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    train(RECIPE, data=dataset(), output=tmp_path)
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert "train small" in printed.err
+
+
+def test_refuses(tmp_path: Path) -> None:
+    train(RECIPE, data=dataset(), output=tmp_path, progress=False)
+    with pytest.raises(InputError, match="holds a training run already; resume it"):
+        train(RECIPE, data=dataset(), output=tmp_path, progress=False)
+    other = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "tau": 2.0})
+    with pytest.raises(InputError, match=r"trained with tau = 1.0, but the recipe says 2.0"):
+        train(other, data=dataset(), output=tmp_path, resume=True, progress=False)
+    odd = Recipe(**{**RECIPE.to_dict(), "widths": (24, 13)})
+    with pytest.raises(InputError, match=r"last width is 13, which xor's 2 classes do not divide.*such as 14"):
+        train(odd, data=dataset(), output=tmp_path / "odd", progress=False)
