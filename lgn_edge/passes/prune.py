@@ -12,25 +12,22 @@ def prune(circuit: Circuit) -> Circuit:
     """Remove the gates that no output reaches by following inputs backwards.
 
     Rule:
-        gate without a path to an output -> nothing
+        gate that nobody reads and that is no output -> nothing, which may leave its inputs unread in turn
 
     Kept: inputs, read or not; both inputs of a live gate, also one that its table ignores (`fold` rewires those).
 
     Promise: the same outputs for all inputs; every gate left is read or is an output; never more gates.
 
-    Cost: O(gates) and a few array operations a level; no level at all when nothing is dead.
+    Cost: O(gates) and a few array operations a level of dead gates; no level at all when nothing is dead.
     """
-    read = np.zeros(circuit.n_signals, np.bool_)
-    for signals in (circuit.a, circuit.b, circuit.outputs):
-        read[signals] = True
-    if read[circuit.n_inputs :].all():  # the last gate is an output, so the one before it is live, and so on
-        return circuit
-    live = np.zeros(circuit.n_signals, np.bool_)
-    live[: circuit.n_inputs] = True
-    wave = circuit.outputs
+    signals = np.concatenate([circuit.a, circuit.b, circuit.outputs])
+    readers = np.bincount(signals, minlength=circuit.n_signals)
+    keep = np.ones(circuit.n_gates, np.bool_)
+    wave = np.flatnonzero(readers[circuit.n_inputs :] == 0)
     while len(wave):
-        wave = np.unique(wave[~live[wave]])
-        live[wave] = True
-        gates = wave - circuit.n_inputs
-        wave = np.concatenate([circuit.a[gates], circuit.b[gates]])
-    return keep_gates(circuit, live[circuit.n_inputs :])
+        keep[wave] = False
+        sources = np.concatenate([circuit.a[wave], circuit.b[wave]])
+        np.subtract.at(readers, sources, 1)
+        unread = sources[(readers[sources] == 0) & (sources >= circuit.n_inputs)]
+        wave = np.unique(unread) - circuit.n_inputs
+    return circuit if keep.all() else keep_gates(circuit, keep)

@@ -71,3 +71,13 @@ def test_deep_chain():
     c = circuit(4, rows.tolist(), [n + 3, n, 9])
     simple, _ = simplify(c)
     assert_same_function(c, simple)
+
+
+def test_one_constant_a_round():
+    """Each (0 | y) ^ y is seen to be 0 only when the one before it is."""
+    rows = [(XOR, 0, 0)]
+    for last in range(2, 402, 2):
+        rows += [(OR, last, 1), (XOR, 1, last + 1)]
+    simple, stats = simplify(circuit(2, rows, [402]))
+    assert (gates(simple), outputs(simple)) == ([(XOR, 0, 0)], [2])
+    assert stats.rounds == 201
