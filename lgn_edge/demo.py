@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 import lgn_edge
+from lgn_edge.errors import InputError
 from lgn_edge.verify.report import VerifyReport
 
 if TYPE_CHECKING:
@@ -96,17 +97,19 @@ def run_demo(
     dataset: str = "digits",
     *,
     data: Path | None = None,
-    output: Path = Path("lgn-edge-demo"),
+    output: Path | None = None,
     settings: Sequence[str] = (),
+    bar: bool = False,
     progress: Callable[[str], None] = lambda text: None,
 ) -> DemoResult:
     """Train, export, build and verify; leaves the checkpoint, the model and both artifacts in `output`.
 
     Args:
         dataset: "digits" or "mnist", the name of a data set and of its recipe.
-        data: folder that holds the data set's files, for mnist.
-        output: the folder to write to.
+        data: folder that holds a folder `mnist` with its files; see `lgn_edge.training.load_dataset`.
+        output: the folder to write to, `lgn-edge-demo-<dataset>` by default; training that stopped there goes on.
         settings: fields of the recipe to set otherwise, each `key=value`.
+        bar: show the progress of training on stderr.
         progress: told each step.
 
     Raises:
@@ -117,12 +120,12 @@ def run_demo(
     from lgn_edge.training.datasets import load_dataset
 
     steps = _Steps(progress)
-    output.mkdir(parents=True, exist_ok=True)
+    output = _folder(output or Path(f"lgn-edge-demo-{dataset}"))
     model = output / "model.onnx"
     checkpoint = output / "training"
     images = load_dataset(dataset, data)
     with steps("train"):
-        trained = train(load_recipe(dataset, settings), data=images, output=checkpoint, progress=False)
+        trained = train(load_recipe(dataset, settings), data=images, output=checkpoint, resume=True, progress=bar)
     with steps("export"):
         network = lgn_edge.export(checkpoint, model)
     with steps("build"):
@@ -142,7 +145,7 @@ def run_demo(
     return DemoResult(
         folder=output,
         dataset=dataset,
-        accuracy_soft=float(trained.metrics["test_soft"]),
+        accuracy_soft=float(trained.metrics["soft_accuracy"]),
         accuracy=float((native.predict(images.test_x).classes == images.test_y).mean()),
         test_samples=len(images.test_x),
         gates=network.n_gates,
@@ -167,6 +170,14 @@ class _Steps:
         start = time.perf_counter()
         yield
         self.seconds[step] = time.perf_counter() - start
+
+
+def _folder(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make the folder {path}: {(error.strerror or str(error)).lower()}") from error
+    return path
 
 
 def _samples_per_second(artifact: Artifact, samples: Samples) -> float:

@@ -13,7 +13,7 @@ from lgn_edge.cli.console import emit, emit_json, emit_table, say
 EXAMPLES: Final = """\b
 Examples:
   lgn-edge demo
-  lgn-edge demo --dataset mnist --data mnist-files -o mnist-demo"""
+  lgn-edge demo --dataset mnist --data data -o mnist-demo"""
 
 
 class Dataset(StrEnum):
@@ -25,10 +25,13 @@ class Dataset(StrEnum):
 
 def demo(
     dataset: Annotated[Dataset, typer.Option("--dataset", help="digits comes with scikit-learn.")] = Dataset.DIGITS,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of the MNIST files.")] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for all that is made.")] = Path(
-        "lgn-edge-demo"
-    ),
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder that holds a folder `mnist` with the published files.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for all that is made.  [default: lgn-edge-demo-DATASET]"),
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.")
     ] = None,
@@ -41,7 +44,7 @@ def demo(
     """
     from lgn_edge.demo import run_demo
 
-    result = run_demo(dataset.value, data=data, output=output, settings=settings or (), progress=say)
+    result = run_demo(dataset.value, data=data, output=output, settings=settings or (), bar=True, progress=say)
     if as_json:
         emit_json(result.to_json())
     else:

@@ -12,18 +12,20 @@ from lgn_edge.cli.console import emit_json, emit_table, properties, say
 EXAMPLES: Final = """\b
 Examples:
   lgn-edge train digits -o run
-  lgn-edge train mnist --data mnist-files -o run --set epochs=5 --set seed=7
+  lgn-edge train mnist --data data -o run --set epochs=5 --set seed=7
   lgn-edge train digits -o run --resume"""
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a .toml file of one.")],
+    recipe: Annotated[str, typer.Argument(help="digits, mnist, or a .toml file of your own.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpoints and metrics.")] = Path("run"),
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.")
     ] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of the data set's files.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in the output folder.")] = False,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder that holds a folder of the data set's name.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Train a network by a recipe.
