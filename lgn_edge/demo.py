@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from lgn_edge.verify.subject import Samples
 
 FIRMWARE_TARGET: Final = "cortex-m4"
+# On layers this small, threads of torch wait for each other longer than they work.
+_SETTINGS: Final = {"digits": ("threads=1",)}
 _ROUNDS: Final = 7
 _THROUGHPUT_BYTES: Final = 2**24  # samples of one round, beyond the caches
 
@@ -120,12 +122,18 @@ def run_demo(
     from lgn_edge.training.datasets import load_dataset
 
     steps = _Steps(progress)
+    images = load_dataset(dataset, data)
     output = _folder(output or Path(f"lgn-edge-demo-{dataset}"))
     model = output / "model.onnx"
     checkpoint = output / "training"
-    images = load_dataset(dataset, data)
     with steps("train"):
-        trained = train(load_recipe(dataset, settings), data=images, output=checkpoint, resume=True, progress=bar)
+        trained = train(
+            load_recipe(dataset, (*_SETTINGS.get(dataset, ()), *settings)),
+            data=images,
+            output=checkpoint,
+            resume=True,
+            progress=bar,
+        )
     with steps("export"):
         network = lgn_edge.export(checkpoint, model)
     with steps("build"):

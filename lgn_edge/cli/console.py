@@ -41,7 +41,7 @@ def properties(title: str, rows: Mapping[str, object]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", show_header=False, box=box.SIMPLE)
+    table = Table(title=title, title_justify="left", show_header=False, box=box.SIMPLE, min_width=len(title))
     table.add_column("what", no_wrap=True)
     table.add_column("value", overflow="fold")
     for name, value in rows.items():

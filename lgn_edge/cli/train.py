@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lgn_edge.cli.console import emit_json, emit_table, properties, say
+from lgn_edge.cli.console import emit_json, emit_table, flat, properties, say
 
 EXAMPLES: Final = """\b
 Examples:
@@ -41,5 +41,5 @@ def train(
     if as_json:
         emit_json({"schema": 1, "folder": str(output), "metrics": metrics})
     else:
-        emit_table(properties(str(output), metrics))
+        emit_table(properties(str(output), flat(metrics)))
     say(f"next: lgn-edge export {output} -o model.onnx")
