@@ -77,21 +77,25 @@ class Circuit(ArrayRecord):
         Costs a few array operations a level, O(gates) in all.
         """
         level = np.zeros(self.n_signals, np.int32)
+        # the readers of each signal, one after the other: edges sorted by (source, sink) as one integer
         source = np.concatenate([self.a, self.b])
-        sink = np.tile(np.arange(self.n_gates, dtype=np.int32), 2)
-        waiting = np.full(self.n_gates, 2, np.int32)  # inputs of each gate without a level yet
-        by_source = np.argsort(source, kind="stable")
-        sinks = sink[by_source]
-        first = np.searchsorted(source[by_source], np.arange(self.n_signals + 1))
-        ready = np.arange(self.n_inputs)
-        depth = 0
+        sinks = np.sort(source.astype(np.int64) << 32 | np.arange(len(source))) & 0xFFFF_FFFF
+        sinks[sinks >= self.n_gates] -= self.n_gates
+        stop = np.cumsum(np.bincount(source, minlength=self.n_signals))
+        start = np.concatenate([[0], stop[:-1]])
+        waiting = np.full(self.n_gates, 2, np.int8)  # inputs of each gate without a level yet
+        ready, depth = np.arange(self.n_inputs), 0
         while len(ready):
             depth += 1
-            count = first[ready + 1] - first[ready]
-            edges = np.repeat(first[ready] - np.cumsum(count) + count, count) + np.arange(count.sum())
-            reached = sinks[edges]
-            np.subtract.at(waiting, reached, 1)
-            done = np.unique(reached[waiting[reached] == 0])
+            count = stop[ready] - start[ready]
+            edges = np.repeat(stop[ready] - np.cumsum(count), count)
+            edges += np.arange(len(edges))
+            reached = np.sort(sinks[edges])
+            twice = reached[1:] == reached[:-1]
+            waiting[reached] -= 1  # once a gate, however often it was reached: those of both inputs count again
+            waiting[reached[1:][twice]] -= 1
+            done = reached[waiting[reached] == 0]
+            done = done[np.diff(done, prepend=-1) != 0]
             ready = self.n_inputs + done
             level[ready] = depth
         return level
