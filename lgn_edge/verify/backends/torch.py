@@ -65,7 +65,12 @@ class TorchBackend:
             scores = model.scores(x)
             return Prediction(scores.numpy(), scores.argmax(1).numpy().astype(np.uint16))
 
-        yield run
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # the batches are small
+        try:
+            yield run
+        finally:
+            torch.set_num_threads(threads)
 
 
 def rebuild(network: Network) -> LogicGateNetwork:
