@@ -3,7 +3,7 @@
 PYTHON ?= python3
 DATASET ?= digits
 DATA ?= $(LGN_EDGE_DATA)
-OUTPUT ?= build/demo
+OUTPUT ?= build/demo-$(DATASET)
 
 BIN := .venv/bin
 READY := .venv/.ready
