@@ -12,8 +12,8 @@ from lgn_edge.passes.schedule import Program
 def load(program: Program, shape: Shape, prefix: str) -> Kernel:
     """`void PREFIX_load(const word *words, int32_t stride, int32_t count, word *slots)`: copy one block.
 
-    `words` points at the block's first word of signal 0; signal i is `stride` words further for each i. `count` words of
-    a row are read, 1..shape.lanes; the rest of the row is undefined.
+    `words` points at the block's first word of signal 0; signal i is `stride` words further for each i. `count` words
+    of a row are read, 1..shape.lanes; the rest of the row is undefined.
     """
     tables = (Table(f"{prefix}_input_bit", narrow(program.input_bit)),)
 
