@@ -7,15 +7,17 @@ OUTPUT ?= build/demo-$(DATASET)
 
 BIN := .venv/bin
 READY := .venv/.ready
+PEERS := .venv-peers/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench peers clean
 
 help:
 	@echo "make demo    train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
 	@echo "make test    checks and all tests"
 	@echo "make check   formatting, lint and types"
 	@echo "make bench   every benchmark, the short way"
+	@echo "make peers   other projects' packages, in .venv-peers, for benchmarks/cpu_vs_peers.py"
 	@echo "make clean   remove what these commands made"
 
 $(READY): pyproject.toml constraints.txt
@@ -39,5 +41,15 @@ check: $(READY)
 bench: $(READY)
 	@for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script --quick || exit 1; done
 
+# difflogic is installed without its CUDA extension: what its setup.py imports for that builds nothing.
+$(PEERS): benchmarks/peers-constraints.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c $< setuptools numpy torch
+	PYTHONPATH="$(CURDIR)/benchmarks/peers/without_cuda" .venv-peers/bin/python -m pip install --quiet \
+	    --disable-pip-version-check --no-deps --no-build-isolation -c $< difflogic torchlogix
+	@touch $@
+
+peers: $(PEERS)
+
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -81,7 +82,8 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _explain(path: Path, error: OSError) -> str:
-    return f"cannot write {path}: {(error.strerror or str(error)).lower()}; free some space or choose another place"
+    mend = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
+    return f"cannot write {path}: {(error.strerror or str(error)).lower()}; {mend}"
 
 
 def _umask() -> int:

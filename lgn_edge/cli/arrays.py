@@ -23,8 +23,10 @@ def load_array(path: Path) -> NDArray[Any]:
         array = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError(f"no file {path}; give a .npy file that numpy.save wrote") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is not a numpy array ({error}); give a .npy file that numpy.save wrote") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path} is a folder; give a .npy file that numpy.save wrote") from error
+    except (OSError, ValueError, EOFError) as error:  # numpy's own words would advise to unpickle it
+        raise InputError(f"{path} is not a file of one numeric array; give a .npy that numpy.save wrote") from error
     if not isinstance(array, np.ndarray):
         array.close()
         raise InputError(f"{path} holds several arrays; save the samples alone with numpy.save")
