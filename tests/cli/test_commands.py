@@ -152,7 +152,7 @@ def test_run_json(lgn_edge_command, files, artifact):
         ("empty.npy", "is not a file of one numeric array"),
         ("pickle.npy", "is not a file of one numeric array"),
         ("model.onnx", "is not a file of one numeric array"),
-        ("folder", "is not a file of one numeric array"),
+        ("folder", "is a folder, not a file of one numeric array"),
         ("several.npy.npz", "several arrays"),
         ("float64.npy", ".astype('float32')"),
         ("narrow.npy", "[n, 7]"),
