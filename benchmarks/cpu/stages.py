@@ -1,0 +1,76 @@
+"""Pack, gates and sum of a native artifact one by one, and the limit of the machine, without Python in between."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgn_edge.artifact import Artifact
+from lgn_edge.targets import toolchain
+
+Timer = Callable[[int], float]
+LIMIT_GATES = 64_000  # gates of one repeat of the limit; a multiple of 64
+
+
+class Stages:
+    """The loops of stages.c, compiled for this machine with the toolchain that artifacts are built with."""
+
+    def __init__(self) -> None:
+        wide = ("-mprefer-vector-width=512",) if platform.machine() == "x86_64" else ()
+        machine = toolchain.Machine(f"{platform.machine()}-linux-gnu.2.17", "native", ("-fPIC", *wide))
+        with tempfile.TemporaryDirectory() as folder:
+            made, library = Path(folder) / "stages.o", Path(folder) / "stages.so"
+            toolchain.compile_c(Path(__file__).with_name("stages.c"), made, machine)
+            toolchain.link_shared([made], library)
+            self._library = ctypes.CDLL(str(library))
+
+    def limit(self) -> Timer:
+        """Seconds of `repeats` times `LIMIT_GATES` gates on rows of 512 samples in the first cache."""
+        rows = _aligned(np.zeros(224 * 64, np.uint8).nbytes)
+        rows[:] = np.random.default_rng(0).integers(0, 256, len(rows))
+        return lambda repeats: _timed(self._library.limit, rows, LIMIT_GATES * repeats)
+
+    def of(self, artifact: Artifact, samples: NDArray[Any]) -> Mapping[str, Timer]:
+        """Seconds of `repeats` blocks of each stage; packing reads and the sum writes a fresh block each time."""
+        manifest = artifact.manifest
+        library = ctypes.CDLL(str(artifact.folder / "lib" / f"liblgn_{manifest.name}.so"))
+        pack, gates, total = (getattr(library, f"lgn_{manifest.name}_{stage}") for stage in ("pack", "gates", "sum"))
+        block, blocks = manifest.block, len(samples) // manifest.block
+        slots = _aligned(manifest.workspace_bytes, manifest.workspace_align)
+        scores, classes = np.empty((len(samples), manifest.classes), np.int32), np.empty(len(samples), np.uint16)
+        loops = self._library
+        size = samples[:block].nbytes
+        return {
+            "pack": lambda n: _timed(loops.repeat_pack, pack, samples, size, blocks, block, slots, n),
+            "gates": lambda n: _timed(loops.repeat_gates, gates, slots, n),
+            "sum": lambda n: _timed(
+                loops.repeat_sum, total, slots, block, block * manifest.classes, blocks, scores, classes, n
+            ),
+        }
+
+
+def _timed(function: Any, *arguments: Any) -> float:
+    converted = [_argument(argument) for argument in arguments]
+    start = time.perf_counter()
+    function(*converted)
+    return time.perf_counter() - start
+
+
+def _argument(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return ctypes.c_void_p(value.ctypes.data)
+    return ctypes.c_size_t(value) if isinstance(value, int) else value
+
+
+def _aligned(size: int, align: int = 64) -> NDArray[np.uint8]:
+    memory = np.zeros(size + align, np.uint8)
+    start = -memory.ctypes.data % align
+    return memory[start : start + size]

@@ -1,0 +1,1 @@
+"""See `torch.utils.cpp_extension`."""
