@@ -24,9 +24,7 @@ def load_array(path: Path) -> NDArray[Any]:
     except FileNotFoundError as error:
         raise InputError(f"no file {path}; give a .npy file that numpy.save wrote") from error
     except IsADirectoryError as error:
-        raise InputError(
-            f"{path} is not a file of one numeric array but a folder; give a .npy that numpy.save wrote"
-        ) from error
+        raise InputError(f"{path} is a folder, not a file of one numeric array; give a .npy file") from error
     except (OSError, ValueError, EOFError) as error:  # numpy's own words would advise to unpickle it
         raise InputError(f"{path} is not a file of one numeric array; give a .npy that numpy.save wrote") from error
     if not isinstance(array, np.ndarray):
