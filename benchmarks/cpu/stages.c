@@ -13,6 +13,7 @@ void limit(row *rows, size_t gates)
     const row *a = rows, *b = rows + 64;
     row *out = rows + 160;
     for (size_t pass = 0; pass < gates / 64; ++pass) {
+#pragma clang loop unroll_count(8)
         for (size_t i = 0; i < 64; ++i) out[i] = a[i] ^ b[i];
         __asm__ volatile("" ::: "memory");
     }
