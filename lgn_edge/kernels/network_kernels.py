@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lgn_edge.kernels.encoding import comparisons
 from lgn_edge.kernels.gates import gate_interpreter
-from lgn_edge.kernels.group_sum import group_sum
+from lgn_edge.kernels.group_sum import EXTRA_ROWS, group_sum
 from lgn_edge.kernels.load import load
 from lgn_edge.kernels.pack import extra_rows, pack
 from lgn_edge.kernels.shape import Shape
@@ -15,7 +15,8 @@ from lgn_edge.passes.schedule import Program
 
 def workspace_rows(network: Network, program: Program, shape: Shape) -> int:
     """Rows of memory that the kernels work in."""
-    return program.n_slots + extra_rows(network.encoder.n_features, shape)
+    # packing is done when the sum begins: they may share their rows
+    return program.n_slots + (max(extra_rows(network.encoder.n_features, shape), EXTRA_ROWS) if shape.lanes > 1 else 0)
 
 
 def network_kernels(network: Network, program: Program, shape: Shape, prefix: str) -> tuple[Kernel, ...]:
