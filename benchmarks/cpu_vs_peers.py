@@ -30,7 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -126,17 +126,22 @@ def measure(options: Options) -> list[Row]:
         if options.quick and case.quick is None:
             rows.append(Row(case.name, None, "", note="not run (quick)"))
             continue
-        try:
-            rows += _case(case, case.network(), stages, options)
-        except (NotRunError, LgnError, ImportError) as error:
-            rows.append(Row(case.name, None, "", note=f"not run: {error}"))
-    load = f"{os.cpu_count()} processors; what else runs here slows all rows, and 2 threads most"
-    return [
-        *rows,
-        *_build_times(options),
-        *_first_prediction(),
-        Row("load of the machine", os.getloadavg()[1], "processes", note=load),
-    ]
+        rows += _rows(case.name, lambda case=case: _case(case, case.network(), stages, options))
+    rows += _rows("export + build", lambda: _build_times(options))
+    rows += _rows("48,000 gates: load + first prediction", _first_prediction)
+    note = f"{os.cpu_count()} processors; what else runs here slows all rows, and 2 threads most"
+    return [*rows, Row("load of the machine", os.getloadavg()[1], "processes", note=note)]
+
+
+def _rows(name: str, make: Callable[[], Iterable[Row]]) -> list[Row]:
+    """The rows, or one that says why there are none."""
+    try:
+        return list(make())
+    except subprocess.CalledProcessError as error:
+        reason = (error.stderr.strip().splitlines() or ["no message"])[-1]
+    except (NotRunError, LgnError, ImportError) as error:
+        reason = str(error)
+    return [Row(name, None, "", note=f"not run: {reason}")]
 
 
 def _case(case: Case, network: Network, stages: Stages, options: Options) -> list[Row]:
