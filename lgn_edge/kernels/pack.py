@@ -28,6 +28,7 @@ from lgn_edge.kernels.tir import (
 )
 
 _SQUARE = 64  # rows and columns of the bit matrix that is transposed at once
+_LANES = 8  # words of a row, and blocks of 64 columns that are compared together at most
 _NARROWEST = 8  # features that vector comparisons need at least
 
 
@@ -48,8 +49,8 @@ def pack(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
 
 
 def extra_rows(n_features: int, shape: Shape) -> int:
-    """Rows behind the slots that packing works in: one that nobody reads, and a square to transpose."""
-    return 1 + _SQUARE if shape.lanes > 1 and n_features >= _NARROWEST else 0
+    """Rows behind the slots that packing works in: one that nobody reads, and squares to transpose."""
+    return 1 + _LANES * _SQUARE if shape.lanes > 1 and n_features >= _NARROWEST else 0
 
 
 def _parameters(bits: Comparisons, n_slots: int, shape: Shape) -> tuple[Parameter, ...]:
@@ -102,6 +103,7 @@ class _Pieces:
 
     Attributes:
         width: features of a piece, 8..64.
+        together: blocks that are compared, then transposed, at a time; divides the blocks.
         start: int32[pieces], first feature.
         level: int32[pieces * width].
         slot: int32[blocks * 64], where each column goes.
@@ -109,10 +111,16 @@ class _Pieces:
     """
 
     width: int
+    together: int
     start: NDArray[np.int32]
     level: NDArray[np.int32]
     slot: NDArray[np.int32]
     ones: NDArray[np.int32]
+
+    @property
+    def blocks(self) -> int:
+        """Blocks of 64 columns."""
+        return len(self.slot) // _SQUARE
 
 
 def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
@@ -135,23 +143,28 @@ def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
             starts.append(left)
             at = end
     per_block = _SQUARE // width
-    starts += [0] * (-len(starts) % per_block)
+    blocks = -(-len(starts) // per_block)
+    together = -(-blocks // max(1, -(-blocks // _LANES)))
+    starts += [0] * (-(-blocks // max(1, together)) * together * per_block - len(starts))
     start = np.array(starts, np.int32)
     column = piece * width + feature - start[piece] if len(order) else piece
     level = np.full(len(start) * width, 255 if bits.element == "uint8" else INFINITY_KEY, np.int32)
     slot = np.full(len(start) * width, nowhere, np.int32)
     level[column] = bits.level[order]
     slot[column] = order
-    return _Pieces(width, start, level, slot, np.flatnonzero(always).astype(np.int32))
+    return _Pieces(width, together, start, level, slot, np.flatnonzero(always).astype(np.int32))
 
 
 def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
-    """Compare up to 64 features of a sample at once, then transpose 64 x 64 bits for all words of the row at once."""
-    if shape.word_bits != _SQUARE:
-        raise ValueError(f"the vector form packs 64-bit words, not {shape.word_bits}-bit ones")
+    """Compare up to 64 features of a sample at once, then transpose 64 x 64 bits for all words of the row at once.
+
+    A few blocks of 64 columns at a time: the features of a sample that are read together lie side by side, and what is
+    transposed stays in the first-level cache.
+    """
+    if shape.word_bits != _SQUARE or shape.lanes != _LANES:
+        raise ValueError(f"the vector form packs {_LANES} words of 64 bits, not {shape}")
     pieces = _pieces(bits, nowhere=n_slots)
-    width, per_block, lanes = pieces.width, _SQUARE // pieces.width, shape.lanes
-    blocks = len(pieces.slot) // _SQUARE
+    width, per_block, together = pieces.width, _SQUARE // pieces.width, pieces.together
     level = pieces.level.astype(bits.element)
     tables = (
         Table(f"{prefix}_piece_feature", narrow(pieces.start)),
@@ -164,47 +177,79 @@ def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
     def body(
         samples: Buffer, count: Expr, slots: Buffer, start: Buffer, level: Buffer, column_slot: Buffer, one_slot: Buffer
     ) -> None:
-        square = n_slots + 1  # 64 rows: [sample of a word, word], then [column, word]
-        with T.serial(0, blocks) as block:
-            with T.serial(0, count) as s:
-                mask: Expr = constant(0, shape.word)
-                for p in range(per_block):
-                    piece = block * per_block + p
-                    feature = as_index(start[piece])
-                    x = tirx.BufferLoad(samples, [tirx.Ramp(s * bits.n_features + feature, 1, width)])
-                    part = tirx.call_extern(shape.word, above, x, row(level, piece, width))
-                    mask = mask | (part << constant(p * width, shape.word))
-                T.buffer_store(slots, mask, [(square + s % _SQUARE) * lanes + s // _SQUARE])
-            _transpose(slots, square, lanes)
-            with T.serial(0, _SQUARE) as column:
-                slot = as_index(column_slot[block * _SQUARE + column])
-                store_row(slots, slot, lanes, row(slots, square + column, lanes))
+        square = n_slots + 1  # rows [word, sample of the word] of lanes [block], then [block, ...] of lanes [word]
+
+        def compare(s: Expr, block: Expr, lane: Expr) -> None:
+            mask: Expr = constant(0, shape.word)
+            for p in range(per_block):
+                piece = block * per_block + p
+                x = tirx.BufferLoad(samples, [tirx.Ramp(s * bits.n_features + as_index(start[piece]), 1, width)])
+                part = tirx.call_extern(shape.word, above, x, row(level, piece, width))
+                mask = mask | (part << constant(p * width, shape.word))
+            T.buffer_store(slots, mask, [(square + s) * _LANES + lane])
+
+        with T.serial(0, pieces.blocks // together) as group:
+            first = T.Bind(group * together)
+            with T.serial(0, count) as s, T.serial(0, together) as lane:
+                compare(s, first + lane, lane)
+            with T.serial(0, _SQUARE) as s:
+                rows = [T.Bind(row(slots, square + word * _SQUARE + s, _LANES)) for word in range(_LANES)]
+                for block, value in enumerate(_transpose_words(rows)[:together]):
+                    store_row(slots, square + block * _SQUARE + s, _LANES, value)
+            with T.serial(0, together) as lane:
+                bits_of_block = T.Bind(square + lane * _SQUARE)
+                with T.serial(0, 8) as r:
+                    places = [bits_of_block + 8 * i + r for i in range(8)]
+                    values = _transpose_bits([T.Bind(row(slots, place, _LANES)) for place in places], (32, 16, 8))
+                    for place, value in zip(places, values, strict=True):
+                        store_row(slots, place, _LANES, value)
+                with T.serial(0, 8) as r:
+                    columns = [8 * r + i for i in range(8)]
+                    values = [T.Bind(row(slots, bits_of_block + column, _LANES)) for column in columns]
+                    for column, value in zip(columns, _transpose_bits(values, (4, 2, 1)), strict=True):
+                        slot = as_index(column_slot[(first + lane) * _SQUARE + column])
+                        store_row(slots, slot, _LANES, value)
         if len(pieces.ones):
             with T.serial(0, len(pieces.ones)) as i:
-                store_row(slots, as_index(one_slot[i]), lanes, constant(2**64 - 1, shape.word, lanes))
+                store_row(slots, as_index(one_slot[i]), _LANES, constant(2**64 - 1, shape.word, _LANES))
 
     return kernel(
         f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body, _compare_ir(above, bits.element, width)
     )
 
 
-def _transpose(rows: Buffer, first: int, lanes: int) -> None:
-    """Transpose the 64 x 64 bit matrix in the rows from `first` on, in place, in every lane.
+def _transpose_words(rows: list[Expr]) -> list[Expr]:
+    """Transpose 8 rows of 8 lanes: swap off-diagonal blocks of 4, 2 and 1."""
+    rows = list(rows)
+    for half in (4, 2, 1):
+        kept = [lane for lane in range(8) if not lane & half]
+        for i in kept:
+            pair = [rows[i], rows[i + half]]
+            # lanes 0..7 are of the first row, 8..15 of the second
+            upper = [lane if not lane & half else 8 + lane - half for lane in range(8)]
+            lower = [lane + half if not lane & half else 8 + lane for lane in range(8)]
+            rows[i] = T.Bind(tirx.Shuffle(pair, [tirx.const(lane, "int32") for lane in upper]))
+            rows[i + half] = T.Bind(tirx.Shuffle(pair, [tirx.const(lane, "int32") for lane in lower]))
+    return rows
 
-    Swaps off-diagonal blocks of 32, 16, ... 1 bits (Hacker's Delight, section 7-3, in least-significant-first order).
+
+def _transpose_bits(rows: list[Expr], halves: tuple[int, int, int]) -> list[Expr]:
+    """Three of the six steps that transpose a 64 x 64 bit matrix, in every lane.
+
+    A step swaps off-diagonal blocks of 32, 16, ... 1 bits between rows as far apart (Hacker's Delight, section 7-3, in
+    least-significant-first order). `rows` are 8 that these steps combine with nobody else.
     """
-    half = _SQUARE // 2
-    while half:
-        mask = constant(sum(1 << i for i in range(_SQUARE) if not i & half), "uint64", lanes)
-        shift = constant(half, "uint64", lanes)
-        with T.serial(0, _SQUARE // 2) as pair:
-            low = T.Bind(first + pair // half * (2 * half) + pair % half)
-            upper = T.Bind(row(rows, low, lanes))
-            lower = T.Bind(row(rows, low + half, lanes))
-            swap = T.Bind(((upper >> shift) ^ lower) & mask)
-            store_row(rows, low, lanes, upper ^ (swap << shift))
-            store_row(rows, low + half, lanes, lower ^ swap)
-        half //= 2
+    rows = list(rows)
+    for half, distance in zip(halves, (4, 2, 1), strict=True):
+        mask = constant(sum(1 << i for i in range(_SQUARE) if not i & half), "uint64", _LANES)
+        shift = constant(half, "uint64", _LANES)
+        for i in range(8):
+            if not i & distance:
+                upper, lower = rows[i], rows[i + distance]
+                swap = T.Bind(((upper >> shift) ^ lower) & mask)
+                rows[i] = T.Bind(upper ^ (swap << shift))
+                rows[i + distance] = T.Bind(lower ^ swap)
+    return rows
 
 
 def _compare_ir(symbol: str, element: str, width: int) -> str:
