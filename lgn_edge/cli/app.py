@@ -60,7 +60,10 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         debug = bool(ctx.params.get("debug"))
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()  # a reader that has gone shows here, not when Python exits
         except LgnError as error:
             _fail(f"error: {error}", error.exit_code, debug)
         except KeyboardInterrupt:
