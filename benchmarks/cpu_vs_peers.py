@@ -51,7 +51,7 @@ from lgn_edge.network.bits import unpack
 
 TRAINED = ROOT / "tests" / "data" / "digits"
 COMPILE_S, QUICK_COMPILE_S = 600.0, 60.0
-OURS, TWO = "ours", "2 threads"
+OURS, TWO, LIMIT, TWO_LIMITS = "ours", "2 threads", "limit", "2 limits"
 STAGES = ("pack", "gates", "sum")
 
 
@@ -154,10 +154,10 @@ def _case(case: Case, network: Network, stages: Stages, options: Options) -> lis
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         artifact = build(network, "native", Path(folder) / "native")
         assert artifact.predict(samples) == expected, f"{case.name}: the artifact differs from the reference"
-        timers = {OURS: _predict(artifact, samples, 1), "limit": stages.limit(), **stages.of(artifact, samples)}
+        timers = {OURS: _predict(artifact, samples, 1), LIMIT: stages.limit(), **stages.of(artifact, samples)}
         if "threads" in case.must and (os.cpu_count() or 1) > 1:
             assert artifact.predict(samples, threads=2) == expected, f"{case.name}: two threads differ"
-            timers[TWO] = _predict(artifact, samples, 2)
+            timers |= {TWO: _predict(artifact, samples, 2), TWO_LIMITS: stages.limit_twice()}
         notes = {}
         for peer in VERSIONS:
             with _not_run(notes, peer):
@@ -227,15 +227,16 @@ def _own_rows(case: Case, artifact: Artifact, times: Mapping[str, list[float]]) 
     share, note = shares["pack"] + shares["sum"], "of the time end to end"
     yield Row(f"{case.name}: pack + sum", share, "%", case.must.get("share", ""), case.aim.get("share", ""), note)
     gates, limit = report["gates_scheduled"] * block / 512, LIMIT_GATES
-    reached = 100 * _ratio([t / limit for t in times["limit"]], [t / gates for t in times["gates"]])
-    speeds = gates / median(times["gates"]) / 1e9, limit / median(times["limit"]) / 1e9
+    reached = 100 * _ratio([t / limit for t in times[LIMIT]], [t / gates for t in times["gates"]])
+    speeds = gates / median(times["gates"]) / 1e9, limit / median(times[LIMIT]) / 1e9
     note = f"{speeds[0]:.2f} of {speeds[1]:.2f} G gates of 512 samples/s"
     bars = case.must.get("limit", ""), case.aim.get("limit", "")
     yield Row(f"{case.name}: gate loop of the L1 limit", reached, "%", *bars, note)
     if "threads" in case.must:
-        two = times.get(TWO)
-        note = "" if two else "not run: one processor"
-        value = _ratio(times[OURS], two) if two else None
+        value, note = None, "not run: one processor"
+        if TWO in times:
+            value, machine = _ratio(times[OURS], times[TWO]), 2 * _ratio(times[LIMIT], times[TWO_LIMITS])
+            note = f"{case.samples:,} samples a call; two threads of the limit's loop: {machine:.2f}"
         yield Row(f"{case.name}: 2 threads over 1", value, "times", case.must["threads"], case.aim["threads"], note)
 
 

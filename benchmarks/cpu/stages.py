@@ -7,6 +7,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,18 @@ class Stages:
         rows = _aligned(np.zeros(224 * 64, np.uint8).nbytes)
         rows[:] = np.random.default_rng(0).integers(0, 256, len(rows))
         return lambda repeats: _timed(self._library.limit, rows, LIMIT_GATES * repeats)
+
+    def limit_twice(self) -> Timer:
+        """The same in two threads at once: what a second thread can give on this machine at this moment."""
+        loops = self.limit(), self.limit()
+
+        def timer(repeats: int) -> float:
+            start = time.perf_counter()
+            with ThreadPoolExecutor(len(loops)) as pool:
+                list(pool.map(lambda loop: loop(repeats), loops))
+            return time.perf_counter() - start
+
+        return timer
 
     def of(self, artifact: Artifact, samples: NDArray[Any]) -> Mapping[str, Timer]:
         """Seconds of `repeats` blocks of each stage; packing reads and the sum writes a fresh block each time."""
