@@ -18,6 +18,7 @@ from lgn_edge.artifact.report import REPORT_JSON
 from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.network import Prediction
 from lgn_edge.network.bits import words_for
+from lgn_edge.targets.host import require_here, runs_here
 
 if TYPE_CHECKING:
     from lgn_edge.emulate import Firmware
@@ -51,8 +52,8 @@ class Artifact:
 
     @property
     def execution(self) -> str:
-        """How it runs here: "host", or "emulated"."""
-        return "host" if self.manifest.execution == "host" else "emulated"
+        """How it runs: "host", or "emulated" where this machine has another processor than the target."""
+        return "host" if self.manifest.execution == "host" or runs_here(self.manifest.triple) else "emulated"
 
     def predict(self, samples: ArrayLike, *, threads: int = 1) -> Prediction:
         """Scores and classes of samples [n, features], computed by the artifact's own code.
@@ -65,6 +66,7 @@ class Artifact:
 
         Raises:
             InputError: the samples have another shape or type, or `threads` is below 1.
+            UnsupportedError: nothing on this machine runs it.
         """
         array = self._check(samples)
         if threads < 1:
@@ -99,8 +101,13 @@ class Artifact:
 
     @cached_property
     def library(self) -> HostLibrary:
-        """The shared library, loaded."""
+        """The shared library, loaded.
+
+        Raises:
+            UnsupportedError: it is for another kind of machine.
+        """
         manifest = self.manifest
+        require_here(manifest.triple)
         return HostLibrary(
             self.folder / "lib" / f"liblgn_{self.name}.so",
             f"lgn_{self.name}",

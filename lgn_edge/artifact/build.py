@@ -128,7 +128,9 @@ def _interface(network: Network, program: Program, target: Target, identifier: s
     return Manifest(
         name=identifier,
         target=target.name,
-        cpu=target.cpu,
+        triple=target.triple,
+        cpu=target.levels[0].cpu,
+        levels=tuple(level.cpu for level in target.levels),
         execution=target.execution,
         features=network.encoder.n_features,
         input_dtype=network.encoder.input_dtype,
@@ -172,10 +174,13 @@ def _write_sources(folder: Path, network: Network, manifest: Manifest, target: T
         "sample": _c_sample(network, target),
         "zig_cpu": target.machine.cpu,
     }
+    levels = f"levels_{target.family}" if len(target.levels) > 1 else None
+    values["levels"] = render(f"{levels}.h.in", values) if levels else ""
     for template, path in (
         ("model.h.in", f"include/lgn_{manifest.name}.h"),
         ("model.c.in", f"src/lgn_{manifest.name}.c"),
         ("selftest.c.in", f"src/lgn_{manifest.name}_selftest.c"),
+        *([(f"{levels}.c.in", f"src/lgn_{manifest.name}_levels.c")] if levels else []),
         ("main.c.in" if target.hosted else "main_bare.c.in", "examples/main.c"),
         ("Makefile.in" if target.hosted else "Makefile_bare.in", "Makefile"),
         ("CMakeLists.txt.in", "CMakeLists.txt"),

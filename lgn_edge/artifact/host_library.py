@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_edge.errors import InputError, InvariantError
+from lgn_edge.errors import InputError, InvariantError, UnsupportedError
 from lgn_edge.network import Prediction
 from lgn_edge.network.truth_table import Words
+
+_E_CPU = -2  # LGN_NAME_E_CPU of the C interface
 
 
 class HostLibrary:
@@ -39,6 +41,8 @@ class HostLibrary:
         self._predict_packed = getattr(library, f"{prefix}_predict_packed_in")
         for function in (self._predict, self._predict_packed):
             function.argtypes, function.restype = [pointer, pointer, size, pointer, pointer], ctypes.c_int
+        self._library = library
+        self._set_level = getattr(library, f"{prefix}_set_level", None)
         self._selftest = getattr(library, f"{prefix}_selftest")
         self._selftest.argtypes, self._selftest.restype = [], ctypes.c_int
 
@@ -72,11 +76,21 @@ class HostLibrary:
         """0 when the embedded vectors agree, else 1 + the index of the first that does not."""
         return int(self._selftest())
 
+    def set_level(self, level: int) -> bool:
+        """Run the kernels of this level from now on, or the best ones again for 0; every user of the library gets them.
+
+        Returns:
+            whether the library and this CPU have the level; nothing changes otherwise.
+        """
+        return self._set_level is not None and self._set_level(level) == 0
+
     def _call(self, function: Any, inputs: NDArray[Any], n: int, scores: NDArray[Any], classes: NDArray[Any]) -> None:
         size, align = self._workspace
         memory = np.empty(size + align, np.uint8)
         workspace = memory.ctypes.data + -memory.ctypes.data % align
         code = function(workspace, inputs.ctypes.data, n, scores.ctypes.data, classes.ctypes.data)
+        if code == _E_CPU:
+            raise UnsupportedError("this CPU is older than x86-64-v2, the oldest in the library; build for native")
         if code:
             raise InvariantError(f"the library returned {code} for {n} samples")
 

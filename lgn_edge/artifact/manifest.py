@@ -22,8 +22,11 @@ class Manifest:
     Attributes:
         name: C identifier of the model; symbols start with `lgn_NAME`.
         target: the name of the target.
-        cpu: LLVM's name of the processor that the code was compiled for.
-        execution: "host", or the emulated core.
+        triple: LLVM's name of the platform.
+        cpu: LLVM's name of the processor that is needed at least.
+        levels: LLVM's names of the processors that kernels were compiled for, the lowest first; the best that a machine
+            has is used.
+        execution: the emulator's name of the core, or "host" when only a machine of the triple's kind executes it.
         features: elements of a sample.
         input_dtype: "float32" or "uint8".
         bits: signals of packed input.
@@ -44,7 +47,9 @@ class Manifest:
 
     name: str
     target: str
+    triple: str
     cpu: str
+    levels: tuple[str, ...]
     execution: str
     features: int
     input_dtype: str
@@ -85,7 +90,7 @@ def read_manifest(folder: Path) -> Manifest:
         found = content.get("format") if isinstance(content, dict) else content
         raise InputError(f"{path} has format {found!r}, this version reads {FORMAT}; build the artifact again")
     try:
-        manifest = Manifest(**{**content, "class_names": tuple(content["class_names"])})
+        manifest = Manifest(**{**content, **{key: tuple(content[key]) for key in ("levels", "class_names")}})
         for name, digest in manifest.files.items():
             if sha256(folder / name) != digest:
                 raise InputError(f"{folder / name} is not the file that was built; build the artifact again")

@@ -48,7 +48,7 @@ class Report:
 def report_text(report: Report, manifest: Manifest) -> str:
     """The text of report.md."""
     rows = [
-        ("target", f"{report.target} ({manifest.cpu})"),
+        ("target", f"{report.target} ({', '.join(manifest.levels)})"),
         ("model", f"sha256:{manifest.model_hash}"),
         ("input", f"{manifest.features} x {manifest.input_dtype}, {report.inputs_live} of {report.inputs} bits live"),
         ("classes", str(manifest.classes)),

@@ -39,7 +39,7 @@ def describe() -> list[dict[str, Any]]:
 def _row(name: str, aliases: list[str]) -> dict[str, Any]:
     from lgn_edge import emulate
     from lgn_edge.errors import UnsupportedError
-    from lgn_edge.targets import toolchain
+    from lgn_edge.targets import host, toolchain
     from lgn_edge.targets.registry import find_target
 
     row: dict[str, Any] = {"name": name, "aliases": aliases}
@@ -47,14 +47,17 @@ def _row(name: str, aliases: list[str]) -> dict[str, Any]:
         target = find_target(name)
     except UnsupportedError as error:
         return row | {"family": None, "description": str(error), "execution": None, "missing": [str(error)]}
-    here = target.execution == "host"
-    missing = [reason for reason in (toolchain.missing(), None if here else emulate.available()) if reason]
-    execution = "this CPU" if here else f"emulator ({target.execution})"
+    if host.runs_here(target.triple):
+        execution, unexecuted = "this CPU", None
+    elif target.execution == "host":
+        execution, unexecuted = None, f"a machine for {target.triple}"
+    else:
+        execution, unexecuted = f"emulator ({target.execution})", emulate.available()
     return row | {
         "family": target.family,
         "description": target.description,
         "execution": execution,
-        "missing": missing,
+        "missing": [reason for reason in (toolchain.missing(), unexecuted) if reason],
     }
 
 

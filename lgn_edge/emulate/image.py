@@ -1,6 +1,6 @@
 """Linked firmware as data: what goes where in memory, and which symbol is at which address.
 
-Reads any ELF32 executable; what executes it, checks the machine.
+Reads any ELF executable; what executes it, checks the machine.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Symbol:
 
 @dataclass(frozen=True)
 class Image:
-    """An ELF32 executable.
+    """An ELF executable.
 
     Attributes:
         name: its file name, for messages.
@@ -143,14 +143,14 @@ class MemoryUse:
 
 
 def read_image(path: str | Path, machine: str = "EM_ARM") -> Image:
-    """Read a linked ELF32 file.
+    """Read a linked ELF file.
 
     Args:
         path: the file.
         machine: ELF's name of the processor family it must be for.
 
     Raises:
-        InputError: the file is missing, is no ELF32 executable, or is for another processor.
+        InputError: the file is missing, is no ELF executable, or is for another processor.
         MissingProgramError: pyelftools is not installed.
     """
     source = Path(path)
@@ -208,12 +208,9 @@ def _elf(stream: IO[bytes], name: str) -> Any:
 
     stream.seek(0)
     try:
-        elf = ELFFile(stream)
+        return ELFFile(stream)
     except ELFError as error:
         raise InputError(f"{name} is not an ELF file; give linked firmware, an object or a static library") from error
-    if elf.elfclass != 32:
-        raise InputError(f"{name} is a 64-bit ELF file; microcontrollers need a 32-bit one")
-    return elf
 
 
 def _segments(elf: Any) -> tuple[Segment, ...]:

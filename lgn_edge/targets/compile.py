@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import tvm
 from tvm import tirx
 
 from lgn_edge.kernels.tir import Kernel, Table
-from lgn_edge.targets.target import Target
+from lgn_edge.targets.target import Level, Target
 from lgn_edge.targets.toolchain import assemble
 
 
@@ -19,40 +20,45 @@ def compile_kernels(kernels: Sequence[Kernel], target: Target, folder: Path) -> 
     The code does not depend on the values of the tables, and its size does not grow with them.
 
     Args:
-        kernels: with distinct symbols.
+        kernels: with distinct symbols; each is compiled once a level, and all levels share its tables.
         target: what to compile for.
         folder: where the objects are written.
 
     Returns:
-        the objects: one a kernel, so that a linker drops those that a program does not use, and one with the tables.
+        the objects: one a kernel and level, so that a linker drops those that a program does not use, and one with the
+        tables.
     """
     objects = []
-    for kernel in kernels:
-        objects.append(folder / f"{kernel.symbol}.o")
-        _build([kernel], target).write_to_file(str(objects[-1]))
+    for level in target.levels:
+        for kernel in kernels:
+            named = _renamed(kernel, kernel.symbol + level.suffix)
+            objects.append(folder / f"{named.symbol}.o")
+            _build([named], target, level).write_to_file(str(objects[-1]))
     tables = [table for kernel in kernels for table in kernel.tables]
     return [*objects, assemble_tables(tables, target, folder, "tables")]
 
 
 def kernel_source(kernels: Sequence[Kernel], target: Target, form: str = "s") -> str:
-    """What LLVM makes of the kernels: assembly ("s") or its own IR ("ll"), to look at."""
-    return str(_build(kernels, target).inspect_source(form))
+    """What LLVM makes of the kernels at the highest level: assembly ("s") or its own IR ("ll"), to look at."""
+    return str(_build(kernels, target, target.levels[-1]).inspect_source(form))
 
 
-def _build(kernels: Sequence[Kernel], target: Target) -> tvm.runtime.Module:
+def _renamed(kernel: Kernel, symbol: str) -> Kernel:
+    return replace(kernel, symbol=symbol, function=kernel.function.with_attr("global_symbol", symbol))
+
+
+def _build(kernels: Sequence[Kernel], target: Target, level: Level) -> tvm.runtime.Module:
     """Straight to LLVM: TVM's default pipeline would add its runtime's calling convention and checks."""
-    llvm = _llvm_target(target)
+    llvm = _llvm_target(target.triple, level)
     module = tvm.IRModule({kernel.symbol: kernel.function for kernel in kernels})
     module = tirx.transform.LowerIntrin()(tirx.transform.BindTarget(llvm)(module))
     return tvm.get_global_func("target.build.llvm")(module, llvm)
 
 
-def _llvm_target(target: Target) -> tvm.target.Target:
-    options: dict[str, object] = {"kind": "llvm", "mtriple": target.triple, "mcpu": target.cpu}
-    if target.attributes:
-        options["mattr"] = list(target.attributes)
-    if target.vector_bits:
-        options["vector-width"] = target.vector_bits
+def _llvm_target(triple: str, level: Level) -> tvm.target.Target:
+    options: dict[str, object] = {"kind": "llvm", "mtriple": triple, "mcpu": level.cpu}
+    if level.vector_bits:
+        options["vector-width"] = level.vector_bits
     return tvm.target.Target(options)
 
 

@@ -7,7 +7,7 @@ the calling convention passes no floats either, so it links into soft- and hard-
 from __future__ import annotations
 
 from lgn_edge.kernels.shape import Shape
-from lgn_edge.targets.target import Target
+from lgn_edge.targets.target import Level, Target
 from lgn_edge.targets.toolchain import Machine
 
 _WORD = Shape(word_bits=32, lanes=1)
@@ -19,8 +19,7 @@ def _core(name: str, architecture: str, cpu: str, description: str) -> Target:
         family="cortex-m",
         description=description,
         triple=f"{architecture}-none-eabi",
-        cpu=cpu,
-        vector_bits=128,  # nothing here is a vector; without a number TVM warns
+        levels=(Level(cpu, vector_bits=128),),  # nothing here is a vector; without a number TVM warns
         machine=Machine(
             "thumb-freestanding-eabi",
             cpu.replace("-", "_"),

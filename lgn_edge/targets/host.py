@@ -1,24 +1,18 @@
-"""This machine: 512 samples a row, with the best vector instructions it has."""
+"""This machine: which code it runs, and the target with the best vector instructions it has."""
 
 from __future__ import annotations
 
 import platform
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from lgn_edge.errors import UnsupportedError
-from lgn_edge.kernels.shape import Shape
-from lgn_edge.targets.target import Target
-from lgn_edge.targets.toolchain import Machine
+from lgn_edge.targets.aarch64 import AARCH64
+from lgn_edge.targets.target import Level, Target
+from lgn_edge.targets.x86_64 import LEVEL_FLAGS, X86_64
 
-_ROW = Shape(word_bits=64, lanes=8)
-
-# The x86-64 micro-architecture levels of the psABI, best first, by the flags that Linux names them with.
-_X86_LEVELS = (
-    ("x86-64-v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
-    ("x86-64-v3", {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"}),
-    ("x86-64-v2", {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}),
-)
+_ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}
 
 
 def native() -> Target:
@@ -27,38 +21,54 @@ def native() -> Target:
     Raises:
         UnsupportedError: not Linux on x86-64 or aarch64.
     """
-    architecture = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}.get(
-        platform.machine().lower()
+    if runs_here(X86_64.triple):
+        level = _x86_level()
+        return replace(X86_64, name="native", description=f"this machine ({level.cpu})", levels=(level,))
+    if runs_here(AARCH64[0].triple):
+        return replace(AARCH64[0], name="native", description="this machine (aarch64)", execution="host")
+    raise UnsupportedError(
+        f"target native is not supported on {_this()}; build on Linux (x86-64 or aarch64), or build for another target"
     )
-    if platform.system() != "Linux" or architecture is None:
+
+
+def runs_here(triple: str) -> bool:
+    """Whether this machine runs hosted code for LLVM's platform `triple`."""
+    architecture = _ARCHITECTURES.get(platform.machine().lower())
+    return platform.system() == "Linux" and triple == f"{architecture}-unknown-linux-gnu"
+
+
+def require_here(triple: str) -> None:
+    """Make sure that this machine runs hosted code for `triple`.
+
+    Raises:
+        UnsupportedError: it does not.
+    """
+    if not runs_here(triple):
         raise UnsupportedError(
-            f"target native is not supported on {platform.system()} {platform.machine()};"
-            " build on Linux (x86-64 or aarch64), or build for a microcontroller"
+            f"code for {triple} cannot run on {_this()};"
+            " copy the artifact to a machine of its kind, or build for native"
         )
-    cpu = _x86_level() if architecture == "x86_64" else "generic"
-    return Target(
-        name="native",
-        family="host",
-        description=f"this machine ({cpu if architecture == 'x86_64' else architecture})",
-        triple=f"{architecture}-unknown-linux-gnu",
-        cpu=cpu,
-        vector_bits=512 if cpu == "x86-64-v4" else 0,
-        machine=Machine(f"{architecture}-linux-gnu.2.17", "", ("-fPIC",)),
-        shape=_ROW,
-        workspace_on_stack=64 * 1024,
-        selftest_vectors=67,
-        hosted=True,
-    )
 
 
-def _x86_level() -> str:
+def _this() -> str:
+    return f"{platform.system()} {platform.machine()}"
+
+
+def _x86_level() -> Level:
+    """The highest level that this machine has with all levels below it, without a suffix as it is the only one."""
+    flags = _cpu_flags()
+    found = Level("x86-64")
+    for level in X86_64.levels:
+        if not LEVEL_FLAGS[level.cpu] <= flags:
+            break
+        found = replace(level, suffix="")
+    return found
+
+
+def _cpu_flags() -> set[str]:
     try:
         text = Path("/proc/cpuinfo").read_text()
     except OSError:
-        return "x86-64"
+        return set()
     found = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
-    flags = set(found.group(1).split()) if found else set()
-    for i, (level, _) in enumerate(_X86_LEVELS):
-        if all(needed <= flags for _, needed in _X86_LEVELS[i:]):
-            return level
-    return "x86-64"
+    return set(found.group(1).split()) if found else set()

@@ -10,6 +10,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.targets.cortex_m import CORTEX_M
 from lgn_edge.targets.host import native
 from lgn_edge.targets.target import Target
+from lgn_edge.targets.x86_64 import X86_64
 
 
 def _constant(target: Target) -> Callable[[], Target]:
@@ -18,7 +19,7 @@ def _constant(target: Target) -> Callable[[], Target]:
 
 # A target is made when it is asked for: `native` looks at this machine.
 TARGETS: Mapping[str, Callable[[], Target]] = MappingProxyType(
-    {"native": native, **{target.name: _constant(target) for target in CORTEX_M}}
+    {"native": native, **{target.name: _constant(target) for target in (X86_64, *CORTEX_M)}}
 )
 ALIASES: Mapping[str, str] = MappingProxyType({"arm": "cortex-m4"})
 

@@ -9,6 +9,21 @@ from lgn_edge.targets.toolchain import Machine
 
 
 @dataclass(frozen=True)
+class Level:
+    """What kernels may use of a processor.
+
+    Attributes:
+        cpu: LLVM's name of the processor.
+        vector_bits: width of vectors that LLVM may use; 0 leaves it the choice.
+        suffix: of the symbols of this level's kernels, where a target has several.
+    """
+
+    cpu: str
+    vector_bits: int = 0
+    suffix: str = ""
+
+
+@dataclass(frozen=True)
 class Target:
     """A machine that artifacts are built for.
 
@@ -18,15 +33,14 @@ class Target:
             start-up files in deploy/FAMILY/.
         description: for people.
         triple: LLVM's name of the platform.
-        cpu: LLVM's name of the processor.
-        attributes: LLVM features to switch on ("+f") or off ("-f").
-        vector_bits: width of vectors that LLVM may use; 0 leaves it the choice.
-        machine: the same machine as the C toolchain names it.
-        shape: the row that kernels work on.
+        levels: what its kernels are compiled for, the lowest first. With several, an artifact holds kernels of each,
+            and deploy/artifact/levels_FAMILY.* choose the best that the processor has when they are called.
+        machine: the same machine as the C toolchain names it: what all processors of the target have.
+        shape: the row that kernels of all levels work on, so that they share their tables.
         workspace_on_stack: a workspace of up to that many bytes lives on the stack of `predict`, a larger one in static
             memory.
         selftest_vectors: samples embedded in the self-test.
-        execution: how an artifact is executed here: "host", or the emulator's name of the core.
+        execution: the emulator's name of the core, or "host" when only a machine of the triple's kind executes it.
         hosted: whether there is an operating system, and so a shared library.
     """
 
@@ -34,11 +48,9 @@ class Target:
     family: str
     description: str
     triple: str
-    cpu: str
+    levels: tuple[Level, ...]
     machine: Machine
     shape: Shape
-    attributes: tuple[str, ...] = ()
-    vector_bits: int = 0
     workspace_on_stack: int = 0
     selftest_vectors: int = 8
     execution: str = "host"

@@ -90,7 +90,7 @@ def test_threads_and_simultaneous_calls(built: Artifact) -> None:
 
 
 def test_two_builds_give_the_same_bytes(tmp_path: Path) -> None:
-    for target in ("native", "arm"):
+    for target in ("native", "x86-64", "arm"):
         first = tree(build(OCTET, target, tmp_path / "one" / target).folder)
         assert first == tree(build(OCTET, target, tmp_path / "another" / target).folder)
         assert not any(str(tmp_path).encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
@@ -132,6 +132,10 @@ def test_firmware_report_is_measured(arm: Artifact) -> None:
 
 
 def test_example_program_runs(built: Artifact, tmp_path: Path) -> None:
+    example_runs(built, tmp_path)
+
+
+def example_runs(built: Artifact, tmp_path: Path) -> None:
     machine = native().machine
     program, objects = tmp_path / "example", [tmp_path / "main.o", built.folder / "lib" / "liblgn_random11.a"]
     toolchain.compile_c(built.folder / "examples" / "main.c", objects[0], machine, include=[built.folder / "include"])

@@ -86,7 +86,7 @@ def test_refusals(tmp_path: Path, object_file: Path) -> None:
         ".": "cannot read .*: is a directory",
         "text": "text is not an ELF file; give linked firmware",
         "short": "short is not an ELF file",
-        "wide.o": "is a 64-bit ELF file",
+        "wide.o": "is for EM_AARCH64, not for EM_ARM; build it for the right target",
         "riscv.o": "is for EM_RISCV, not for EM_ARM; build it for the right target",
         str(object_file): "is ET_REL, not an executable; link it first",
     }.items():

@@ -39,7 +39,13 @@ class ArtifactBackend:
 
     @property
     def _runs_here(self) -> bool:
-        return self.name == "native"
+        from lgn_edge.targets.host import runs_here
+        from lgn_edge.targets.registry import find_target
+
+        try:
+            return runs_here(find_target(self.name).triple)
+        except UnsupportedError:
+            return False
 
     def version(self) -> str:
         """The compiler's."""
@@ -49,10 +55,13 @@ class ArtifactBackend:
         """What is missing here to build or execute for the target."""
         from lgn_edge import emulate
         from lgn_edge.targets import toolchain
+        from lgn_edge.targets.host import require_here
         from lgn_edge.targets.registry import find_target
 
         try:
-            find_target(self.name)
+            target = find_target(self.name)
+            if target.execution == "host":
+                require_here(target.triple)
         except UnsupportedError as error:
             return str(error)
         unbuildable = toolchain.missing() if self.given(subject) is None else None
