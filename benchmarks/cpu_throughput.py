@@ -25,7 +25,7 @@ def measure(options: Options) -> list[Row]:
                 artifact = build(network, "native", Path(folder) / name.replace(" ", ""))
                 samples = random_samples(network, SAMPLES)
                 assert artifact.predict(samples[:600]) == network.evaluate(samples[:600]), "differs from the reference"
-                calls[name] = lambda artifact=artifact, samples=samples: artifact.predict(samples)
+                calls[name] = lambda artifact=artifact, samples=samples: artifact.predict(samples, threads=1)
                 report = artifact.report
                 notes[name] = f"{report['gates']:,} gates, {report['gates_scheduled']:,} run; {artifact.manifest.cpu}"
         medians = interleaved(calls, rounds=5 if options.quick else 21)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lgn_edge.artifact.cores import physical_cores
 from lgn_edge.artifact.host_library import HostLibrary
 from lgn_edge.artifact.manifest import Manifest, read_manifest
 from lgn_edge.artifact.report import REPORT_JSON
@@ -55,24 +56,24 @@ class Artifact:
         """How it runs: "host", or "emulated" where this machine has another processor than the target."""
         return "host" if self.manifest.execution == "host" or runs_here(self.manifest.triple) else "emulated"
 
-    def predict(self, samples: ArrayLike, *, threads: int = 1) -> Prediction:
+    def predict(self, samples: ArrayLike, *, threads: int | None = None) -> Prediction:
         """Scores and classes of samples [n, features], computed by the artifact's own code.
 
         A library for this machine is called; firmware runs in an emulator.
 
         Args:
             samples: of the artifact's input type, or one that converts to it without loss.
-            threads: calls that run at the same time, for a library; emulated firmware has one core.
+            threads: that share the work, for a library; one a physical core by default. Emulated firmware has one.
 
         Raises:
             InputError: the samples have another shape or type, or `threads` is below 1.
             UnsupportedError: nothing on this machine runs it.
         """
         array = self._check(samples)
-        if threads < 1:
+        if threads is not None and threads < 1:
             raise InputError(f"threads is {threads}; it needs at least one")
         if self.execution == "host":
-            return self.library.predict(array, threads)
+            return self.library.predict(array, threads or physical_cores())
         from lgn_edge import emulate
 
         return emulate.predict(self.firmware, array)[0]

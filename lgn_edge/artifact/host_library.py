@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import tempfile
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,12 @@ from lgn_edge.errors import InputError, InvariantError, UnsupportedError
 from lgn_edge.network import Prediction
 from lgn_edge.network.truth_table import Words
 
+_PIECES = 8  # of work a thread, where there is enough of it
 _E_CPU = -2  # LGN_NAME_E_CPU of the C interface
 
 
 class HostLibrary:
-    """The C interface of one artifact through ctypes. Calls hold no lock and share no memory, so threads may overlap.
+    """The C interface of one artifact through ctypes. Calls may overlap in time: each has a workspace of its own.
 
     Args:
         path: the shared library.
@@ -36,6 +40,8 @@ class HostLibrary:
         library = _load(path)
         self._classes, self._block = classes, block
         self._workspace = workspace_bytes, workspace_align
+        # Workspaces of calls that have ended: a new one would cost a page fault for each 4 KiB that it is written to.
+        self._memory: deque[NDArray[np.uint8]] = deque()
         pointer, size = ctypes.c_void_p, ctypes.c_size_t
         self._predict = getattr(library, f"{prefix}_predict_in")
         self._predict_packed = getattr(library, f"{prefix}_predict_packed_in")
@@ -47,23 +53,31 @@ class HostLibrary:
         self._selftest.argtypes, self._selftest.restype = [], ctypes.c_int
 
     def predict(self, samples: NDArray[Any], threads: int = 1) -> Prediction:
-        """Scores and classes of samples [n, features], C-contiguous and of the interface's type."""
+        """Scores and classes of samples [n, features], C-contiguous and of the interface's type.
+
+        Several threads take pieces of whole blocks from one queue, so that a slow one does not hold up the others; the
+        caller's is one of them.
+        """
         n = len(samples)
         scores, classes = np.empty((n, self._classes), np.int32), np.empty(n, np.uint16)
         blocks = -(-n // self._block)
-        share = -(-blocks // max(1, threads)) * self._block  # whole blocks, so that only the last is partial
+        threads = max(1, min(threads, blocks))
+        piece = n if threads == 1 else max(1, blocks // (_PIECES * threads)) * self._block
+        starts = deque(range(0, n, max(1, piece)))
 
-        def run(start: int) -> None:
-            stop = min(start + share, n)
-            self._call(self._predict, samples[start:stop], stop - start, scores[start:stop], classes[start:stop])
+        def work() -> None:
+            while True:
+                try:
+                    start = starts.popleft()
+                except IndexError:
+                    return
+                stop = min(start + piece, n)
+                self._call(self._predict, samples[start:stop], stop - start, scores[start:stop], classes[start:stop])
 
-        starts = range(0, n, share) if n else range(0)
-        if len(starts) < 2:
-            for start in starts:
-                run(start)
-        else:
-            with ThreadPoolExecutor(len(starts)) as pool:
-                list(pool.map(run, starts))
+        helpers = [self._pool.submit(work) for _ in range(threads - 1)]
+        work()
+        for helper in helpers:
+            helper.result()
         return Prediction(scores, classes)
 
     def predict_packed(self, words: Words, n: int) -> Prediction:
@@ -71,6 +85,10 @@ class HostLibrary:
         scores, classes = np.empty((n, self._classes), np.int32), np.empty(n, np.uint16)
         self._call(self._predict_packed, words, n, scores, classes)
         return Prediction(scores, classes)
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="lgn-edge")
 
     def selftest(self) -> int:
         """0 when the embedded vectors agree, else 1 + the index of the first that does not."""
@@ -86,9 +104,13 @@ class HostLibrary:
 
     def _call(self, function: Any, inputs: NDArray[Any], n: int, scores: NDArray[Any], classes: NDArray[Any]) -> None:
         size, align = self._workspace
-        memory = np.empty(size + align, np.uint8)
+        try:
+            memory = self._memory.pop()
+        except IndexError:
+            memory = np.empty(size + align, np.uint8)
         workspace = memory.ctypes.data + -memory.ctypes.data % align
         code = function(workspace, inputs.ctypes.data, n, scores.ctypes.data, classes.ctypes.data)
+        self._memory.append(memory)
         if code == _E_CPU:
             raise UnsupportedError("this CPU is older than x86-64-v2, the oldest in the library; build for native")
         if code:

@@ -16,7 +16,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from lgn_edge import emulate, files
-from lgn_edge.artifact import Artifact, build, load_artifact
+from lgn_edge.artifact import Artifact, build, cores, load_artifact
 from lgn_edge.artifact.build import c_identifier
 from lgn_edge.errors import InputError, LgnError, MissingProgramError, UnsupportedError
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
@@ -302,3 +302,16 @@ def test_a_network_too_large_for_the_emulator_is_built_and_says_so(tmp_path: Pat
     assert "does not fit the emulator's RAM" in artifact.report["measured"]["not_measured"]
     with pytest.raises(UnsupportedError, match="does not fit the emulator's RAM"):
         artifact.predict(np.zeros((1, 1400), np.uint8))
+
+
+def test_physical_cores_count_siblings_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: {0, 1, 2, 5}, raising=False)
+    siblings = {"0": "0-1", "1": "0-1", "2": "2,5", "5": "2,5"}
+    monkeypatch.setattr(cores.Path, "read_text", lambda path: siblings[path.parts[-3].removeprefix("cpu")])
+    assert cores.physical_cores() == 2
+
+    def unreadable(_: Path) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(cores.Path, "read_text", unreadable)
+    assert cores.physical_cores() == 4
