@@ -1,14 +1,18 @@
 """Firmware executed without a board: calling its functions, booting it, what it occupies, what it costs."""
 
+from lgn_edge.emulate.aarch64 import AARCH64_CORES, AArch64
 from lgn_edge.emulate.availability import available
 from lgn_edge.emulate.boot import Booted, boot
-from lgn_edge.emulate.cortex_m import CORES, Call, CortexM
+from lgn_edge.emulate.cortex_m import CORES, CortexM
 from lgn_edge.emulate.errors import EmulationError
 from lgn_edge.emulate.image import Image, MemoryUse, Section, Segment, Symbol, memory_use, object_use, read_image
+from lgn_edge.emulate.machine import Call, Machine
 from lgn_edge.emulate.predict import Emulator, Firmware, Usage, measure, predict, selftest
 
 __all__ = [
+    "AARCH64_CORES",
     "CORES",
+    "AArch64",
     "Booted",
     "Call",
     "CortexM",
@@ -16,6 +20,7 @@ __all__ = [
     "Emulator",
     "Firmware",
     "Image",
+    "Machine",
     "MemoryUse",
     "Section",
     "Segment",

@@ -12,9 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_edge.emulate.cortex_m import Call, CortexM
+from lgn_edge.emulate.aarch64 import AArch64
+from lgn_edge.emulate.cortex_m import CortexM
 from lgn_edge.emulate.errors import EmulationError
 from lgn_edge.emulate.image import Image
+from lgn_edge.emulate.machine import Call
 from lgn_edge.errors import InputError
 from lgn_edge.network import Prediction
 
@@ -23,7 +25,7 @@ _ALIGN = 8
 
 
 class Emulator(Protocol):
-    """What runs firmware: memory, and functions that can be called. `CortexM` is one."""
+    """What runs firmware: memory, and functions that can be called. A `Machine` is one."""
 
     @property
     def free(self) -> int:
@@ -70,7 +72,8 @@ class Firmware:
 
     def start(self) -> Emulator:
         """A fresh machine with this firmware in it."""
-        return CortexM(self.image, self.core)
+        kind = AArch64 if self.image.machine == "EM_AARCH64" else CortexM
+        return kind(self.image, self.core)
 
 
 @dataclass(frozen=True)
