@@ -13,6 +13,7 @@ from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.targets import toolchain
+from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 # Memory of the emulated part: larger than real ones, so that what fits a real one fits here.
 _FLASH = 64 << 20
-_RAM = 4 << 20
+_RAM = {"cortex-m": 4 << 20, "aarch64": 64 << 20}
+_ELF_MACHINES = {"cortex-m": "EM_ARM", "aarch64": "EM_AARCH64"}
 _SAMPLES_RAM = 1 << 20  # kept free for samples and results
 
 
@@ -53,7 +55,7 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
         return Measured(not_measured="a hosted target shares its memory with the program around it")
     from lgn_edge import emulate
 
-    reason = emulate.available() or _too_large(manifest)
+    reason = emulate.available() or _too_large(manifest, target)
     if reason:
         return Measured(not_measured=reason)
     firmware = link(folder, manifest, keep=("predict",))
@@ -70,14 +72,17 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
     )
 
 
-def _too_large(manifest: Manifest) -> str | None:
-    if manifest.workspace_bytes > _RAM - _SAMPLES_RAM:
-        return f"the workspace of {manifest.workspace_bytes:,} bytes does not fit the emulator's RAM of {_RAM:,} bytes"
+def _too_large(manifest: Manifest, target: Target) -> str | None:
+    ram = _RAM[target.family]
+    if manifest.workspace_bytes > ram - _SAMPLES_RAM:
+        return f"the workspace of {manifest.workspace_bytes:,} bytes does not fit the emulator's RAM of {ram:,} bytes"
     return None
 
 
 def link(folder: Path, manifest: Manifest, keep: tuple[str, ...] = ("predict", "selftest")) -> Firmware:
     """Link an artifact's library, without start-up code, into an image whose functions the emulator calls.
+
+    What a hosted library takes from the C library, memset and its like, is linked from deploy/.
 
     Args:
         folder: of the artifact.
@@ -89,18 +94,22 @@ def link(folder: Path, manifest: Manifest, keep: tuple[str, ...] = ("predict", "
     """
     from lgn_edge import emulate
 
-    reason = _too_large(manifest)
+    target = find_target(manifest.target)
+    reason = _too_large(manifest, target)
     if reason:
         raise UnsupportedError(f"{folder}: {reason}; it runs on a device with more memory only")
     prefix = f"lgn_{manifest.name}"
     with tempfile.TemporaryDirectory() as work:
         image, script = Path(work) / "firmware.elf", Path(work) / "linker.ld"
-        memory = f"LGN_FLASH_LENGTH = {_FLASH:#x};\nLGN_RAM_LENGTH = {_RAM:#x};\n"
-        script.write_text(memory + (deploy_folder() / "cortex-m" / "linker.ld").read_text())
-        library = folder / "lib" / f"lib{prefix}.a"
-        toolchain.link_firmware([library], image, script, keep=[f"{prefix}_{function}" for function in keep])
+        memory = f"LGN_FLASH_LENGTH = {_FLASH:#x};\nLGN_RAM_LENGTH = {_RAM[target.family]:#x};\n"
+        script.write_text(memory + (deploy_folder() / target.family / "linker.ld").read_text())
+        inputs = [folder / "lib" / f"lib{prefix}.a"]
+        if target.hosted:
+            inputs.append(Path(work) / "string.o")
+            toolchain.compile_c(deploy_folder() / "cortex-m" / "string.c", inputs[-1], target.machine)
+        toolchain.link_firmware(inputs, image, script, keep=[f"{prefix}_{function}" for function in keep])
         return emulate.Firmware(
-            emulate.read_image(image),
+            emulate.read_image(image, _ELF_MACHINES[target.family]),
             prefix,
             manifest.features,
             manifest.input_dtype,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from lgn_edge.errors import InputError
+from lgn_edge.targets.aarch64 import AARCH64
 from lgn_edge.targets.cortex_m import CORTEX_M
 from lgn_edge.targets.host import native
 from lgn_edge.targets.target import Target
@@ -19,9 +20,11 @@ def _constant(target: Target) -> Callable[[], Target]:
 
 # A target is made when it is asked for: `native` looks at this machine.
 TARGETS: Mapping[str, Callable[[], Target]] = MappingProxyType(
-    {"native": native, **{target.name: _constant(target) for target in (X86_64, *CORTEX_M)}}
+    {"native": native, **{target.name: _constant(target) for target in (X86_64, *AARCH64, *CORTEX_M)}}
 )
-ALIASES: Mapping[str, str] = MappingProxyType({"arm": "cortex-m4"})
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {"arm": "cortex-m4", "raspberry-pi-3": "cortex-a53", "raspberry-pi-4": "cortex-a72"}
+)
 
 
 def find_target(name: str) -> Target:

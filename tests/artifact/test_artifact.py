@@ -90,7 +90,7 @@ def test_threads_and_simultaneous_calls(built: Artifact) -> None:
 
 
 def test_two_builds_give_the_same_bytes(tmp_path: Path) -> None:
-    for target in ("native", "x86-64", "arm"):
+    for target in ("native", "x86-64", "aarch64", "arm"):
         first = tree(build(OCTET, target, tmp_path / "one" / target).folder)
         assert first == tree(build(OCTET, target, tmp_path / "another" / target).folder)
         assert not any(str(tmp_path).encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())

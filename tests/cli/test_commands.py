@@ -82,6 +82,19 @@ def test_targets_json(lgn_edge_command):
     assert all({"family", "description", "execution", "missing"} <= set(row) for row in rows.values())
 
 
+def test_targets_says_what_executes_where(lgn_edge_command, monkeypatch):
+    from lgn_edge.targets import host
+
+    monkeypatch.setattr(host.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(host.platform, "machine", lambda: "aarch64")
+    rows = {row["name"]: row for row in lgn_edge_command("targets", "--json").json["targets"]}
+    assert [rows[name]["execution"] for name in ("native", "cortex-a72", "x86-64")] == ["this CPU", "this CPU", None]
+    assert rows["x86-64"]["missing"] == ["a machine for x86_64-unknown-linux-gnu"]
+    monkeypatch.setattr(host.platform, "machine", lambda: "x86_64")
+    rows = {row["name"]: row for row in lgn_edge_command("targets", "--json").json["targets"]}
+    assert [rows[name]["execution"] for name in ("x86-64", "cortex-a72")] == ["this CPU", "emulator (cortex-a72)"]
+
+
 def test_targets_says_what_is_missing(lgn_edge_command, monkeypatch):
     from lgn_edge.targets import toolchain
 

@@ -21,7 +21,7 @@ def test_arm_is_the_cortex_m4() -> None:
     [
         ("cortex_m4", "did you mean cortex-m4"),
         ("nativ", "did you mean native"),
-        ("z80", "known are native, x86-64"),
+        ("z80", "known are native, x86-64, aarch64"),
         ("", "known are"),
     ],
 )
@@ -48,3 +48,23 @@ def test_other_systems_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host.platform, "system", lambda: "Plan9")
     with pytest.raises(UnsupportedError, match="not supported on Plan9"):
         host.native()
+
+
+@pytest.mark.parametrize(("machine", "family"), [("x86_64", "x86-64"), ("AMD64", "x86-64"), ("aarch64", "aarch64")])
+def test_native_is_one_level_of_the_machines_target(machine: str, family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host.platform, "system", lambda: "Linux")
+    monkeypatch.setattr(host.platform, "machine", lambda: machine)
+    native, target = find_target("native"), find_target(family)
+    assert (native.name, native.family, native.execution, len(native.levels)) == ("native", family, "host", 1)
+    assert (native.triple, native.machine, native.shape) == (target.triple, target.machine, target.shape)
+    assert host.runs_here(target.triple)
+    host.require_here(target.triple)
+
+
+def test_code_for_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(host.platform, "machine", lambda: "arm64")
+    for name in ("x86-64", "aarch64", "cortex-m4"):
+        assert not host.runs_here(find_target(name).triple)
+    with pytest.raises(UnsupportedError, match="code for x86_64-unknown-linux-gnu cannot run on Darwin arm64; copy"):
+        host.require_here(find_target("x86-64").triple)

@@ -9,7 +9,7 @@ import pytest
 
 from lgn_edge import emulate
 from lgn_edge.errors import UnsupportedError
-from lgn_edge.targets import registry, toolchain
+from lgn_edge.targets import host, registry, toolchain
 from lgn_edge.verify import DEFAULT_BACKENDS, Outcome, Subject, find_backends, run_backends
 from lgn_edge.verify.backends import torch as torch_backend
 from tests.strategies import random_network
@@ -74,6 +74,19 @@ def test_a_machine_that_is_no_target_is_a_reason(monkeypatch):
 
     monkeypatch.setattr(registry, "find_target", unsupported)
     assert BACKENDS["native"].available(Subject(NETWORK)) == "not on this machine"
+
+
+def test_code_for_another_machine_is_executed_in_an_emulator_if_there_is_one(monkeypatch):
+    monkeypatch.setattr(host.platform, "system", lambda: "Linux")
+    intel, arm = find_backends(["x86-64", "raspberry-pi-4"])
+    bounds = {}
+    for machine in ("x86_64", "aarch64", "riscv64"):
+        monkeypatch.setattr(host.platform, "machine", lambda machine=machine: machine)
+        bounds[machine] = intel.max_samples, arm.max_samples
+        assert arm.available(Subject(NETWORK)) is None
+        assert (intel.available(Subject(NETWORK)) is None) == (machine == "x86_64")
+    assert bounds == {"x86_64": (None, 512), "aarch64": (512, None), "riscv64": (512, 512)}
+    assert intel.available(Subject(NETWORK)).startswith("code for x86_64-unknown-linux-gnu cannot run on Linux riscv64")
 
 
 def test_torch_cannot_rebuild_what_it_has_no_layer_for():
