@@ -51,13 +51,20 @@ def linked_image(artifact: Artifact, folder: Path) -> Image:
     script.write_text(SCRIPT)
     toolchain.compile_c(deploy_folder() / "cortex-m" / "string.c", strings, X86_64.machine)
     prefix = f"lgn_{artifact.name}"
-    keep = [f"{prefix}_{function}" for function in ("level", "set_level", "predict")]
+    keep = [f"{prefix}_{function}" for function in ("level", "set_level", "predict_in", "predict_packed_in")]
     toolchain.link_firmware([artifact.folder / "lib" / f"lib{prefix}.a", strings], image, script, keep)
     return read_image(image, "EM_X86_64")
 
 
-def call(image: Image, processor: Processor, symbol: str, *arguments: int) -> int:
-    """Call a function in a fresh machine; its result as a C int."""
+def call(
+    image: Image, processor: Processor, symbol: str, *arguments: int, skipped: dict[int, str] | None = None
+) -> tuple[int, list[str]]:
+    """Call a function in a fresh machine.
+
+    Returns:
+        its result as a C int, and the names of the functions of `skipped` (by address) in the order of their calls;
+        they return at once.
+    """
     engine = unicorn.Uc(unicorn.UC_ARCH_X86, unicorn.UC_MODE_64)
     engine.mem_map(CODE, STACK - CODE)
     for segment in image.segments:
@@ -67,7 +74,7 @@ def call(image: Image, processor: Processor, symbol: str, *arguments: int) -> in
     top = STACK + SIZE - 4096 - 8
     engine.mem_write(top, struct.pack("<Q", EXIT))
     engine.reg_write(x86_const.UC_X86_REG_RSP, top)
-    registers = tuple(getattr(x86_const, f"UC_X86_REG_{name}") for name in ("RDI", "RSI", "RDX", "RCX"))
+    registers = tuple(getattr(x86_const, f"UC_X86_REG_{name}") for name in ("RDI", "RSI", "RDX", "RCX", "R8"))
     for register, argument in zip(registers, arguments, strict=False):
         engine.reg_write(register, argument)
 
@@ -77,13 +84,21 @@ def call(image: Image, processor: Processor, symbol: str, *arguments: int) -> in
             uc.reg_write(name, value)
         return True
 
-    def xgetbv(uc: Any, address: int, size: int, _data: Any) -> None:
+    skipped, called = skipped or {}, list[str]()
+
+    def step(uc: Any, address: int, size: int, _data: Any) -> None:
+        if address in skipped:
+            called.append(skipped[address])
+            stack = uc.reg_read(x86_const.UC_X86_REG_RSP)
+            uc.reg_write(x86_const.UC_X86_REG_RIP, int.from_bytes(uc.mem_read(stack, 8), "little"))
+            uc.reg_write(x86_const.UC_X86_REG_RSP, stack + 8)
         if processor.xcr0 is not None and bytes(uc.mem_read(address, size)) == XGETBV:
             uc.reg_write(x86_const.UC_X86_REG_RAX, processor.xcr0)
             uc.reg_write(x86_const.UC_X86_REG_RDX, 0)
             uc.reg_write(x86_const.UC_X86_REG_RIP, address + size)
 
     engine.hook_add(unicorn.UC_HOOK_INSN, cpuid, aux1=x86_const.UC_X86_INS_CPUID)
-    engine.hook_add(unicorn.UC_HOOK_CODE, xgetbv)
+    engine.hook_add(unicorn.UC_HOOK_CODE, step)
     engine.emu_start(image.symbol(symbol).address, EXIT)
-    return int(struct.unpack("<i", struct.pack("<I", engine.reg_read(x86_const.UC_X86_REG_EAX)))[0])
+    (result,) = struct.unpack("<i", struct.pack("<I", engine.reg_read(x86_const.UC_X86_REG_EAX)))
+    return result, called
