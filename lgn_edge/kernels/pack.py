@@ -144,8 +144,8 @@ def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
             at = end
     per_block = _SQUARE // width
     blocks = -(-len(starts) // per_block)
-    together = -(-blocks // max(1, -(-blocks // _LANES)))
-    starts += [0] * (-(-blocks // max(1, together)) * together * per_block - len(starts))
+    together = max(1, -(-blocks // max(1, -(-blocks // _LANES))))
+    starts += [0] * (-(-blocks // together) * together * per_block - len(starts))
     start = np.array(starts, np.int32)
     column = piece * width + feature - start[piece] if len(order) else piece
     level = np.full(len(start) * width, 255 if bits.element == "uint8" else INFINITY_KEY, np.int32)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lgn_edge.kernels.network_kernels import network_kernels, workspace_rows
-from lgn_edge.network import Network, flatten, pack, unpack
+from lgn_edge.network import Network, Threshold, flatten, pack, unpack
 from lgn_edge.passes import schedule, simplify
 from lgn_edge.targets.compile import compile_kernels, kernel_source
 from lgn_edge.targets.host import native
@@ -25,6 +26,14 @@ NETWORKS = {
     "one feature, one class, one gate": random_network(5, features=1, bits=1, widths=(1,), classes=1),
     "group of 16, the carry-save tree once": random_network(6, features=20, bits=40, widths=(64, 48), classes=3),
     "constants only": random_network(7, features=8, bits=8, widths=(6, 6), classes=2, tables=(0, 15)),
+    "every bit always one": replace(
+        random_network(9, features=9, bits=9, widths=(8, 6), classes=2, input_dtype="uint8"),
+        encoder=Threshold(9, np.arange(9), np.full(9, -1), "uint8"),
+    ),
+    "no bit ever one": replace(
+        random_network(9, features=9, bits=9, widths=(8, 6), classes=2, input_dtype="uint8"),
+        encoder=Threshold(9, np.arange(9), np.full(9, 255), "uint8"),
+    ),
     "wires only": random_network(8, features=8, bits=8, widths=(6, 6), classes=2, tables=(3, 5, 10, 12)),
 }
 BATCHES = (0, 1, 2, 63, 64, 65, 127, 128, 129, 448, 511, 512)
