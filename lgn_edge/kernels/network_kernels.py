@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lgn_edge.errors import UnsupportedError
 from lgn_edge.kernels.encoding import comparisons
 from lgn_edge.kernels.gates import gate_interpreter
 from lgn_edge.kernels.group_sum import EXTRA_ROWS, group_sum
@@ -11,6 +12,8 @@ from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import Kernel
 from lgn_edge.network import Network
 from lgn_edge.passes.schedule import Program
+
+_LARGEST_OFFSET = 2**31 - 1  # kernels compute addresses in int32
 
 
 def workspace_rows(network: Network, program: Program, shape: Shape) -> int:
@@ -27,7 +30,14 @@ def network_kernels(network: Network, program: Program, shape: Shape, prefix: st
         program: its logic layers, scheduled.
         shape: the machine's row.
         prefix: of the C symbols.
+
+    Raises:
+        UnsupportedError: something is too large for the kernels' 32-bit offsets.
     """
+    _check_offsets("features of a block of samples", network.encoder.n_features * shape.samples)
+    _check_offsets("scores of a block of samples", network.head.classes * shape.samples)
+    _check_offsets("words of the workspace", workspace_rows(network, program, shape) * shape.lanes)
+    _check_offsets("indices of the gates", 3 * program.n_gates)
     bits = comparisons(network.encoder, program.input_bit)
     return (
         pack(bits, program.n_slots, shape, prefix),
@@ -35,3 +45,10 @@ def network_kernels(network: Network, program: Program, shape: Shape, prefix: st
         gate_interpreter(program, shape, prefix),
         group_sum(program, network.head, shape, prefix),
     )
+
+
+def _check_offsets(what: str, number: int) -> None:
+    if number > _LARGEST_OFFSET:
+        raise UnsupportedError(
+            f"the network has {number:,} {what}; the kernels reach {_LARGEST_OFFSET:,}: make it smaller"
+        )

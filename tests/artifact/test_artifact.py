@@ -315,3 +315,13 @@ def test_physical_cores_count_siblings_once(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(cores.Path, "read_text", unreadable)
     assert cores.physical_cores() == 4
+
+
+def test_more_features_than_offsets_reach_are_refused(tmp_path: Path) -> None:
+    features = 2**31 // 512
+    encoder = Threshold(features, np.array([features - 1]), np.array([0.5], np.float32), "uint8")
+    layer = LogicDense(1, np.zeros(2, np.int32), np.zeros(2, np.int32), np.array([3, 12], np.uint8))
+    network = Network(encoder, (layer,), GroupSum(2, 2))
+    with pytest.raises(UnsupportedError, match="features of a block of samples; the kernels reach 2,147,483,647"):
+        build(network, "native", tmp_path / "x")
+    assert not list(tmp_path.iterdir())
