@@ -57,10 +57,14 @@ def _parameters(program: Program, shape: Shape) -> tuple[Parameter, ...]:
 
 
 def _by_class(program: Program, head: GroupSum) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Slots int32[classes, group], those counted as they are before those complemented, and how many are the former."""
+    """Slots int32[classes, group], those counted as they are before those complemented, and how many are the former.
+
+    Both kinds in the order of memory, which matters where the rows do not fit the second-level cache.
+    """
     inverted = program.output_inverted.reshape(head.classes, head.group)
-    order = np.argsort(inverted, axis=1, kind="stable")
-    slot = np.take_along_axis(program.output_slot.reshape(head.classes, head.group), order, axis=1)
+    slot = program.output_slot.reshape(head.classes, head.group)
+    order = np.lexsort((slot, inverted), axis=1)
+    slot = np.take_along_axis(slot, order, axis=1)
     return slot, (~inverted).sum(axis=1).astype(np.int32)
 
 
