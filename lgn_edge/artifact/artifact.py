@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgn_edge.artifact.cores import physical_cores
+from lgn_edge.artifact.cores import worthwhile_threads
 from lgn_edge.artifact.host_library import HostLibrary
 from lgn_edge.artifact.manifest import Manifest, read_manifest
 from lgn_edge.artifact.report import REPORT_JSON
@@ -63,7 +63,8 @@ class Artifact:
 
         Args:
             samples: of the artifact's input type, or one that converts to it without loss.
-            threads: that share the work, for a library; one a physical core by default. Emulated firmware has one.
+            threads: that share the work, for a library; by default one a physical core, fewer for a call that is
+                over before they are awake. Emulated firmware has one.
 
         Raises:
             InputError: the samples have another shape or type, or `threads` is below 1.
@@ -73,7 +74,8 @@ class Artifact:
         if threads is not None and threads < 1:
             raise InputError(f"threads is {threads}; it needs at least one")
         if self.execution == "host":
-            return self.library.predict(array, threads or physical_cores())
+            blocks = -(-len(array) // self.manifest.block)
+            return self.library.predict(array, threads or worthwhile_threads(blocks, self.manifest.workspace_bytes))
         from lgn_edge import emulate
 
         return emulate.predict(self.firmware, array)[0]

@@ -325,3 +325,10 @@ def test_more_features_than_offsets_reach_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="features of a block of samples; the kernels reach 2,147,483,647"):
         build(network, "native", tmp_path / "x")
     assert not list(tmp_path.iterdir())
+
+
+def test_small_calls_get_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "physical_cores", lambda: 4)
+    mebibyte = 1 << 20
+    assert [cores.worthwhile_threads(blocks, mebibyte) for blocks in (0, 1, 2, 4, 100)] == [1, 1, 2, 4, 4]
+    assert cores.worthwhile_threads(7, mebibyte // 8) == 1
