@@ -31,5 +31,6 @@ def selftest_samples(network: Network, count: int) -> NDArray[Any]:
     if encoder.input_dtype == "uint8":
         octets: NDArray[np.uint8] = np.clip(np.floor(around) + above, 0, 255).astype(np.uint8)
         return octets
-    floats: NDArray[np.float32] = np.where(above, np.nextafter(around, np.float32(np.inf)), around).astype(np.float32)
+    largest = np.finfo(np.float32).max
+    floats: NDArray[np.float32] = np.where(above, np.nextafter(around, largest), around).astype(np.float32)
     return floats
