@@ -16,15 +16,15 @@ from lgn_edge._version import __version__
 from lgn_edge.errors import LgnError
 
 if TYPE_CHECKING:
-    from lgn_edge.api import build, export, load
-    from lgn_edge.artifact import load_artifact
+    from lgn_edge.api import export, load
+    from lgn_edge.artifact import build, load_artifact
     from lgn_edge.network import Network, Prediction
     from lgn_edge.verify.api import verify
 
 _HOMES = {
     "Network": "lgn_edge.network",
     "Prediction": "lgn_edge.network",
-    "build": "lgn_edge.api",
+    "build": "lgn_edge.artifact",
     "export": "lgn_edge.api",
     "load": "lgn_edge.api",
     "load_artifact": "lgn_edge.artifact",

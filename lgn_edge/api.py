@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network
-
-if TYPE_CHECKING:
-    from lgn_edge.artifact import Artifact
 
 StrPath = str | os.PathLike[str]
 
@@ -41,25 +38,6 @@ def export(source: Network | StrPath | Any, output: StrPath) -> Network:
     network = _discrete(source)
     write(network, Path(output))
     return network
-
-
-def build(model: Network | StrPath, target: str, output: StrPath, *, name: str | None = None) -> Artifact:
-    """Compile a network for a target into a folder.
-
-    Args:
-        model: a network, or its ONNX file.
-        target: a name of `lgn-edge targets`, such as "native" or "cortex-m4".
-        output: the folder to write; an artifact that is there already is replaced as a whole.
-        name: the `<name>` in the C symbols `lgn_<name>_...`; the network's own by default.
-
-    Raises:
-        InputError: no such target, or the model cannot be read.
-        MissingProgramError: the toolchain is not installed.
-    """
-    from lgn_edge.artifact import build as build_artifact
-
-    network = model if isinstance(model, Network) else load(model)
-    return build_artifact(network, target, Path(output), name=name)
 
 
 def _discrete(source: Network | StrPath | Any) -> Network:

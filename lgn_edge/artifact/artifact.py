@@ -19,6 +19,7 @@ from lgn_edge.artifact.report import REPORT_JSON
 from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.network import Prediction
 from lgn_edge.network.bits import words_for
+from lgn_edge.network.layers import check_samples
 from lgn_edge.targets.host import require_here, runs_here
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class Artifact:
             InputError: the samples have another shape or type, or `threads` is below 1.
             UnsupportedError: nothing on this machine runs it.
         """
-        array = self._check(samples)
+        checked = check_samples(samples, self.manifest.features, self.manifest.input_dtype, "the artifact")
+        array = np.ascontiguousarray(checked)
         if threads is not None and threads < 1:
             raise InputError(f"threads is {threads}; it needs at least one")
         if self.execution == "host":
@@ -126,18 +128,6 @@ class Artifact:
         from lgn_edge.artifact.measure import link
 
         return link(self.folder, self.manifest)
-
-    def _check(self, samples: ArrayLike) -> NDArray[Any]:
-        array = np.asarray(samples)
-        manifest = self.manifest
-        if array.ndim != 2 or array.shape[1] != manifest.features:
-            raise InputError(f"samples have shape {list(array.shape)}; the artifact takes [n, {manifest.features}]")
-        if not np.can_cast(array.dtype, manifest.input_dtype, "safe"):
-            raise InputError(
-                f"samples are {array.dtype}; the artifact takes {manifest.input_dtype}: convert them with"
-                f" .astype('{manifest.input_dtype}')"
-            )
-        return np.ascontiguousarray(array, manifest.input_dtype)
 
 
 def load_artifact(folder: str | Path) -> Artifact:

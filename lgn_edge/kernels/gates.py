@@ -7,7 +7,7 @@ from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, Table, as_index, kernel, narrow, row, store_row
-from lgn_edge.passes.schedule import Program
+from lgn_edge.passes.schedule.program import EXECUTE, Program
 
 
 def gate_interpreter(program: Program, shape: Shape, prefix: str) -> Kernel:
@@ -31,22 +31,14 @@ def gate_interpreter(program: Program, shape: Shape, prefix: str) -> Kernel:
     )
 
     def body(slots: Buffer, run_op: Buffer, run_start: Buffer, wire: Buffer) -> None:
-        # the order of passes.schedule.OPERATIONS
-        operations = (
-            lambda a, b: a & b,
-            lambda a, b: a & ~b,
-            lambda a, b: a | b,
-            lambda a, b: a ^ b,
-        )
-
         def gates(operation: int, start: Expr, stop: Expr) -> None:
             with T.serial(start, stop) as gate:
                 dst, a, b = (as_index(wire[gate * 3 + i]) for i in range(3))
-                value = operations[operation](row(slots, a, shape.lanes), row(slots, b, shape.lanes))
+                value = EXECUTE[operation](row(slots, a, shape.lanes), row(slots, b, shape.lanes))
                 store_row(slots, dst, shape.lanes, value)
 
         def dispatch(operation: int, op: Expr, start: Expr, stop: Expr) -> None:
-            if operation == len(operations) - 1:
+            if operation == len(EXECUTE) - 1:
                 gates(operation, start, stop)
                 return
             with T.If(op == operation):

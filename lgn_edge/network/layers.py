@@ -74,6 +74,20 @@ def check_wiring(indices: Int32Array, n_inputs: int, what: str) -> None:
         raise InputError(f"{what}[{at}] is {int(indices[at])}, outside the {n_inputs} inputs 0..{n_inputs - 1}")
 
 
+def check_samples(samples: ArrayLike, n_features: int, dtype: str, taker: str) -> NDArray[Any]:
+    """`samples` as an array [n, n_features] of `dtype`; `taker` is who wants them, for the message.
+
+    Raises:
+        InputError: another shape, or a type that does not convert without loss.
+    """
+    array = np.asarray(samples)
+    if array.ndim != 2 or array.shape[1] != n_features:
+        raise InputError(f"samples have shape {list(array.shape)}; {taker} takes [n, {n_features}]")
+    if not np.can_cast(array.dtype, dtype, "safe"):
+        raise InputError(f"samples are {array.dtype}; {taker} takes {dtype}: convert them with .astype('{dtype}')")
+    return array.astype(dtype, copy=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Threshold(ArrayRecord):
     """The encoder: bit i of a sample x is `x[feature[i]] > threshold[i]`, compared in float32; NaN gives 0.
@@ -124,15 +138,7 @@ class Threshold(ArrayRecord):
         Raises:
             InputError: another shape, or a type that does not convert without loss.
         """
-        array = np.asarray(samples)
-        if array.ndim != 2 or array.shape[1] != self.n_features:
-            raise InputError(f"samples have shape {list(array.shape)}; the model takes [n, {self.n_features}]")
-        if not np.can_cast(array.dtype, self.input_dtype, "safe"):
-            raise InputError(
-                f"samples are {array.dtype}; the model takes {self.input_dtype}: convert them with"
-                f" .astype('{self.input_dtype}')"
-            )
-        return array.astype(self.input_dtype, copy=False)
+        return check_samples(samples, self.n_features, self.input_dtype, "the model")
 
     def evaluate(self, samples: ArrayLike) -> Words:
         """Packed bits uint64[bits, ceil(n / 64)] of samples [n, n_features]."""

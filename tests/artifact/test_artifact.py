@@ -17,7 +17,8 @@ from elftools.elf.elffile import ELFFile
 
 from lgn_edge import emulate, files
 from lgn_edge.artifact import Artifact, build, cores, load_artifact
-from lgn_edge.artifact.build import c_identifier
+from lgn_edge.artifact.builder import c_identifier
+from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.errors import InputError, LgnError, MissingProgramError, UnsupportedError
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
 from lgn_edge.targets import toolchain
@@ -332,3 +333,12 @@ def test_small_calls_get_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     mebibyte = 1 << 20
     assert [cores.worthwhile_threads(blocks, mebibyte) for blocks in (0, 1, 2, 4, 100)] == [1, 1, 2, 4, 4]
     assert cores.worthwhile_threads(7, mebibyte // 8) == 1
+
+
+def test_selftest_samples_are_finite_for_any_threshold() -> None:
+    largest = float(np.finfo(np.float32).max)
+    encoder = Threshold(3, np.array([0, 1, 2]), np.array([largest, -largest, 0.0], np.float32))
+    layer = LogicDense(3, np.array([0, 1]), np.array([1, 2]), np.array([6, 7], np.uint8))
+    samples = selftest_samples(Network(encoder, (layer,), GroupSum(2, 1)), 67)
+    assert np.isfinite(samples).all(), "the example's source writes them as C numbers"
+    assert len(np.unique(encoder.evaluate(samples)[1:])) > 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,10 +14,10 @@ from lgn_edge.network.layers import ArrayRecord, Int32Array, check_wiring, froze
 from lgn_edge.network.truth_table import UInt8Array, Words
 from lgn_edge.passes.push_complements import OPERATIONS
 
-__all__ = ["OPERATIONS", "Program"]
+__all__ = ["EXECUTE", "OPERATIONS", "Program"]
 
-# in the order of OPERATIONS
-_EXECUTE: Final = (
+# What each operation does, in the order of OPERATIONS, to words of any kind: numpy's here, expressions in the kernels.
+EXECUTE: Final[tuple[Callable[[Any, Any], Any], ...]] = (
     lambda a, b: a & b,
     lambda a, b: a & ~b,
     lambda a, b: a | b,
@@ -113,7 +114,7 @@ class Program(ArrayRecord):
         slots[: self.n_live_inputs] = inputs[self.input_bit]
         operations = np.repeat(self.op, self.length).tolist()
         for op, dst, a, b in zip(operations, self.dst.tolist(), self.a.tolist(), self.b.tolist(), strict=True):
-            slots[dst] = _EXECUTE[op](slots[a], slots[b])
+            slots[dst] = EXECUTE[op](slots[a], slots[b])
         result = slots[self.output_slot]
         result[self.output_inverted] ^= np.array(np.iinfo(inputs.dtype).max, inputs.dtype)
         return result

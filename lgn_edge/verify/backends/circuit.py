@@ -10,25 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from lgn_edge.network import Prediction, flatten
-from lgn_edge.network.layers import MAX_CLASSES
+from lgn_edge.verify.backends.in_process import InProcess
 from lgn_edge.verify.subject import Runner, Samples, Subject
 
 
 @dataclass(frozen=True)
-class CircuitBackend:
+class CircuitBackend(InProcess):
     """The passes over the circuit (see `Backend`)."""
 
     name: str = "circuit"
-    max_samples: int | None = None
-    probe_classes: int = MAX_CLASSES
 
     def version(self) -> str:
         """The numpy below it."""
         return f"numpy {np.__version__}"
-
-    def available(self, subject: Subject) -> str | None:
-        """Always."""
-        return None
 
     def given(self, subject: Subject) -> Path | None:
         """Nothing: the circuit is made from the network."""

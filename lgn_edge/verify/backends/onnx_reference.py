@@ -6,32 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
-from lgn_edge.network.layers import MAX_CLASSES
+from lgn_edge.verify.backends.in_process import InProcess
 from lgn_edge.verify.backends.model_file import model_file
 from lgn_edge.verify.subject import Runner, Subject
 
 
 @dataclass(frozen=True)
-class OnnxReferenceBackend:
+class OnnxReferenceBackend(InProcess):
     """The onnx package's own evaluator (see `Backend`)."""
 
     name: str = "onnx-reference"
-    max_samples: int | None = None
-    probe_classes: int = MAX_CLASSES
 
     def version(self) -> str:
         """The onnx package."""
         return f"onnx {version('onnx')}"
-
-    def available(self, subject: Subject) -> str | None:
-        """Always: onnx is a dependency."""
-        return None
-
-    def given(self, subject: Subject) -> Path | None:
-        """The model file."""
-        return subject.model
 
     @contextmanager
     def prepare(self, subject: Subject) -> Iterator[Runner]:

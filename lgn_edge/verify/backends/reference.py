@@ -5,33 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from lgn_edge.network.layers import MAX_CLASSES
+from lgn_edge.verify.backends.in_process import InProcess
 from lgn_edge.verify.subject import Runner, Subject
 
 
 @dataclass(frozen=True)
-class ReferenceBackend:
+class ReferenceBackend(InProcess):
     """The numpy definition (see `Backend`)."""
 
     name: str = "reference"
-    max_samples: int | None = None
-    probe_classes: int = MAX_CLASSES
 
     def version(self) -> str:
         """The numpy below it."""
         return f"numpy {np.__version__}"
-
-    def available(self, subject: Subject) -> str | None:
-        """Always."""
-        return None
-
-    def given(self, subject: Subject) -> Path | None:
-        """The model file."""
-        return subject.model
 
     @contextmanager
     def prepare(self, subject: Subject) -> Iterator[Runner]:
