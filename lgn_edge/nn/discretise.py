@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
+from lgn_edge.nn.layers import LogicDense
 from lgn_edge.nn.model import LogicGateNetwork
 
 
@@ -32,15 +33,17 @@ def discretise(model: LogicGateNetwork) -> network.Network:
             _array(model.encoder.threshold),
             model.encoder.input_dtype,
         ),
-        tuple(
-            network.LogicDense(layer.in_features, _array(layer.a), _array(layer.b), _array(layer.tables()))
-            for layer in model.logic
-        ),
+        tuple(_layer(layer) for layer in model.logic),
         network.GroupSum(model.head.in_features, model.head.classes, float(model.head.tau), float(model.head.beta)),
         name=model.name,
         class_names=model.class_names,
         provenance=model.provenance,
     )
+
+
+def _layer(layer: LogicDense) -> network.LogicDense:
+    a, b = layer.wires()
+    return network.LogicDense(layer.in_features, _array(a), _array(b), _array(layer.tables()))
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

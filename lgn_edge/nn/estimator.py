@@ -1,8 +1,9 @@
 """Which corners a layer computes with while it trains, and which gradient they carry.
 
 - soft: the real-valued gate itself (Petersen et al. 2022).
+- soft-gumbel: as soft, of weights with one draw of noise a gate and forward pass, shared by the batch.
 - hard: forward the discrete gate, backward the gradient of the soft one (straight-through).
-- gumbel: as hard, of weights with one draw of noise a gate and forward pass, shared by the batch (arXiv 2506.07500).
+- gumbel: as hard, of weights with such noise (arXiv 2506.07500).
   For `raw` it is Gumbel noise on the sixteen logits. For `light` it is the equivalent for four independent bits:
   logistic noise on each corner's logit, so each corner is a Bernoulli(sigmoid(w)) sample.
 
@@ -32,6 +33,11 @@ def hard(parametrization: Parametrization, weight: Tensor, temperature: float) -
     return straight_through(parametrization.hard(weight), soft(parametrization, weight, temperature))
 
 
+def soft_gumbel(parametrization: Parametrization, weight: Tensor, temperature: float) -> Tensor:
+    """`soft` of weights with one draw of noise a gate."""
+    return soft(parametrization, weight + parametrization.noise(weight), temperature)
+
+
 def gumbel(parametrization: Parametrization, weight: Tensor, temperature: float) -> Tensor:
     """`hard` of weights with one draw of noise a gate."""
     return hard(parametrization, weight + parametrization.noise(weight), temperature)
@@ -53,4 +59,5 @@ class _StraightThrough(torch.autograd.Function):
         return None, grad
 
 
-ESTIMATORS: Final[dict[str, Estimator]] = {"soft": soft, "hard": hard, "gumbel": gumbel}
+ESTIMATORS: Final[dict[str, Estimator]] = {"soft": soft, "soft-gumbel": soft_gumbel, "hard": hard, "gumbel": gumbel}
+DISCRETE: Final = ("hard", "gumbel")  # whose corners are exactly 0 or 1

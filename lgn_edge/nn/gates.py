@@ -35,7 +35,11 @@ def gates_definition(x: Tensor, a: Tensor, b: Tensor, coefficients: Tensor) -> T
     Returns:
         outputs [gates, batch]. With inputs and corners of exactly 0 or 1 every output is exactly 0 or 1.
     """
-    first, second = x[a.long()], x[b.long()]
+    return gates_of(x[a.long()], x[b.long()], coefficients)
+
+
+def gates_of(first: Tensor, second: Tensor, coefficients: Tensor) -> Tensor:
+    """Outputs [gates, batch] of gates whose inputs are [gates, batch] each."""
     c0, ca, cb, cab = coefficients.unsqueeze(2).unbind(1)
     return c0 + ca * first + cb * second + cab * first * second
 

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, overload
 
 import torch
 from torch import Tensor, nn
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
-from lgn_edge.nn.estimator import ESTIMATORS, soft
-from lgn_edge.nn.gates import collapse, gates
+from lgn_edge.nn import blocks
+from lgn_edge.nn.blocks import Blocks
+from lgn_edge.nn.choice import Choice, mixture
+from lgn_edge.nn.estimator import DISCRETE, ESTIMATORS, soft
+from lgn_edge.nn.gates import collapse, gates, gates_of
 from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
-from lgn_edge.nn.wiring import wire
+from lgn_edge.nn.wiring import WIRINGS, wire
+
+LEARNED: Final = ("learned", "learned-aligned")
 
 
 class LogicDense(nn.Module):
-    """A layer of learnable 2-input gates with fixed wiring, shaped like `torch.nn.Linear`.
+    """A layer of learnable 2-input gates, shaped like `torch.nn.Linear`.
 
     In training mode the gates are real-valued or discrete as the estimator says. In evaluation mode they are the
     discrete gates, exactly: bits of 0.0 and 1.0 in, bits of 0.0 and 1.0 out (except under `soft_evaluation`).
@@ -30,13 +35,15 @@ class LogicDense(nn.Module):
         temperature: positive; divides the weights in the soft gate. light-sine takes 1 only.
         init: "residual" or "gaussian".
         init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
-        wiring: "random", "unique" or "aligned".
-        lanes: bits of a word, for aligned wiring.
+        wiring: "random", "unique" or "aligned", or "learned" or "learned-aligned" (see `choice`).
+        lanes: bits of a word, for aligned wirings.
+        candidates: that each gate input chooses from, for learned wirings; more than there are means all.
         seed: of wiring and first weights; None draws from torch's default generator.
 
     Attributes:
-        weight: float32 [out_features, 4 or 16].
-        a, b: int32 [out_features] buffers, the first and second input of each gate; saved with the weights.
+        weight: float32 [out_features, numbers of the parametrization].
+        a, b: int32 [out_features] buffers of fixed wirings, the inputs of each gate; saved with the weights.
+        choice: of learned wirings; None otherwise.
 
     Raises:
         InputError: an unknown choice, or sizes that the wiring cannot serve.
@@ -44,6 +51,7 @@ class LogicDense(nn.Module):
 
     a: Tensor
     b: Tensor
+    choice: Choice | None
 
     def __init__(
         self,
@@ -57,6 +65,7 @@ class LogicDense(nn.Module):
         init_shift: float = 0.0,
         wiring: str = "random",
         lanes: int = 32,
+        candidates: int = 32,
         seed: int | None = None,
     ) -> None:
         super().__init__()
@@ -65,6 +74,7 @@ class LogicDense(nn.Module):
         _choose("parametrization", parametrization, PARAMETRIZATIONS)
         _choose("estimator", estimator, ESTIMATORS)
         _choose("init", init, INITIALISATIONS)
+        _choose("wiring", wiring, (*WIRINGS, *LEARNED))
         if not 0 < temperature < float("inf"):
             raise InputError(f"logic layer: temperature is {temperature}; it must be positive and finite")
         if not 0 <= init_shift < float("inf"):
@@ -83,27 +93,69 @@ class LogicDense(nn.Module):
         self.init_shift = float(init_shift)
         self.wiring = wiring
         self.lanes = lanes
+        self.candidates = candidates
         self.seed = seed
         self.soft = False  # set by `soft_evaluation`
         self._gates = PARAMETRIZATIONS[parametrization]
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         if estimator == "gumbel":
             self._gates.noise(torch.zeros(0, self._gates.numbers))  # refuses what has no noise now, not while training
-        a, b = wire(wiring, in_features, out_features, lanes=lanes, generator=generator)
-        self.register_buffer("a", a)
-        self.register_buffer("b", b)
+        self.choice = None
+        if wiring in LEARNED:
+            together = lanes if wiring == "learned-aligned" else 1
+            k = min(candidates, in_features // max(1, together))
+            self.choice = Choice(in_features, out_features, k, lanes=together, generator=generator)
+        else:
+            a, b = wire(wiring, in_features, out_features, lanes=lanes, generator=generator)
+            self.register_buffer("a", a)
+            self.register_buffer("b", b)
         self.weight = nn.Parameter(
             initial_weight(init, parametrization, out_features, self._gates.numbers, generator, init_shift)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    @overload
+    def forward(self, x: Tensor) -> Tensor: ...
+    @overload
+    def forward(self, x: Blocks) -> Blocks: ...
+    def forward(self, x: Tensor | Blocks) -> Tensor | Blocks:
         """Gate outputs [batch, out_features] of signals [batch, in_features], values in [0, 1], dtype of the weights.
 
-        The result is a transposed view, `[out_features, batch]` in memory, which the next layer reads without a copy.
+        Blocks go through the compiled kernels and give blocks. The result of a tensor is a transposed view,
+        `[out_features, batch]` in memory, which the next layer reads without a copy.
         """
-        if x.ndim != 2 or x.shape[1] != self.in_features:
-            raise InputError(f"logic layer: signals have shape {list(x.shape)}; it reads [batch, {self.in_features}]")
-        return gates(x.t().contiguous(), self.a, self.b, collapse(self.corners())).t()
+        signals = x.signals if isinstance(x, Blocks) else x.shape[-1]
+        if signals != self.in_features or (isinstance(x, Tensor) and x.ndim != 2):
+            shape = [x.batch, signals] if isinstance(x, Blocks) else list(x.shape)
+            raise InputError(f"logic layer: signals have shape {shape}; it reads [batch, {self.in_features}]")
+        coefficients = collapse(self.corners())
+        a, b = self.wires()
+        choice = self.choice if torch.is_grad_enabled() and self.training else None
+        if isinstance(x, Blocks):
+            discrete = x.bits is not None and self.discrete
+            if choice is None:
+                return (blocks.bit_gates if discrete else blocks.gates)(x, a, b, coefficients)
+            if discrete:
+                return blocks.bit_gates(x, a, b, coefficients, choice.soft(), choice.candidates)
+            raise InputError("logic layer: learned wiring of real-valued gates has no compiled kernel; give a tensor")
+        rows = x.t().contiguous()
+        if choice is None:
+            return gates(rows, a, b, coefficients).t()
+        first, second = (mixture(rows, *side) for side in zip(choice.candidates, choice.share(), strict=True))
+        return gates_of(first, second, coefficients).t()
+
+    @property
+    def discrete(self) -> bool:
+        """Whether the layer computes with discrete gates in its present mode."""
+        return self.estimator in DISCRETE if self.training else not self.soft
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the layer can compute on blocks in its present mode."""
+        return self.choice is None or self.discrete or not (self.training and torch.is_grad_enabled())
+
+    def wires(self) -> tuple[Tensor, Tensor]:
+        """The inputs a and b of each gate, int32 [out_features]; of learned wirings the ones chosen now."""
+        return (self.a, self.b) if self.choice is None else self.choice.wires()
 
     def corners(self) -> Tensor:
         """Corners [out_features, 4] that the layer computes with in its present mode (see `parametrization`)."""
@@ -123,7 +175,7 @@ class LogicDense(nn.Module):
     def config(self) -> dict[str, Any]:
         """The arguments that make a layer of this kind; its state_dict holds the rest."""
         names = ("in_features", "out_features", "parametrization", "estimator", "temperature", "init", "init_shift")
-        return {name: getattr(self, name) for name in (*names, "wiring", "lanes", "seed")}
+        return {name: getattr(self, name) for name in (*names, "wiring", "lanes", "candidates", "seed")}
 
     def extra_repr(self) -> str:
         """The arguments, for print."""
@@ -154,12 +206,14 @@ class GroupSum(nn.Module):
         self.register_buffer("tau", torch.tensor(head.tau, dtype=torch.float32))
         self.register_buffer("beta", torch.tensor(head.beta, dtype=torch.float32))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | Blocks) -> Tensor:
         """Logits [batch, classes] of signals [batch, in_features]."""
         return (self.scores(x) + self.beta) / self.tau
 
-    def scores(self, x: Tensor) -> Tensor:
+    def scores(self, x: Tensor | Blocks) -> Tensor:
         """Sums [batch, classes] of signals [batch, in_features]; whole numbers when the signals are bits."""
+        if isinstance(x, Blocks):
+            return blocks.group_sums(x, self.classes)
         return x.reshape(len(x), self.classes, self.in_features // self.classes).sum(2)
 
     def extra_repr(self) -> str:

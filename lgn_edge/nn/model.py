@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from lgn_edge.errors import InputError
+from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.encoder import Threshold
+from lgn_edge.nn.kernels import cpu
 from lgn_edge.nn.layers import GroupSum, LogicDense
 
 
@@ -72,7 +74,7 @@ class LogicGateNetwork(nn.Module):
         return self.logits(self.encoder(x))
 
     def logits(self, bits: Tensor) -> Tensor:
-        """Logits of samples that are encoded already, float32 bits [batch, bits]."""
+        """Logits of samples that are encoded already, bits [batch, bits] as bool, uint8 or float32."""
         logits: Tensor = self.head(self._last_signals(bits))
         return logits
 
@@ -93,8 +95,9 @@ class LogicGateNetwork(nn.Module):
         """Classes int64 [batch] of samples [batch, features]: the first maximum of `scores`."""
         return self.scores(x).argmax(1)
 
-    def _last_signals(self, bits: Tensor) -> Tensor:
-        signals = bits
+    def _last_signals(self, bits: Tensor) -> Tensor | Blocks:
+        compiled = cpu.usable(bits.device.type) and all(layer.compiled for layer in self.logic)
+        signals = Blocks.pack(bits) if compiled else bits.to(torch.float32)
         for layer in self.layers:
             signals = layer(signals)
         return signals

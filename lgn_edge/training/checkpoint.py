@@ -22,7 +22,6 @@ from lgn_edge._version import __version__
 from lgn_edge.errors import InputError
 from lgn_edge.files import atomic_directory
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
-from lgn_edge.nn.parametrization import PARAMETRIZATIONS
 from lgn_edge.training.recipe import Recipe
 
 FORMAT: Final = "lgn-edge checkpoint"
@@ -165,22 +164,20 @@ def read_document(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> LogicDense:
-    numbers = PARAMETRIZATIONS[config["parametrization"]].numbers
-    gates, inputs = config["out_features"], config["in_features"]
-    shapes = {"weight": (gates, numbers), "a": (gates,), "b": (gates,)}
-    kinds = {"weight": torch.float32, "a": torch.int32, "b": torch.int32}
-    for name, shape in shapes.items():
+    layer = LogicDense(**config)
+    limits = {"a": layer.in_features, "b": layer.in_features, "choice.candidates": layer.in_features}
+    for name, expected in layer.state_dict().items():
         tensor = tensors[f"layers.{i}.{name}"]
-        if tuple(tensor.shape) != shape or tensor.dtype != kinds[name]:
+        if tensor.shape != expected.shape or tensor.dtype != expected.dtype:
             raise InputError(
                 f"layer {i}: {name} is {tensor.dtype} {list(tensor.shape)} in {MODEL_TENSORS}, but"
-                f" {kinds[name]} {list(shape)} in {MODEL_JSON}; save the checkpoint again"
+                f" {expected.dtype} {list(expected.shape)} in {MODEL_JSON}; save the checkpoint again"
             )
-        if name == "weight" and not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"layer {i}: a weight is not finite; train again with a smaller learning rate")
-        if name != "weight" and gates and not 0 <= int(tensor.min()) <= int(tensor.max()) < inputs:
-            raise InputError(f"layer {i}: {name} leaves its inputs 0..{inputs - 1}; save the checkpoint again")
-    return LogicDense(**config)
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise InputError(f"layer {i}: a {name} is not finite; train again with a smaller learning rate")
+        if name in limits and tensor.numel() and not 0 <= int(tensor.min()) <= int(tensor.max()) < limits[name]:
+            raise InputError(f"layer {i}: {name} leaves its inputs 0..{limits[name] - 1}; save the checkpoint again")
+    return layer
 
 
 def _place(folder: str | os.PathLike[str]) -> Path:

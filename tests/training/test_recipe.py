@@ -35,7 +35,7 @@ def test_file_and_overrides(tmp_path: Path) -> None:
         ("epochs=2.5", "epochs is 2.5; it must be a whole number"),
         ("epochs=true", "epochs is True; it must be a whole number"),
         ("epochs=0", "epochs is 0; it must be at least 1"),
-        ("estimator=sofd", r"'sofd' \(did you mean soft\?\); legal are soft, hard, gumbel"),
+        ("estimator=sofd", r"'sofd' \(did you mean soft\?\); legal are soft, soft-gumbel, hard"),
         ("tau=0", "tau is 0.0; it must be positive"),
         ("weight_decay=-1", "weight_decay is -1.0"),
         ("widths=[]", r"widths are \[\]"),

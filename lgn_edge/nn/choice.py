@@ -1,0 +1,128 @@
+"""Learned wiring: each gate input chooses among K candidate signals (arXiv 2511.12340).
+
+Forward every input reads the candidate with the largest logit, so the network that is trained has the wiring that is
+exported. Backward the choice has the gradient of the softmax over its logits (straight-through).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from lgn_edge.errors import InputError
+from lgn_edge.nn import blocks
+from lgn_edge.nn.estimator import straight_through
+
+_NOISE = 0.1  # of the first logits: which candidate comes first is random, and no choice is made yet
+
+
+class Choice(nn.Module):
+    """The choices of a layer's gate inputs.
+
+    Args:
+        n_inputs: signals of the layer before.
+        gates: gates of the layer.
+        candidates: K, for each gate input; at most `n_inputs`.
+        lanes: gates that choose together; with more than one the wiring stays aligned (see `wiring.aligned`), and an
+            input chooses a word (and a rotation, for the second input).
+        generator: source of randomness.
+
+    Attributes:
+        logits: float32 [2, gates / lanes, K]; those of first inputs, then those of second ones.
+        candidates: int32 [2, gates, K], values 0..n_inputs - 1, different in each row.
+        temperature: divides the logits in the softmax; a smaller one decides earlier.
+
+    Raises:
+        InputError: more candidates than there are, or sizes that are no multiples of the lanes.
+    """
+
+    candidates: Tensor
+
+    def __init__(
+        self, n_inputs: int, gates: int, candidates: int, *, lanes: int = 1, generator: torch.Generator | None = None
+    ) -> None:
+        super().__init__()
+        self.n_inputs, self.lanes = n_inputs, lanes
+        self.temperature = 1.0
+        for what, count in (("inputs", n_inputs), ("gates", gates)):
+            if count % lanes:
+                raise InputError(
+                    f"logic layer: aligned wiring needs {what} in words of {lanes} but has {count};"
+                    f" choose a multiple such as {-(-count // lanes) * lanes}"
+                )
+        most = n_inputs // lanes
+        if not 2 <= candidates <= most:
+            raise InputError(
+                f"logic layer: {candidates} candidates for an input; learned wiring needs 2 to {most} of {n_inputs}"
+                f" inputs, and at least {2 * lanes} inputs"
+            )
+        rows = 2 * gates // lanes
+        drawn = _distinct(rows, candidates, most, generator).reshape(2, -1, candidates)
+        self.register_buffer("candidates", self._signals(drawn, generator))
+        self.logits = nn.Parameter(_NOISE * torch.randn(2, rows // 2, candidates, generator=generator))
+
+    def _signals(self, words: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Candidates of the gates [2, gates, K] from words [2, gates / lanes, K]; second inputs are rotated."""
+        lane = torch.arange(self.lanes)[:, None]
+        rotation = torch.randint(self.lanes, words[1:].shape, generator=generator)
+        rotation = torch.cat([torch.zeros_like(rotation), rotation]).unsqueeze(2)
+        signals = words.unsqueeze(2) * self.lanes + (lane + rotation) % self.lanes  # [2, words, lanes, K]
+        return signals.flatten(1, 2).to(torch.int32)
+
+    def wires(self) -> tuple[Tensor, Tensor]:
+        """The chosen inputs a and b, int32 [gates], and no gradient; the first of equal logits."""
+        best = self._gates(blocks.argmax(self.logits.detach()).unsqueeze(2))
+        a, b = self.candidates.gather(2, best).squeeze(2).unbind(0)
+        return a.contiguous(), b.contiguous()
+
+    def share(self) -> Tensor:
+        """Weights [2, gates, K] of candidates: 1 for the chosen, 0 for others, with the gradient of `soft`."""
+        chosen = self._gates(one_hot(blocks.argmax(self.logits.detach()), self.logits.shape[2]))
+        soft = self.soft()
+        return straight_through(chosen.to(soft.dtype), soft)
+
+    def soft(self) -> Tensor:
+        """Softmax [2, gates, K] of the logits divided by the temperature."""
+        return self._gates((self.logits / self.temperature).softmax(2))
+
+    def _gates(self, rows: Tensor) -> Tensor:
+        return rows if self.lanes == 1 else rows.repeat_interleave(self.lanes, 1)
+
+    @torch.no_grad()
+    def redraw(self, share: float, generator: torch.Generator | None = None) -> None:
+        """Replace the least likely candidates of each input by new ones, at its mean logit.
+
+        Args:
+            share: of the candidates that are replaced, rounded down.
+            generator: source of randomness.
+        """
+        k = self.logits.shape[2]
+        count = int(share * k)
+        if not count:
+            return
+        worst = self.logits.topk(count, dim=2, largest=False).indices
+        words = torch.randint(self.n_inputs // self.lanes, worst.shape, generator=generator)
+        self.logits.scatter_(2, worst, self.logits.mean(2, keepdim=True).expand_as(worst).contiguous())
+        self.candidates.scatter_(2, self._gates(worst), self._signals(words, generator))
+
+
+def mixture(x: Tensor, candidates: Tensor, share: Tensor) -> Tensor:
+    """The definition of a learned gate input: the weighted sum of its candidates.
+
+    Args:
+        x: signals [signals, batch].
+        candidates: int [gates, K].
+        share: weights [gates, K].
+
+    Returns:
+        inputs [gates, batch]. It takes gates x K x batch numbers of memory.
+    """
+    return torch.einsum("gk,gkb->gb", share, x[candidates.long()])
+
+
+def _distinct(rows: int, columns: int, n: int, generator: torch.Generator | None) -> Tensor:
+    """Whole numbers below n [rows, columns], different within a row, used as evenly as rows allow."""
+    at_once = n // columns
+    permutations = [torch.randperm(n, generator=generator) for _ in range(-(-rows // at_once))]
+    return torch.cat([p[: at_once * columns] for p in permutations])[: rows * columns].reshape(rows, columns)

@@ -1,0 +1,1 @@
+"""Compiled kernels for logic layers; the torch functions beside them are the definition."""
