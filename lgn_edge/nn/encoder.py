@@ -89,7 +89,11 @@ class Threshold(nn.Module):
         return len(self.feature)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Bits float32 0.0 or 1.0 [batch, bits] of samples [batch, features] of the input type; NaN gives 0.
+        """Bits float32 0.0 or 1.0 [batch, bits] of samples [batch, features]; see `encode`."""
+        return self.encode(x).to(torch.float32)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Bits, bool [batch, bits] of samples [batch, features] of the input type; NaN gives 0.
 
         Raises:
             InputError: the samples have another shape or type.
@@ -99,8 +103,7 @@ class Threshold(nn.Module):
                 f"encoder: samples are {str(x.dtype).removeprefix('torch.')} {list(x.shape)};"
                 f" the model takes {self.input_dtype} [n, {self.n_features}]"
             )
-        rows = x.t().to(torch.float32).index_select(0, self.feature)
-        return (rows > self.threshold[:, None]).to(torch.float32).t()
+        return x.to(torch.float32).index_select(1, self.feature) > self.threshold
 
     def extra_repr(self) -> str:
         """Sizes and type, for print."""

@@ -19,6 +19,18 @@ from lgn_edge.nn.parametrization import PARAMETRIZATIONS
 from lgn_edge.nn.wiring import WIRINGS, wire
 
 LEARNED: Final = ("learned", "learned-aligned")
+CONFIG: Final = (  # arguments that describe every layer
+    "in_features",
+    "out_features",
+    "parametrization",
+    "estimator",
+    "temperature",
+    "init",
+    "init_shift",
+    "wiring",
+    "lanes",
+    "seed",
+)
 
 
 class LogicDense(nn.Module):
@@ -174,8 +186,8 @@ class LogicDense(nn.Module):
 
     def config(self) -> dict[str, Any]:
         """The arguments that make a layer of this kind; its state_dict holds the rest."""
-        names = ("in_features", "out_features", "parametrization", "estimator", "temperature", "init", "init_shift")
-        return {name: getattr(self, name) for name in (*names, "wiring", "lanes", "candidates", "seed")}
+        names = CONFIG if self.choice is None else (*CONFIG, "candidates")
+        return {name: getattr(self, name) for name in names}
 
     def extra_repr(self) -> str:
         """The arguments, for print."""

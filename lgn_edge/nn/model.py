@@ -71,7 +71,7 @@ class LogicGateNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits float32 [batch, classes] of samples [batch, features] of the encoder's input type."""
-        return self.logits(self.encoder(x))
+        return self.logits(self.encoder.encode(x))
 
     def logits(self, bits: Tensor) -> Tensor:
         """Logits of samples that are encoded already, bits [batch, bits] as bool, uint8 or float32."""
@@ -80,7 +80,7 @@ class LogicGateNetwork(nn.Module):
 
     def scores(self, x: Tensor) -> Tensor:
         """Sums a class of samples [batch, features]; see `bit_scores`."""
-        return self.bit_scores(self.encoder(x))
+        return self.bit_scores(self.encoder.encode(x))
 
     @torch.no_grad()
     def bit_scores(self, bits: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from lgn_edge._version import __version__
 from lgn_edge.errors import InputError
 from lgn_edge.files import atomic_directory
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
+from lgn_edge.nn.layers import CONFIG
 from lgn_edge.training.recipe import Recipe
 
 FORMAT: Final = "lgn-edge checkpoint"
@@ -164,7 +165,7 @@ def read_document(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> LogicDense:
-    layer = LogicDense(**config)
+    layer = LogicDense(**{name: config[name] for name in CONFIG} | config)
     limits = {"a": layer.in_features, "b": layer.in_features, "choice.candidates": layer.in_features}
     for name, expected in layer.state_dict().items():
         tensor = tensors[f"layers.{i}.{name}"]

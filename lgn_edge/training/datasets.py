@@ -36,6 +36,7 @@ class Dataset:
         train_y, test_y: int64 [n], classes 0..len(class_names) - 1.
         class_names: one a class.
         input_dtype: "uint8" or "float32".
+        image: rows and columns, where the features are the pixels of an image row by row; None otherwise.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Dataset:
     test_y: NDArray[np.int64]
     class_names: tuple[str, ...]
     input_dtype: str
+    image: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         for part, x, y in (("train", self.train_x, self.train_y), ("test", self.test_x, self.test_y)):
@@ -109,7 +111,7 @@ def _digits() -> Dataset:
     train, test = stratified_split(y, share=0.2, seed=2024)
     pixels = x.astype(np.uint8)
     names = tuple("0123456789")
-    return Dataset("digits", pixels[train], y[train], pixels[test], y[test], names, "uint8")
+    return Dataset("digits", pixels[train], y[train], pixels[test], y[test], names, "uint8", (8, 8))
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,7 @@ def _idx_dataset(name: str, folder: Path) -> Dataset:
         test_y.astype(np.int64),
         files.class_names,
         "uint8",
+        (train_x.shape[1], train_x.shape[2]),
     )
 
 

@@ -34,6 +34,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.files import write_atomic
 from lgn_edge.network import Network
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold, discretise, soft_evaluation
+from lgn_edge.nn.kernels import cpu
 from lgn_edge.training.checkpoint import (
     TrainingState,
     load_checkpoint,
@@ -143,14 +144,29 @@ class _Run:
                 f"recipe: validation {recipe.validation} of {len(dataset.train_y)} training samples leaves"
                 f" {len(kept)} to train on and {len(held)} to validate on; both need some"
             )
+        cpu.keep_memory()
         self.model = build_model(recipe, dataset, kept)
-        self.train_bits, self.train_y = self._encode(dataset.train_x[kept], dataset.train_y[kept])
+        self.train_y = torch.from_numpy(dataset.train_y[kept])
         self.held_bits, self.held_y = self._encode(dataset.train_x[held], dataset.train_y[held])
+        self.train_bits = self._train_bits(torch.from_numpy(dataset.train_x[kept]))
+        self.choices = [layer.choice for layer in self.model.logic if layer.choice]
         self.optimizer = _optimizer(recipe, self.model)
 
     def _encode(self, x: NDArray[Any], y: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        bits = [self.model.encoder(torch.from_numpy(x[i : i + _CHUNK])).bool() for i in range(0, len(x), _CHUNK)]
-        return torch.cat([chunk.contiguous() for chunk in bits]), torch.from_numpy(y)
+        bits = [self.model.encoder.encode(part) for part in _chunks(torch.from_numpy(x))]
+        return torch.cat(bits), torch.from_numpy(y)
+
+    def _train_bits(self, x: Tensor) -> Callable[[Tensor], Tensor]:
+        """The bits of chosen training samples; where they are augmented, anew at each call."""
+        encode, shift, image = self.model.encoder.encode, self.recipe.shift, self.dataset.image
+        if not shift:
+            bits = torch.cat([encode(part) for part in _chunks(x)])
+            return lambda chosen: bits[chosen]
+        if image is None:
+            raise InputError(
+                f"recipe: shift is {shift}, but the samples of {self.dataset.name} are no images; set it to 0"
+            )
+        return lambda chosen: encode(shifted(x[chosen], image, shift))
 
     def start(self, resume: bool) -> list[Epoch]:
         """Take up the run in the output folder, if there is one; returns its epochs."""
@@ -185,18 +201,25 @@ class _Run:
             order = torch.randperm(samples)
             for step in range(steps):
                 share = ((number - 1) * steps + step) / (recipe.epochs * steps)
-                rate = recipe.learning_rate * (0.5 + 0.5 * math.cos(math.pi * share) if _cosine(recipe) else 1.0)
+                factor = 0.5 + 0.5 * math.cos(math.pi * share) if _cosine(recipe) else 1.0
                 for group in self.optimizer.param_groups:
-                    group["lr"] = rate
+                    group["lr"] = group["first_rate"] * factor
+                for choice in self.choices:
+                    choice.temperature = _between(recipe.choice_temperature, recipe.choice_temperature_end, share)
                 chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
                 total += self._step(chosen) * len(chosen)
+            if number <= recipe.redraw_until * recipe.epochs:
+                for choice in self.choices:
+                    choice.redraw(recipe.redraw)
         soft, hard = self.accuracies(self.held_bits, self.held_y)
         undecided, constant = gate_shares(self.model)
-        return Epoch(number, rate, total / samples, soft, hard, soft - hard, undecided, constant)
+        return Epoch(
+            number, recipe.learning_rate * factor, total / samples, soft, hard, soft - hard, undecided, constant
+        )
 
     def _step(self, chosen: Tensor) -> float:
-        signals_first = self.train_bits[chosen].t().contiguous().to(torch.float32)
-        loss = torch.nn.functional.cross_entropy(self.model.logits(signals_first.t()), self.train_y[chosen])
+        logits = self.model.logits(self.train_bits(chosen))
+        loss = torch.nn.functional.cross_entropy(logits, self.train_y[chosen])
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
@@ -266,7 +289,7 @@ def build_model(recipe: Recipe, dataset: Dataset, kept: NDArray[np.intp] | None 
             f" choose a multiple such as {-(-recipe.widths[-1] // classes) * classes}"
         )
     samples = dataset.train_x if kept is None else dataset.train_x[kept]
-    multiple = recipe.lanes if recipe.wiring == "aligned" else 1
+    multiple = recipe.lanes if recipe.wiring in ("aligned", "learned-aligned") else 1
     encoder = Threshold.thermometer(samples, recipe.levels, spacing=recipe.spacing, multiple=multiple)
     layers: list[LogicDense] = []
     for i, gates in enumerate(recipe.widths):
@@ -281,11 +304,22 @@ def build_model(recipe: Recipe, dataset: Dataset, kept: NDArray[np.intp] | None 
                 init_shift=recipe.init_shift,
                 wiring=recipe.wiring,
                 lanes=recipe.lanes,
+                candidates=recipe.candidates,
                 seed=derive_seed(recipe.seed, -1 - i),
             )
         )
     head = GroupSum(recipe.widths[-1], classes, recipe.tau, recipe.beta)
     return LogicGateNetwork(encoder, layers, head, name=recipe.name, class_names=dataset.class_names)
+
+
+def shifted(x: Tensor, image: tuple[int, int], most: int) -> Tensor:
+    """Images [n, rows * columns], each moved by up to `most` pixels down or up and right or left; 0 comes in."""
+    rows, columns = image
+    n, wide = len(x), columns + 2 * most
+    padded = torch.nn.functional.pad(x.reshape(n, rows, columns), (most,) * 4).flatten(1)
+    down, right = torch.randint(2 * most + 1, (2, n, 1, 1))
+    places = (torch.arange(rows)[:, None] + down) * wide + torch.arange(columns) + right
+    return padded.gather(1, places.flatten(1))
 
 
 def derive_seed(seed: int, use: int) -> int:
@@ -309,8 +343,8 @@ def gate_shares(model: LogicGateNetwork) -> tuple[float, float]:
 def _accuracy(model: LogicGateNetwork, bits: Tensor, labels: Tensor) -> float:
     right = 0
     for start in range(0, len(labels), _CHUNK):
-        part = bits[start : start + _CHUNK].t().contiguous().to(torch.float32).t()
-        right += int((model.bit_scores(part).argmax(1) == labels[start : start + _CHUNK]).sum())
+        part = model.bit_scores(bits[start : start + _CHUNK])
+        right += int((part.argmax(1) == labels[start : start + _CHUNK]).sum())
     return right / len(labels)
 
 
@@ -337,13 +371,27 @@ def _metrics(history: Sequence[Epoch], model: LogicGateNetwork) -> dict[str, flo
     }
 
 
+def _chunks(x: Tensor) -> Iterator[Tensor]:
+    return (x[start : start + _CHUNK] for start in range(0, len(x), _CHUNK))
+
+
+def _between(first: float, last: float, share: float) -> float:
+    """Geometric interpolation."""
+    return first * math.exp(share * math.log(last / first))
+
+
 def _cosine(recipe: Recipe) -> bool:
     return recipe.schedule == "cosine"
 
 
 def _optimizer(recipe: Recipe, model: LogicGateNetwork) -> torch.optim.Optimizer:
     kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return kind(model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    weights = [layer.weight for layer in model.logic]
+    choices = [layer.choice.logits for layer in model.logic if layer.choice]
+    groups = [{"params": weights, "first_rate": recipe.learning_rate, "weight_decay": recipe.weight_decay}]
+    if choices:
+        groups.append({"params": choices, "first_rate": recipe.choice_rate, "weight_decay": 0.0})
+    return kind(groups, fused=True)
 
 
 def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

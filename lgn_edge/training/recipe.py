@@ -15,6 +15,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.nn.encoder import SPACINGS
 from lgn_edge.nn.estimator import ESTIMATORS
 from lgn_edge.nn.initialisation import INITIALISATIONS
+from lgn_edge.nn.layers import LEARNED
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
 from lgn_edge.nn.wiring import WIRINGS
 
@@ -37,8 +38,15 @@ class Recipe:
         temperature: of the soft gate.
         init: "residual" or "gaussian".
         init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
-        wiring: "random", "unique" or "aligned".
-        lanes: bits of a word, for aligned wiring only.
+        wiring: "random", "unique", "aligned", "learned" or "learned-aligned".
+        lanes: bits of a word, for aligned wirings only.
+        candidates: that each gate input chooses from, for learned wirings only, as all fields of choices and redraws.
+        choice_rate: learning rate of the first step for the choices.
+        choice_temperature: of the choices in the first step.
+        choice_temperature_end: in the last one; in between it changes by the same factor each step.
+        redraw: share of an input's candidates, the least likely ones, that new ones replace after an epoch.
+        redraw_until: share of the epochs after which candidates stay.
+        shift: training images are moved by up to this many pixels in each direction, each time anew.
         tau: divides the scores; in proportion to sqrt(gates a class).
         beta: is added to the scores.
         epochs: passes over the training samples.
@@ -65,6 +73,13 @@ class Recipe:
     init_shift: float = 0.0
     wiring: str = "random"
     lanes: int = 32
+    candidates: int = 32
+    choice_rate: float = 0.05
+    choice_temperature: float = 1.0
+    choice_temperature_end: float = 1.0
+    redraw: float = 0.0
+    redraw_until: float = 0.5
+    shift: int = 0
     tau: float = 5.0
     beta: float = 0.0
     epochs: int = 20
@@ -84,7 +99,7 @@ class Recipe:
             "parametrization": tuple(PARAMETRIZATIONS),
             "estimator": tuple(ESTIMATORS),
             "init": INITIALISATIONS,
-            "wiring": WIRINGS,
+            "wiring": (*WIRINGS, *LEARNED),
             "optimizer": OPTIMIZERS,
             "schedule": SCHEDULES,
         }
@@ -92,16 +107,21 @@ class Recipe:
             value = getattr(self, field)
             if value not in legal:
                 raise InputError(f"recipe: {field} is {value!r}{_hint(value, legal)}; legal are {', '.join(legal)}")
-        least = {"levels": 1, "lanes": 1, "epochs": 1, "batch": 1, "patience": 0, "seed": 0, "threads": 0}
+        least = {"levels": 1, "lanes": 1, "candidates": 2, "epochs": 1, "batch": 1}
+        least |= {"shift": 0, "patience": 0, "seed": 0, "threads": 0}
         for field, bound in least.items():
             if getattr(self, field) < bound:
                 raise InputError(f"recipe: {field} is {getattr(self, field)}; it must be at least {bound}")
-        for field in ("temperature", "tau", "learning_rate"):
+        temperatures = ("temperature", "choice_temperature", "choice_temperature_end")
+        for field in (*temperatures, "tau", "learning_rate", "choice_rate"):
             if not 0 < getattr(self, field) < float("inf"):
                 raise InputError(f"recipe: {field} is {getattr(self, field)}; it must be positive and finite")
         for field in ("weight_decay", "init_shift"):
             if not 0 <= getattr(self, field) < float("inf"):
                 raise InputError(f"recipe: {field} is {getattr(self, field)}; it must be 0 or more and finite")
+        for field in ("redraw", "redraw_until"):
+            if not 0 <= getattr(self, field) <= 1:
+                raise InputError(f"recipe: {field} is {getattr(self, field)}; it is a share, 0 to 1")
         if not self.widths or min(self.widths) < 1:
             raise InputError(
                 f"recipe: widths are {list(self.widths)}; give the gates of each layer, such as [1000, 1000]"

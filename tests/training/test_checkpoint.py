@@ -63,7 +63,7 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
         ({"version": 2}, r"model.json has version 2 .* reads version 1"),
         ({"format": "other"}, "does not describe a lgn-edge checkpoint"),
         ({"layers": []}, "model.json"),
-        ({"layers": [{}]}, "parametrization is missing"),
+        ({"layers": [{}]}, "in_features is missing"),
         ({"head": {"classes": 4}}, "4 classes do not divide the 6"),
         ({"head": {"classes": "2"}}, "wrong type"),
         ({"class_names": ["one"]}, "1 class names for 2 classes"),
