@@ -17,6 +17,7 @@ import torch
 
 from lgn_edge.errors import InputError
 from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, train
+from lgn_edge.training.loop import shifted
 
 RECIPE = Recipe("small", "xor", (24, 12), levels=1, tau=1.0, epochs=4, batch=32, init_shift=1.0, seed=3, threads=1)
 
@@ -65,6 +66,29 @@ def test_resumes_bit_exactly(tmp_path: Path, estimator: str) -> None:
     assert files(tmp_path / "cut") == files(tmp_path / "straight")  # tensors, optimiser, table and JSON
     again = train(recipe, data=dataset(), output=tmp_path / "cut", resume=True, progress=False)  # finished: no change
     assert again.history == straight.history
+
+
+def test_resumes_with_learned_wiring_and_augmentation(tmp_path: Path) -> None:
+    values = {**RECIPE.to_dict(), "widths": RECIPE.widths, "wiring": "learned", "candidates": 3, "redraw": 0.34}
+    recipe = Recipe(**{**values, "choice_temperature_end": 0.5, "shift": 1})
+    x = np.random.default_rng(0).integers(0, 9, (200, 12)).astype(np.uint8)
+    y = (x[:, 3] > x[:, 7]).astype(np.int64)
+    images = Dataset("images", x[:150], y[:150], x[150:], y[150:], ("no", "yes"), "uint8", (3, 4))
+    straight = train(recipe, data=images, output=tmp_path / "straight", progress=False)
+    with pytest.raises(CutOffError):
+        train(recipe, data=images, output=tmp_path / "cut", progress=False, on_epoch=cut_off_after(2))
+    resumed = train(recipe, data=images, output=tmp_path / "cut", resume=True, progress=False)
+    assert resumed.history == straight.history
+    assert files(tmp_path / "cut") == files(tmp_path / "straight")
+
+
+def test_images_are_shifted() -> None:
+    image = torch.zeros(4, 5, dtype=torch.uint8)
+    image[1, 2] = 7
+    moved = shifted(image.flatten().expand(200, -1), (4, 5), 1).reshape(200, 4, 5)
+    places = {tuple(place) for place in (moved == 7).nonzero()[:, 1:].tolist()}
+    assert places == {(row, column) for row in (0, 1, 2) for column in (1, 2, 3)}
+    assert (moved.flatten(1).sum(1) == 7).all()
 
 
 def test_resumes_after_an_interrupt_within_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,3 +191,6 @@ def test_refuses(tmp_path: Path) -> None:
     odd = Recipe(**{**RECIPE.to_dict(), "widths": (24, 13)})
     with pytest.raises(InputError, match=r"last width is 13, which xor's 2 classes do not divide.*such as 14"):
         train(odd, data=dataset(), output=tmp_path / "odd", progress=False)
+    moved = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "shift": 1})
+    with pytest.raises(InputError, match="shift is 1, but the samples of xor are no images"):
+        train(moved, data=dataset(), output=tmp_path / "moved", progress=False)

@@ -1,0 +1,105 @@
+"""Training steps of one implementation, in the environment that has it; speaks JSON lines on its standard streams.
+
+Every implementation trains the same: layers of random wiring, group sum, cross-entropy, backward, Adam (torch's fused
+one, for all of them), through its own Python interface. difflogic imports a CUDA extension that is not there, and
+torchlogix a module that Python 3.11 cannot parse and training does not need: both are left empty.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+import types
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+INPUTS, CLASSES, TAU = 784, 10, 10.0
+Model = Callable[[Any], Any]
+
+
+def difflogic(widths: list[int]) -> Any:
+    """LogicLayer in its Python implementation, which is the one for a CPU."""
+    sys.modules["difflogic_cuda"] = types.ModuleType("difflogic_cuda")
+    from difflogic import GroupSum, LogicLayer
+
+    layers = [LogicLayer(n, gates, device="cpu", implementation="python") for n, gates in _pairs(widths)]
+    return torch.nn.Sequential(*layers, GroupSum(CLASSES, tau=TAU, device="cpu"))
+
+
+def torchlogix(widths: list[int], parametrization: str) -> Any:
+    """LogicDense with fixed random wiring."""
+    circuit = types.ModuleType("torchlogix.circuit")
+    circuit.Circuit = object  # type: ignore[attr-defined]
+    sys.modules[circuit.__name__] = circuit
+    from torchlogix.layers import GroupSum, LogicDense
+
+    layers = [LogicDense(n, gates, parametrization=parametrization) for n, gates in _pairs(widths)]
+    return torch.nn.Sequential(*layers, GroupSum(CLASSES, tau=TAU))
+
+
+def ours(widths: list[int], parametrization: str, estimator: str) -> Any:
+    """LogicGateNetwork with random wiring."""
+    from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
+    from lgn_edge.nn.kernels import cpu
+
+    if cpu.missing():
+        raise SystemExit(f"no compiled kernels: {cpu.missing()}")
+    cpu.keep_memory()
+    options = {"parametrization": parametrization, "estimator": estimator}
+    layers = [LogicDense(n, gates, **options) for n, gates in _pairs(widths)]
+    network = LogicGateNetwork(Threshold.bits(INPUTS), layers, GroupSum(widths[-1], CLASSES, TAU))
+    network.forward = network.logits  # the samples below are bits already
+    return network
+
+
+MODELS: dict[str, Callable[[list[int]], Any]] = {
+    "difflogic raw": difflogic,
+    "torchlogix raw": lambda widths: torchlogix(widths, "raw"),
+    "torchlogix light": lambda widths: torchlogix(widths, "light"),
+    "raw, soft": lambda widths: ours(widths, "raw", "soft"),
+    "raw, straight-through": lambda widths: ours(widths, "raw", "hard"),
+    "light, soft": lambda widths: ours(widths, "light", "soft"),
+    "light, straight-through": lambda widths: ours(widths, "light", "hard"),
+}
+
+
+def _pairs(widths: list[int]) -> list[tuple[int, int]]:
+    return list(zip([INPUTS, *widths], widths, strict=False))
+
+
+def _memory() -> int:
+    """The most bytes that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main() -> None:
+    """Take a request {name, widths, batch}, then numbers of steps; answer each with seconds and bytes."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    request = json.loads(sys.stdin.readline())
+    samples = (torch.rand(request["batch"], INPUTS) > 0.5).float()
+    labels = torch.randint(CLASSES, (request["batch"],))
+    torch.nn.Linear(2, 2)(torch.zeros(1, 2)).sum().backward()  # what torch itself loads for a first step
+    before = _memory()
+    model = MODELS[request["name"]](request["widths"]).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01, fused=True)
+    for line in sys.stdin:
+        start = time.perf_counter()
+        for _ in range(int(line)):
+            loss = torch.nn.functional.cross_entropy(model(samples), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds, "bytes": _memory() - before}), file=answers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""A training step on one thread of this CPU, against the peers' Python interfaces, and the memory that it takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from harness import Options, Row, run
+from peers.client import PYTHON, NotRunError
+
+WORKER = Path(__file__).parent / "peers" / "training.py"
+OURS = ("raw, soft", "raw, straight-through", "light, soft", "light, straight-through")
+PEERS = ("difflogic raw", "torchlogix raw", "torchlogix light")
+# The same mathematics: which of ours is held against which peer.
+AGAINST = {"difflogic raw": "raw, soft", "torchlogix raw": "raw, soft", "torchlogix light": "light, soft"}
+BARS = {"difflogic": (">= 15", ">= 30"), "torchlogix": (">= 5", ">= 10")}
+BATCH = 128
+
+
+class Worker:
+    """One implementation in a process of its own, with one thread."""
+
+    def __init__(self, name: str, widths: Sequence[int]) -> None:
+        peer = name in PEERS
+        if peer and not PYTHON.exists():
+            raise NotRunError("no environment for peers; run: make peers")
+        self._process = subprocess.Popen(
+            [str(PYTHON) if peer else sys.executable, str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        )
+        self._send(json.dumps({"name": name, "widths": list(widths), "batch": BATCH}))
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def steps(self, count: int) -> dict[str, Any]:
+        """Seconds that so many steps took, and the bytes held so far for them."""
+        self._send(str(count))
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            errors = self._process.communicate()[1].strip().splitlines()
+            raise NotRunError((errors or [f"ended with {self._process.returncode}"])[-1])
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _send(self, line: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+
+
+def measure(options: Options) -> list[Row]:
+    """Seconds of a training step and memory, lgn_edge beside difflogic and torchlogix."""
+    return [*_speed(options), *_memory(options), Row("load of the machine", os.getloadavg()[1], "processes")]
+
+
+def _speed(options: Options) -> list[Row]:
+    """All in the same rounds, so that a noisy moment meets all of them."""
+    widths, rounds = (8000,) * 6, 2 if options.quick else 9
+    seconds: dict[str, list[float]] = {}
+    failed: dict[str, str] = {}
+    with ExitStack() as stack:
+        workers = {}
+        for name in (*PEERS, *OURS):
+            try:
+                worker = stack.enter_context(Worker(name, widths))
+                worker.steps(1)
+                workers[name] = worker
+            except NotRunError as error:
+                failed[name] = f"not run: {error}"
+        for _ in range(rounds):
+            for name, worker in workers.items():
+                steps = 1 if name in PEERS else 5
+                seconds.setdefault(name, []).append(worker.steps(steps)["seconds"] / steps)
+    what = f"step, 6 x 8,000, batch {BATCH}"
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    rows = []
+    for name in (*OURS, *PEERS):
+        if name in failed:
+            rows.append(Row(f"{what}: {name}", None, "ms", note=failed[name]))
+            continue
+        low, high = min(seconds[name]) * 1e3, max(seconds[name]) * 1e3
+        note = f"{low:.1f} to {high:.1f} in {rounds} rounds"
+        rows.append(Row(f"{what}: {name}", median[name] * 1e3, "ms", note=note))
+    for peer, own in AGAINST.items():
+        if peer in median and own in median:
+            must, aim = BARS[peer.split()[0]]
+            rows.append(Row(f"{own} against {peer}", median[peer] / median[own], "x", must, aim))
+            other = own.replace("soft", "straight-through")
+            note = "not the same mathematics: discrete gates forward"
+            rows.append(Row(f"{other} against {peer}", median[peer] / median[other], "x", note=note))
+    return rows
+
+
+def _memory(options: Options) -> list[Row]:
+    """The most that a process holds for parameters, optimiser, activations and gradients over two steps."""
+    gates = 8000 if options.quick else 64_000
+    what = f"memory, 6 x {gates:,}, batch {BATCH}"
+    rows, least = [], None
+    for name in (*PEERS, *OURS):
+        try:
+            with Worker(name, (gates,) * 6) as worker:
+                size = worker.steps(2)["bytes"] / 2**20
+        except NotRunError as error:
+            rows.append(Row(f"{what}: {name}", None, "MiB", note=f"not run: {error}"))
+            continue
+        if name in PEERS:
+            least = min(size, least or size)
+            rows.append(Row(f"{what}: {name}", size, "MiB"))
+        else:
+            rows.append(Row(f"{what}: {name}", size, "MiB", must=f"<= {least:.0f}" if least else ""))
+    return rows
+
+
+if __name__ == "__main__":
+    run("training_speed", measure)
