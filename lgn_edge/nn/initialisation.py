@@ -3,8 +3,8 @@
 - residual: near the gate "a" with some noise, so that signals and gradients pass a deep network unharmed
   (Petersen et al. 2024, section 3.1). light: logits N(-3, 0.25), N(-3, 0.25), N(3, 0.25), N(3, 0.25);
   light-sine: angles around -+1.2 (arXiv 2510.03250, its code: shifts of 3 and 1.2, sigma 0.25); raw: logit 5 on gate 3
-  and 0 elsewhere, plus N(0, 0.25) so that equal gates need not stay equal.
-- gaussian: light and light-sine N(0, 0.25), raw N(0, 1) (Petersen et al. 2022).
+  and 0 elsewhere, plus N(0, 0.25) so that equal gates need not stay equal; walsh: as light, in its coefficients.
+- gaussian: light and light-sine N(0, 0.25), walsh as light, raw N(0, 1) (Petersen et al. 2022).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lgn_edge.network.truth_table import PASS_A
 INITIALISATIONS: Final = ("residual", "gaussian")
 
 _NOISE: Final = 0.25
-_SHIFT: Final = {"light": 3.0, "light-sine": 1.2, "raw": 5.0}
+_SHIFT: Final = {"light": 3.0, "light-sine": 1.2, "raw": 5.0, "walsh": 3.0}
 
 
 def initial_weight(
@@ -42,11 +42,18 @@ def initial_weight(
             under straight-through estimators change after fewer steps.
     """
     normal = torch.randn(gates, numbers, generator=generator)
+    noise = _NOISE * normal
+    if parametrization == "walsh":
+        noise /= 2  # a corner adds four coefficients
     if init == "gaussian":
-        return normal if parametrization == "raw" else _NOISE * normal
-    if parametrization == "raw":
-        centre = torch.zeros(numbers)
-        centre[PASS_A] = shift or _SHIFT["raw"]
-    else:
-        centre = (shift or _SHIFT[parametrization]) * torch.tensor([-1.0, -1.0, 1.0, 1.0])
-    return centre + _NOISE * normal
+        return normal if parametrization == "raw" else noise
+    return (shift or _SHIFT[parametrization]) * _pass_a(parametrization, numbers) + noise
+
+
+def _pass_a(parametrization: str, numbers: int) -> Tensor:
+    """The direction of the gate that passes a on."""
+    if parametrization in ("light", "light-sine"):
+        return torch.tensor([-1.0, -1.0, 1.0, 1.0])
+    direction = torch.zeros(numbers)
+    direction[1 if parametrization == "walsh" else PASS_A] = 1.0
+    return direction

@@ -42,8 +42,8 @@ class LogicDense(nn.Module):
     Args:
         in_features: signals of the layer before.
         out_features: gates.
-        parametrization: "light", "light-sine" or "raw".
-        estimator: "soft", "hard" or "gumbel".
+        parametrization: "light", "light-sine", "raw" or "walsh".
+        estimator: "soft", "soft-gumbel", "hard" or "gumbel".
         temperature: positive; divides the weights in the soft gate. light-sine takes 1 only.
         init: "residual" or "gaussian".
         init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
@@ -110,7 +110,7 @@ class LogicDense(nn.Module):
         self.soft = False  # set by `soft_evaluation`
         self._gates = PARAMETRIZATIONS[parametrization]
         generator = None if seed is None else torch.Generator().manual_seed(seed)
-        if estimator == "gumbel":
+        if "gumbel" in estimator:
             self._gates.noise(torch.zeros(0, self._gates.numbers))  # refuses what has no noise now, not while training
         self.choice = None
         if wiring in LEARNED:

@@ -78,6 +78,33 @@ class LightSine:
 
 
 @dataclass(frozen=True)
+class Walsh:
+    """Walsh coefficients w of 1, a, b, ab: f = sigmoid(-s) with s = w0 + wa a' + wb b' + wab a' b', x' = 1 - 2x (WARP).
+
+    Discrete where s < 0. WARP puts real inputs into s; here s is taken at the corners and gates interpolate between
+    them, as for every parametrisation. On bits that is the same.
+    """
+
+    numbers: int = 4
+
+    def soft(self, weight: Tensor) -> Tensor:
+        """`sigmoid(-s)`."""
+        return (-self._sums(weight)).sigmoid()
+
+    def hard(self, weight: Tensor) -> Tensor:
+        """`s < 0`; 0 gives 0."""
+        return (self._sums(weight.detach()) < 0).to(weight.dtype)
+
+    def noise(self, weight: Tensor) -> Tensor:
+        """The coefficients of logistic noise on each s."""
+        return self._sums(_gumbel(weight) - _gumbel(weight)) / 4
+
+    def _sums(self, weight: Tensor) -> Tensor:
+        """The Walsh-Hadamard transform, which is its own inverse times 4: s at the corners 00, 01, 10, 11."""
+        return weight @ _HADAMARD.to(weight)
+
+
+@dataclass(frozen=True)
 class Raw:
     """A logit for each of the sixteen gates: corners are expected values under softmax(w) (Petersen et al. 2022).
 
@@ -107,4 +134,12 @@ def _gumbel(like: Tensor) -> Tensor:
 # Row i holds the corners of gate i, whose id is 8*f(0,0) + 4*f(0,1) + 2*f(1,0) + f(1,1).
 _TRUTH_TABLES: Final = torch.tensor([[i >> 3 & 1, i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(16)])
 
-PARAMETRIZATIONS: Final[dict[str, Parametrization]] = {"light": Light(), "light-sine": LightSine(), "raw": Raw()}
+# Rows are w0, wa, wb, wab, columns the corners.
+_HADAMARD: Final = torch.tensor([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
+
+PARAMETRIZATIONS: Final[dict[str, Parametrization]] = {
+    "light": Light(),
+    "light-sine": LightSine(),
+    "raw": Raw(),
+    "walsh": Walsh(),
+}

@@ -33,8 +33,8 @@ class Recipe:
         widths: gates of each layer; the last is a multiple of the classes.
         levels: thresholds a feature.
         spacing: of the thresholds, "uniform" or "distributive".
-        parametrization: "light", "light-sine" or "raw".
-        estimator: "soft", "hard" or "gumbel".
+        parametrization: "light", "light-sine", "raw" or "walsh".
+        estimator: "soft", "soft-gumbel", "hard" or "gumbel".
         temperature: of the soft gate.
         init: "residual" or "gaussian".
         init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
