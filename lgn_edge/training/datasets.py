@@ -1,15 +1,13 @@
-"""Data sets with a fixed test set: digits (bundled with scikit-learn), MNIST and Fashion-MNIST (idx files).
+"""Data sets with a fixed test set: digits (bundled with scikit-learn), MNIST and Fashion-MNIST (idx files), UCI tables.
 
-The idx files are looked for in `$LGN_EDGE_DATA/<name>/`, or in the folder given instead; what is missing is downloaded
-there. Every file is held against its SHA-256 before it is read.
+Files are looked for in `$LGN_EDGE_DATA/<name>/` (tables in `$LGN_EDGE_DATA/uci/`), or in the folder given instead; see
+`sources`.
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import os
-import urllib.request
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_edge.errors import InputError, MissingProgramError
-from lgn_edge.files import write_atomic
-
-DATA_VARIABLE: Final = "LGN_EDGE_DATA"
-
-_TIMEOUT = 30.0  # seconds without an answer from a server
+from lgn_edge.training import uci
+from lgn_edge.training.sources import DATA_VARIABLE, fetch
+from lgn_edge.training.words import near
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +51,12 @@ class Dataset:
                     f"data set {self.name}: {part} samples have shape {list(x.shape)} and labels {list(y.shape)};"
                     " give [n, features] and [n], n at least 1"
                 )
+            if not np.isfinite(x).all():
+                sample, feature = np.argwhere(~np.isfinite(x))[0]
+                raise InputError(
+                    f"data set {self.name}: feature {feature} of {part} sample {sample} is {x[sample, feature]};"
+                    " remove the sample or fill it in"
+                )
             if x.dtype != self.input_dtype:
                 raise InputError(f"data set {self.name}: {part} samples are {x.dtype}, not {self.input_dtype}")
             if y.min() < 0 or y.max() >= len(self.class_names):
@@ -73,7 +75,7 @@ def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dat
     """A data set by its name.
 
     Args:
-        name: "digits", "mnist" or "fashion-mnist".
+        name: "digits", "mnist", "fashion-mnist", "monk-1", "monk-2", "monk-3", "adult" or "breast-cancer".
         folder: holds a folder of that name with its files; None is `$LGN_EDGE_DATA`, or a cache in the home folder.
 
     Raises:
@@ -81,8 +83,11 @@ def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dat
     """
     if name == "digits":
         return _digits()
+    if name in uci.TABLES:
+        return _table(name, _data_folder(folder) / "uci")
     if name not in _IDX:
-        raise InputError(f"data set {name!r} is unknown; there are digits, {', '.join(_IDX)}")
+        names = ("digits", *_IDX, *uci.TABLES)
+        raise InputError(f"data set {name!r} is unknown{near(name, names)}; there are {', '.join(names)}")
     return _idx_dataset(name, _data_folder(folder) / name)
 
 
@@ -112,6 +117,17 @@ def _digits() -> Dataset:
     pixels = x.astype(np.uint8)
     names = tuple("0123456789")
     return Dataset("digits", pixels[train], y[train], pixels[test], y[test], names, "uint8", (8, 8))
+
+
+def _table(name: str, folder: Path) -> Dataset:
+    """A table of UCI; without a test set of its own, a quarter of each class is one, the same for everybody."""
+    table = uci.load(name, folder)
+    x, y = table.x, table.y
+    if table.tests:
+        train, test = np.arange(len(y) - table.tests), np.arange(len(y) - table.tests, len(y))
+    else:
+        train, test = stratified_split(y, share=0.25, seed=2024)
+    return Dataset(name, x[train], y[train], x[test], y[test], table.class_names, x.dtype.name)
 
 
 @dataclass(frozen=True)
@@ -158,10 +174,7 @@ def _data_folder(folder: str | os.PathLike[str] | None) -> Path:
 
 def _idx_dataset(name: str, folder: Path) -> Dataset:
     files = _IDX[name]
-    for file, digest in zip(_IDX_NAMES, files.sha256, strict=True):
-        if not (folder / file).exists():
-            _download(name, files.url + file, folder / file, digest)
-    contents = [_checked(folder / file, digest) for file, digest in zip(_IDX_NAMES, files.sha256, strict=True)]
+    contents = fetch(name, folder, files.url, dict(zip(_IDX_NAMES, files.sha256, strict=True)))
     train_x, train_y, test_x, test_y = (
         read_idx(data, folder / file) for data, file in zip(contents, _IDX_NAMES, strict=True)
     )
@@ -175,36 +188,6 @@ def _idx_dataset(name: str, folder: Path) -> Dataset:
         "uint8",
         (train_x.shape[1], train_x.shape[2]),
     )
-
-
-def _download(name: str, url: str, path: Path, digest: str) -> None:
-    missing = ", ".join(file for file in _IDX_NAMES if not (path.parent / file).exists())
-    try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
-            data = answer.read()
-    except OSError as error:
-        raise InputError(
-            f"data set {name}: {missing} not found in {path.parent}, and {url} cannot be downloaded"
-            f" ({getattr(error, 'reason', error)}); put the files into a folder {name}, and set {DATA_VARIABLE} (or the"
-            " data option) to the folder that holds it"
-        ) from error
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise InputError(f"data set {name}: what {url} sends is not the published file; get {path.name} elsewhere")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"data set {name}: cannot make the folder {path.parent}; choose another one") from error
-    write_atomic(path, data)
-
-
-def _checked(path: Path, digest: str) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise InputError(f"{path} is damaged or another file (its SHA-256 differs); delete it to download it again")
-    return data
 
 
 def read_idx(data: bytes, path: str | os.PathLike[str]) -> NDArray[np.uint8]:

@@ -6,7 +6,6 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +17,7 @@ from lgn_edge.nn.initialisation import INITIALISATIONS
 from lgn_edge.nn.layers import LEARNED
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
 from lgn_edge.nn.wiring import WIRINGS
+from lgn_edge.training.words import near
 
 OPTIMIZERS: Final = ("adam", "adamw")
 SCHEDULES: Final = ("constant", "cosine")
@@ -106,7 +106,7 @@ class Recipe:
         for field, legal in choices.items():
             value = getattr(self, field)
             if value not in legal:
-                raise InputError(f"recipe: {field} is {value!r}{_hint(value, legal)}; legal are {', '.join(legal)}")
+                raise InputError(f"recipe: {field} is {value!r}{near(value, legal)}; legal are {', '.join(legal)}")
         least = {"levels": 1, "lanes": 1, "candidates": 2, "epochs": 1, "batch": 1}
         least |= {"shift": 0, "patience": 0, "seed": 0, "threads": 0}
         for field, bound in least.items():
@@ -176,7 +176,7 @@ def recipe_from(values: Mapping[str, Any], what: str = "recipe") -> Recipe:
     known = {field.name: str(field.type) for field in fields(Recipe)}
     for key in values:
         if key not in known:
-            raise InputError(f"{what}: no field is called {key!r}{_hint(key, known)}; there are {', '.join(known)}")
+            raise InputError(f"{what}: no field is called {key!r}{near(key, known)}; there are {', '.join(known)}")
     for key in ("name", "dataset", "widths"):
         if key not in values:
             raise InputError(f"{what}: the field {key} is missing")
@@ -192,7 +192,7 @@ def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         names = recipe_names()
         raise InputError(
-            f"cannot read the recipe {path}{_hint(str(source), names)}; give a TOML file or one of {', '.join(names)}"
+            f"cannot read the recipe {path}{near(str(source), names)}; give a TOML file or one of {', '.join(names)}"
         ) from error
 
 
@@ -215,8 +215,3 @@ def _typed(value: Any, kind: str, what: str) -> Any:
         return tuple(value)
     words = {"float": "a number", "int": "a whole number", "str": "a text"}
     raise InputError(f"{what} is {value!r}; it must be {words.get(kind, 'a list of whole numbers')}")
-
-
-def _hint(word: Any, known: Any) -> str:
-    close = get_close_matches(str(word), list(known), 1)
-    return f" (did you mean {close[0]}?)" if close else ""

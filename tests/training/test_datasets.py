@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lgn_edge.errors import InputError
-from lgn_edge.training import Dataset, load_dataset
+from lgn_edge.training import Dataset, load_dataset, uci
 from lgn_edge.training.datasets import read_idx, stratified_split
 
 
@@ -85,8 +85,8 @@ def test_a_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_refuses() -> None:
-    with pytest.raises(InputError, match="'cifar' is unknown; there are digits, mnist, fashion-mnist"):
-        load_dataset("cifar")
+    with pytest.raises(InputError, match=r"'mnits' is unknown \(did you mean mnist\?\); there are digits, mnist,"):
+        load_dataset("mnits")
     x, y = np.zeros((3, 2), np.uint8), np.array([0, 1, 2])
     with pytest.raises(InputError, match=r"train labels are 0..2; its 2 classes are 0..1"):
         Dataset("own", x, y, x, y, ("a", "b"), "uint8")
@@ -94,3 +94,41 @@ def test_refuses() -> None:
         Dataset("own", x, y, x, y, ("a", "b", "c"), "float32")
     with pytest.raises(InputError, match=r"shape \[3, 2\] and labels \[2\]"):
         Dataset("own", x, y[:2], x, y, ("a", "b", "c"), "uint8")
+    x = np.zeros((3, 2), np.float32)
+    x[1, 0] = np.nan
+    with pytest.raises(InputError, match="feature 0 of test sample 1 is nan; remove the sample"):
+        Dataset("own", np.zeros((3, 2), np.float32), y, x, y, ("a", "b", "c"), "float32")
+    assert len(np.unique(load_dataset("digits").train_y)) == 10
+
+
+def table(monkeypatch: pytest.MonkeyPatch, name: str, *texts: str) -> Dataset:
+    """The data set of a table whose files hold these texts."""
+    monkeypatch.setattr(uci, "fetch", lambda *_: [text.encode() for text in texts])
+    return load_dataset(name, "nowhere")
+
+
+def test_tables_of_categories(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = " 1 1 1 2 1 3 1 data_5\n 0 2 1 1 1 3 1 data_6\n\n"
+    data = table(monkeypatch, "monk-1", train, " 1 3 1 1 2 3 1 data_7\n")
+    assert data.input_dtype == "uint8"
+    assert data.train_x.tolist() == [[1, 0, 0, 1, 0, 1, 1, 0, 1, 1], [0, 1, 0, 1, 1, 0, 1, 0, 1, 1]]
+    assert data.test_x.tolist() == [[0, 0, 1, 1, 1, 0, 0, 1, 1, 1]]
+    assert data.train_y.tolist() == [1, 0]
+    assert data.test_y.tolist() == [1]
+
+
+def test_tables_of_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = "39, State-gov, 77516, Bachelors, 13, Single, Clerk, None, White, Male, 2174, 0, 40, Here, <=50K"
+    test = "|1x3 Cross validator\n" + row.replace("<=50K", ">50K.") + "\n" + row.replace("Here", "?") + ".\n"
+    data = table(monkeypatch, "adult", row + "\n", test)
+    assert data.train_x.tolist() == [[39, 1, 77516, 1, 13, 1, 1, 1, 1, 1, 2174, 0, 40, 1]]
+    assert data.train_x.dtype == np.float32
+    assert len(data.test_y) == 1
+    assert data.test_y.tolist() == [1]
+
+
+def test_tables_without_a_test_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n".join(f"{'no-' * (i % 2)}recurrence-events,{i % 3}0,x" for i in range(40))
+    data = table(monkeypatch, "breast-cancer", text)
+    assert len(data.train_y) == 30
+    assert np.bincount(data.test_y).tolist() == [5, 5]
