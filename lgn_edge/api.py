@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +24,34 @@ def load(path: StrPath) -> Network:
     return read(Path(path))
 
 
-def export(source: Network | StrPath | Any, output: StrPath) -> Network:
+def export(
+    source: Network | StrPath | Any,
+    output: StrPath,
+    *,
+    ops: str = "custom",
+    input: str = "",
+    outputs: Sequence[str] = ("scores", "logits", "class"),
+) -> Network:
     """Write the ONNX file of a network, and return the network.
 
     Args:
-        source: a `Network`, a `lgn_edge.nn.LogicGateNetwork`, or a checkpoint folder that training wrote.
+        source: a `Network`, a `lgn_edge.nn.LogicGateNetwork`, a checkpoint folder that training wrote, or an ONNX file
+            that is to be written in another form.
         output: the file to write; its folder must exist.
+        ops: "custom": nodes of the domain `ai.lgn` with function bodies; "standard": standard ops only, the fastest
+            where no library of the domain is registered.
+        input: "uint8" or "float32": samples [N, features]; "bool": encoded bits [N, bits]; "packed": encoded and packed
+            bits int64 [bits, W], for 64 * W samples; by default what the encoder takes.
+        outputs: some of "scores", "logits" and "class".
 
     Raises:
-        InputError: the source is none of these, or the file cannot be written.
+        InputError: the source is none of these, there is no such form, or the file cannot be written.
     """
-    from lgn_edge.onnx_model import write
+    from lgn_edge.onnx_model import Form, write
 
+    form = Form(ops, input, tuple(outputs))
     network = _discrete(source)
-    write(network, Path(output))
+    write(network, Path(output), form)
     return network
 
 
@@ -44,6 +59,8 @@ def _discrete(source: Network | StrPath | Any) -> Network:
     if isinstance(source, Network):
         return source
     if isinstance(source, str | os.PathLike):
+        if Path(source).is_file():
+            return load(source)
         from lgn_edge.training import load_checkpoint
 
         source = load_checkpoint(Path(source))
@@ -51,6 +68,7 @@ def _discrete(source: Network | StrPath | Any) -> Network:
 
     if not isinstance(source, LogicGateNetwork):
         raise InputError(
-            f"cannot export a {type(source).__name__}; give a Network, a LogicGateNetwork or the folder of a checkpoint"
+            f"cannot export a {type(source).__name__}; give a Network, a LogicGateNetwork, the folder of a checkpoint"
+            " or an ONNX file"
         )
     return discretise(source)

@@ -11,12 +11,31 @@ from lgn_edge.cli.console import emit, say
 
 EXAMPLES: Final = """\b
 Examples:
-  lgn-edge export run -o model.onnx"""
+  lgn-edge export run -o model.onnx
+  lgn-edge export model.onnx --ops standard -o web.onnx
+  lgn-edge export model.onnx --ops standard --input packed --outputs class -o fast.onnx
+
+\b
+Ops: custom writes one node a layer, with function bodies in standard ops, and
+is what the other commands read best; standard writes standard ops only, and is
+the fastest in a runtime without a library for the domain ai.lgn.
+
+\b
+Inputs: uint8 and float32 take samples [N, features]; bool takes encoded bits
+[N, bits]; packed takes encoded and packed bits int64 [bits, W]."""
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="Folder that `lgn-edge train` wrote.")],
+    source: Annotated[Path, typer.Argument(help="Folder that `lgn-edge train` wrote, or an ONNX file to write anew.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write.")] = Path("model.onnx"),
+    ops: Annotated[str, typer.Option("--ops", metavar="custom|standard", help="What the graph is made of.")] = "custom",
+    chosen: Annotated[
+        str,
+        typer.Option("--input", metavar="packed|bool|uint8|float32", help="What the model takes; else as trained."),
+    ] = "",
+    outputs: Annotated[
+        str, typer.Option("--outputs", metavar="NAMES", help="What the model gives.")
+    ] = "scores,logits,class",
 ) -> None:
     """Write a trained checkpoint as one ONNX file.
 
@@ -25,7 +44,9 @@ def export(
     """
     import lgn_edge
 
-    network = lgn_edge.export(checkpoint, output)
+    names = [name.strip() for name in outputs.split(",") if name.strip()]
+    network = lgn_edge.export(source, output, ops=ops, input=chosen, outputs=names)
     say(f"{network.name}: {len(network.layers)} layers, {network.n_gates:,} gates, {network.head.classes} classes")
     emit(str(output))
-    say(f"next: lgn-edge inspect {output}, or lgn-edge verify {output} --checkpoint {checkpoint}")
+    checkpoint = f" --checkpoint {source}" if source.is_dir() else ""
+    say(f"next: lgn-edge inspect {output}, or lgn-edge verify {output}{checkpoint}")

@@ -9,9 +9,12 @@ VERSION: Final = 1
 OPSET: Final = 18  # the first with the bitwise ops; nothing newer is needed
 IR_VERSION: Final = 10  # ONNX Runtime refuses models above 13
 WORD_BITS: Final = 64
+STANDARD_DOMAINS: Final = ("", "ai.onnx")
 
 # the interface of every model
-SAMPLES: Final = "samples"
+SAMPLES: Final = "samples"  # [N, features]
+BITS: Final = "bits"  # [N, bits], encoded outside
+WORDS: Final = "words"  # [bits, W], encoded and packed outside
 SCORES: Final = "scores"
 LOGITS: Final = "logits"
 CLASS: Final = "class"

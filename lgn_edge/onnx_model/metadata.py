@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from onnx import ModelProto
 
 from lgn_edge.errors import InputError, UnsupportedError
-from lgn_edge.network import Network
+from lgn_edge.network import Network, Threshold
+from lgn_edge.onnx_model.form import BOOL, PACKED, Form
 
 FORMAT_VERSION: Final = "1"
 FORMAT: Final = "ai.lgn.format_version"
 NAME: Final = "ai.lgn.name"
 CLASS_NAMES: Final = "ai.lgn.class_names"
 PROVENANCE: Final = "ai.lgn.provenance"
+ENCODER: Final = "ai.lgn.encoder"
 
 
 @dataclass(frozen=True)
@@ -25,10 +30,11 @@ class Metadata:
     name: str = "network"
     class_names: tuple[str, ...] = ()
     provenance: dict[str, str] = field(default_factory=dict)
+    encoder: Threshold | None = None
 
 
-def properties(network: Network) -> dict[str, str]:
-    """The metadata of a network, in the order it is written.
+def properties(network: Network, form: Form) -> dict[str, str]:
+    """The metadata of a network, in the order it is written; the encoder only when the graph is without it.
 
     Raises:
         InputError: a name or a piece of provenance is not text.
@@ -41,12 +47,13 @@ def properties(network: Network) -> dict[str, str]:
         network.name.encode()
     except UnicodeEncodeError as error:
         raise InputError(f"network: the name {network.name!r} is not Unicode text; choose another name") from error
-    return {
+    about = {
         FORMAT: FORMAT_VERSION,
         NAME: network.name,
         CLASS_NAMES: json.dumps(network.class_names),
         PROVENANCE: json.dumps(dict(network.provenance), sort_keys=True),
     }
+    return about | ({ENCODER: _encoder_text(network.encoder)} if form.input in (BOOL, PACKED) else {})
 
 
 def parse(model: ModelProto) -> Metadata:
@@ -69,10 +76,62 @@ def parse(model: ModelProto) -> Metadata:
     provenance = _json(found, PROVENANCE, "{}")
     if not isinstance(provenance, dict) or not all(isinstance(value, str) for value in provenance.values()):
         raise InputError(f"the metadata {PROVENANCE} must be a JSON object of strings")
-    return Metadata(found.get(NAME, model.graph.name or Metadata.name), tuple(names), provenance)
+    name = found.get(NAME, model.graph.name or Metadata.name)
+    return Metadata(name, tuple(names), provenance, encoder(found))
 
 
-def _json(found: dict[str, str], key: str, default: str) -> object:
+def numbers(found: Mapping[str, str], key: str, names: Sequence[str]) -> dict[str, Any]:
+    """The JSON object of a key, which must have exactly these names.
+
+    Raises:
+        InputError: it is no such object.
+    """
+    value = _json(found, key, "null")
+    if not isinstance(value, dict) or sorted(value) != sorted(names):
+        raise InputError(f"the metadata {key} must be a JSON object of {', '.join(names)}; write the model again")
+    return value
+
+
+def _encoder_text(encoder: Threshold) -> str:
+    return json.dumps(
+        {
+            "features": encoder.n_features,
+            "input_dtype": encoder.input_dtype,
+            "feature": encoder.feature.tolist(),
+            "threshold": encoder.threshold.tolist(),  # a float32 is the same number in 64 bits
+        }
+    )
+
+
+def encoder(found: Mapping[str, str]) -> Threshold | None:
+    """The encoder that the metadata describe; None where the graph has it.
+
+    Raises:
+        InputError: the description is malformed.
+    """
+    if ENCODER not in found:
+        return None
+    value = numbers(found, ENCODER, ("features", "input_dtype", "feature", "threshold"))
+    try:
+        if type(value["features"]) is not int or not isinstance(value["input_dtype"], str):
+            raise InputError("features must be a whole number and input_dtype a string")
+        arrays = {name: _array(value[name]) for name in ("feature", "threshold")}
+        return Threshold(value["features"], **arrays, input_dtype=value["input_dtype"])
+    except InputError as error:
+        raise InputError(f"the metadata {ENCODER} is not an encoder: {error}") from error
+
+
+def _array(values: object) -> NDArray[Any]:
+    numeric = isinstance(values, list) and all(type(value) in (int, float) for value in values)
+    if not numeric:
+        raise InputError("feature and threshold must be lists of numbers")
+    try:
+        return np.array(values)
+    except OverflowError as error:
+        raise InputError("a number is out of range") from error
+
+
+def _json(found: Mapping[str, str], key: str, default: str) -> object:
     try:
         value: object = json.loads(found.get(key, default))
     except (ValueError, RecursionError) as error:

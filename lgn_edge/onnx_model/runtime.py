@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,14 +13,15 @@ from onnx import ModelProto
 
 from lgn_edge.errors import InputError
 from lgn_edge.network import Prediction
-from lgn_edge.onnx_model.domain import CLASS, LOGITS, SAMPLES, SCORES
+from lgn_edge.onnx_model import metadata
+from lgn_edge.onnx_model.domain import BITS, CLASS, SAMPLES, SCORES, WORDS
+from lgn_edge.onnx_model.form import BOOL, PACKED, feed
+from lgn_edge.onnx_model.interface import outside
 
 ModelSource: TypeAlias = str | os.PathLike[str] | ModelProto
 Predict: TypeAlias = Callable[[ArrayLike], Prediction]
 Outputs: TypeAlias = Mapping[str, NDArray[Any]]
 Run: TypeAlias = Callable[[ArrayLike], Outputs]
-
-_NAMES = (SCORES, LOGITS, CLASS)
 
 
 def reference_session(model: ModelSource) -> Predict:
@@ -30,7 +31,10 @@ def reference_session(model: ModelSource) -> Predict:
         model: a file of `write`, or a model of `to_model`.
 
     Returns:
-        a function of samples [n, features] of the model's input type, any n.
+        a function of samples [n, features], any n; where the input of the model is encoded or packed, so are they.
+
+    Raises:
+        InputError: the model gives no scores (when it is run).
     """
     return _predict(reference_run(model))
 
@@ -44,28 +48,36 @@ def onnxruntime_session(model: ModelSource, *, optimize: bool = True, threads: i
         threads: threads inside one op.
 
     Returns:
-        a function of samples [n, features] of the model's input type, any n.
+        a function of samples [n, features], any n; where the input of the model is encoded or packed, so are they.
 
     Raises:
-        InputError: ONNX Runtime refuses the model.
+        InputError: ONNX Runtime refuses the model, or (when it is run) the model gives no scores.
     """
     return _predict(onnxruntime_run(model, optimize=optimize, threads=threads))
 
 
 def reference_run(model: ModelSource) -> Run:
-    """As `reference_session`, returning `scores`, `logits` and `class` by name."""
+    """As `reference_session`, returning the outputs of the model by name."""
     from onnx.reference import ReferenceEvaluator
 
     session = ReferenceEvaluator(model if isinstance(model, ModelProto) else _existing(model))
+    found = session.proto_
+    width = {WORDS: 0}.get(found.graph.input[0].name, 1)
 
-    def run(samples: ArrayLike) -> Outputs:
-        return dict(zip(_NAMES, session.run(list(_NAMES), {SAMPLES: np.asarray(samples)}), strict=True))
+    def call(names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> Any:
+        return session.run(names, dict(feeds))
 
-    return run
+    return _run(
+        call,
+        session.input_names[0],
+        found.graph.input[0].type.tensor_type.shape.dim[width].dim_value,
+        session.output_names,
+        {entry.key: entry.value for entry in found.metadata_props},
+    )
 
 
 def onnxruntime_run(model: ModelSource, *, optimize: bool = True, threads: int = 1) -> Run:
-    """As `onnxruntime_session`, returning `scores`, `logits` and `class` by name."""
+    """As `onnxruntime_session`, returning the outputs of the model by name."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -78,9 +90,37 @@ def onnxruntime_run(model: ModelSource, *, optimize: bool = True, threads: int =
         session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own, one class a status code
         raise InputError(f"ONNX Runtime refuses the model: {str(error).splitlines()[0]}") from error
+    return session_run(session)
+
+
+def session_run(session: Any) -> Run:
+    """Samples to the outputs, by name, of an `onnxruntime.InferenceSession` of one of our models."""
+    (source,) = session.get_inputs()
+    return _run(
+        session.run,
+        source.name,
+        source.shape[{WORDS: 0}.get(source.name, 1)],
+        [output.name for output in session.get_outputs()],
+        session.get_modelmeta().custom_metadata_map,
+    )
+
+
+def _run(
+    call: Callable[[Sequence[str], Mapping[str, NDArray[Any]]], Any],
+    source: str,
+    width: int,
+    names: Sequence[str],
+    properties: Mapping[str, str],
+) -> Run:
+    if source == SAMPLES:
+        return lambda samples: dict(zip(names, call(list(names), {source: np.asarray(samples)}), strict=True))
+    chosen = {BITS: BOOL, WORDS: PACKED}[source]
+    encoder = outside(chosen, width, metadata.encoder(properties))
 
     def run(samples: ArrayLike) -> Outputs:
-        return dict(zip(_NAMES, session.run(list(_NAMES), {SAMPLES: np.asarray(samples)}), strict=True))
+        checked = encoder.check(samples)
+        outputs = call(list(names), {source: feed(encoder, chosen, checked)})
+        return {name: output[: len(checked)] for name, output in zip(names, outputs, strict=True)}
 
     return run
 
@@ -88,6 +128,10 @@ def onnxruntime_run(model: ModelSource, *, optimize: bool = True, threads: int =
 def _predict(run: Run) -> Predict:
     def predict(samples: ArrayLike) -> Prediction:
         outputs = run(samples)
+        if SCORES not in outputs:
+            raise InputError(f"the model gives {' and '.join(outputs)}, but no scores; export it with the scores")
+        if CLASS not in outputs:
+            return Prediction.of(outputs[SCORES])
         return Prediction(outputs[SCORES], outputs[CLASS].astype(np.uint16))
 
     return predict

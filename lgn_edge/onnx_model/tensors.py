@@ -14,7 +14,12 @@ from onnx import TensorProto
 from lgn_edge.errors import InputError
 from lgn_edge.onnx_model import external
 
-_ELEMENT: Final = {"int32": TensorProto.INT32, "uint8": TensorProto.UINT8, "float32": TensorProto.FLOAT}
+_ELEMENT: Final = {
+    "int32": TensorProto.INT32,
+    "int64": TensorProto.INT64,
+    "uint8": TensorProto.UINT8,
+    "float32": TensorProto.FLOAT,
+}
 
 
 def describe(name: str, array: NDArray[Any]) -> TensorProto:
@@ -73,6 +78,8 @@ class Initializers:
             return np.frombuffer(tensor.raw_data, dtype.newbyteorder("<"))
         if dtype.name == "float32":
             return np.array(tensor.float_data, np.float32)
+        if dtype.name == "int64":
+            return np.array(tensor.int64_data, np.int64)
         values = np.array(tensor.int32_data, np.int32)
         if dtype.name == "uint8" and len(values) and (values.min() < 0 or values.max() > 255):
             raise InputError(f"the initializer {tensor.name!r} holds values that are not uint8; legal are 0..255")

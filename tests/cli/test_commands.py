@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from lgn_edge.onnx_model import read, write
+from lgn_edge.onnx_model.runtime import onnxruntime_session
 from lgn_edge.verify.backends.circuit import CircuitBackend
 from tests.cli.conftest import small_network
 from tests.verify.planting import flipped_table_bit
@@ -193,6 +194,34 @@ def test_run_refuses_a_folder_that_is_no_artifact(lgn_edge_command, files):
 
 def test_export_needs_a_checkpoint(lgn_edge_command):
     refused(lgn_edge_command("export", "no-such-folder", "-o", "model.onnx"), "no-such-folder")
+
+
+def test_export_writes_a_model_in_another_form(lgn_edge_command, files, tmp_path):
+    options = ("--ops", "standard", "--input", "packed", "--outputs", "class, scores")
+    done = lgn_edge_command("export", files / "model.onnx", *options, "-o", "web.onnx")
+    assert (done.code, done.stdout) == (0, "web.onnx\n"), done.stderr
+    samples = np.load(files / "samples.npy")
+    assert read(tmp_path / "web.onnx").evaluate(samples) == NETWORK.evaluate(samples)
+    assert onnxruntime_session(tmp_path / "web.onnx")(samples) == NETWORK.evaluate(samples)
+    assert lgn_edge_command("verify", "web.onnx", *FAST, "--backend", "onnxruntime-standard").code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (("--ops", "magic"), "no 'magic' ops; choose custom or standard"),
+        (("--input", "int8"), "no input 'int8'"),
+        (("--outputs", "scores,label"), "choose at least one of scores, logits, class"),
+        (("--outputs", ","), "choose at least one of"),
+    ],
+)
+def test_export_refuses_forms_that_do_not_exist(lgn_edge_command, files, options, text):
+    refused(lgn_edge_command("export", files / "model.onnx", *options, "-o", "out.onnx"), text)
+
+
+@pytest.mark.parametrize("name", ["text.onnx", "truncated.onnx", "empty.npy"])
+def test_export_refuses_a_file_that_is_no_model(lgn_edge_command, files, name):
+    refused(lgn_edge_command("export", files / name, "-o", "out.onnx"), name)
 
 
 # verify

@@ -104,7 +104,17 @@ def test_demo(lgn_edge_command, tmp_path):
     network = lgn_edge.load("out/model.onnx")
     assert result["gates_simplified"] == simplify(flatten(network))[0].n_gates
     assert {row["backend"]: row["outcome"] for row in result["report"]["results"]} == dict.fromkeys(
-        ["reference", "circuit", "torch", "onnx-reference", "onnxruntime", "onnxruntime-plain", "native", "cortex-m4"],
+        [
+            "reference",
+            "circuit",
+            "torch",
+            "onnx-reference",
+            "onnxruntime",
+            "onnxruntime-plain",
+            "onnxruntime-standard",
+            "native",
+            "cortex-m4",
+        ],
         "equal",
     )
     assert result["firmware"]["flash_bytes"] > 0
@@ -113,7 +123,7 @@ def test_demo(lgn_edge_command, tmp_path):
         assert lgn_edge.load_artifact(tmp_path / "out" / form).selftest()
     again = lgn_edge_command("demo", "-o", "out", *SMALL)
     assert again.code == 0
-    for text in ("accuracy, discrete", "cortex-m4 flash", "8 equal, 0 different, 0 not run"):
+    for text in ("accuracy, discrete", "cortex-m4 flash", "9 equal, 0 different, 0 not run"):
         assert text in again.stdout
 
 

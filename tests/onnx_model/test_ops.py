@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from lgn_edge.errors import InputError
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
-from lgn_edge.onnx_model import to_model
-from lgn_edge.onnx_model.runtime import Run, onnxruntime_run, reference_run
+from lgn_edge.onnx_model import Form, from_model, to_model
+from lgn_edge.onnx_model.form import OPS
+from lgn_edge.onnx_model.runtime import onnxruntime_run, onnxruntime_session, reference_run
+from tests.onnx_model.forms import BATCHES, FORMS, RUNTIMES, assert_same, suits
 from tests.strategies import networks, random_network, random_samples
 
-BATCHES = (0, 1, 2, 63, 64, 65, 127, 128, 129, 200)
-RUNTIMES = {
-    "reference": reference_run,
-    "optimised": onnxruntime_run,
-    "unoptimised": lambda model: onnxruntime_run(model, optimize=False),
-}
 NETWORKS = {
     "float32": random_network(1),
     "uint8": random_network(2, input_dtype="uint8"),
@@ -31,33 +30,73 @@ NETWORKS = {
 }
 
 
-def assert_same(network: Network, run: Run, samples: np.ndarray) -> None:
-    want, got = network.evaluate(samples), run(samples)
-    assert got["scores"].dtype == np.int32
-    assert got["logits"].dtype == np.float32
-    assert got["class"].dtype == np.int64
-    np.testing.assert_array_equal(got["scores"], want.scores, strict=True)
-    assert got["logits"].tobytes() == network.head.logits(want.scores).tobytes()
-    assert got["logits"].shape == want.scores.shape
-    np.testing.assert_array_equal(got["class"], want.classes.astype(np.int64), strict=True)
-
-
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("name", NETWORKS)
-def test_every_batch_size(name: str, runtime: str) -> None:
+@pytest.mark.parametrize(("name", "form"), [(n, f) for n in NETWORKS for f in FORMS if suits(FORMS[f], NETWORKS[n])])
+def test_every_batch_size(name: str, form: str, runtime: str) -> None:
     network = NETWORKS[name]
-    run = RUNTIMES[runtime](to_model(network))
+    run = RUNTIMES[runtime](to_model(network, FORMS[form]))
     for n in BATCHES:
-        assert_same(network, run, random_samples(network, n, seed=n))
+        assert_same(network, run, random_samples(network, n, seed=n), FORMS[form])
 
 
 @settings(max_examples=25)
-@given(networks(), st.integers(0, 150), st.integers(0, 2**31))
-def test_any_network(network: Network, n: int, seed: int) -> None:
-    model = to_model(network)
+@given(networks(), st.sampled_from(list(FORMS.values())), st.integers(0, 150), st.integers(0, 2**31))
+def test_any_network(network: Network, form: Form, n: int, seed: int) -> None:
+    assume(suits(form, network))
+    model = to_model(network, form)
     samples = random_samples(network, n, seed)
     for open_model in RUNTIMES.values():
-        assert_same(network, open_model(model), samples)
+        assert_same(network, open_model(model), samples, form)
+
+
+@pytest.mark.parametrize("ops", OPS)
+def test_deep_chain(ops: str) -> None:
+    network = random_network(11, widths=(3,) * 150, classes=3, tables=(1, 2, 6, 7, 8, 9, 14))
+    form = Form(ops)
+    samples = random_samples(network, 65)
+    for open_model in (onnxruntime_run, reference_run):
+        assert_same(network, open_model(to_model(network, form)), samples, form)
+
+
+@pytest.mark.parametrize("ops", OPS)
+@pytest.mark.parametrize(
+    "outputs", [("scores",), ("logits",), ("class",), ("scores", "class"), ("logits", "class"), ("class", "scores")]
+)
+def test_outputs_that_are_asked_for(ops: str, outputs: tuple[str, ...]) -> None:
+    network, form = NETWORKS["float32"], Form(ops, outputs=outputs)
+    model = to_model(network, form)
+    assert [value.name for value in model.graph.output] == list(form.outputs)
+    assert_same(network, onnxruntime_run(model), random_samples(network, 70), form)
+    if ops == "custom":
+        assert from_model(model) == network
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ops": "magic"}, "no 'magic' ops; choose custom or standard"),
+        ({"input": "int8"}, "no input 'int8'"),
+        ({"outputs": ()}, "at least one of scores, logits, class"),
+        ({"outputs": ("scores", "label")}, "at least one of scores"),
+    ],
+)
+def test_forms_that_do_not_exist(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Form(**options)
+
+
+@pytest.mark.parametrize("ops", OPS)
+def test_a_model_without_scores_does_not_predict(ops: str) -> None:
+    network = NETWORKS["uint8"]
+    predict = onnxruntime_session(to_model(network, Form(ops, outputs=("class",))))
+    with pytest.raises(InputError, match="gives class, but no scores"):
+        predict(random_samples(network, 3))
+
+
+def test_classes_follow_from_scores() -> None:
+    network = NETWORKS["uint8"]
+    samples = random_samples(network, 70)
+    assert onnxruntime_session(to_model(network, Form(outputs=("scores",))))(samples) == network.evaluate(samples)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
@@ -75,15 +114,16 @@ def test_every_gate_on_every_input(runtime: str) -> None:
     np.testing.assert_array_equal(scores, rows)
 
 
+@pytest.mark.parametrize("ops", OPS)
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_comparison_is_exact_float32(runtime: str) -> None:
+def test_comparison_is_exact_float32(runtime: str, ops: str) -> None:
     limit = np.array([0.1, 0.0, -0.0, 1e-45, 16777216.0, 3.4e38], np.float32)
     near = np.concatenate([limit, np.nextafter(limit, np.float32(np.inf)), np.nextafter(limit, np.float32(-np.inf))])
     values = np.concatenate([near, np.array([np.nan, np.inf, -np.inf, 1e-45, -1e-45], np.float32)])
     encoder = Threshold(1, np.zeros(6, np.int32), limit)
     wires = np.arange(6, dtype=np.int32)
     network = Network(encoder, (LogicDense(6, wires, wires, np.full(6, 3, np.uint8)),), GroupSum(6, 6))
-    assert_same(network, RUNTIMES[runtime](to_model(network)), values[:, None])
+    assert_same(network, RUNTIMES[runtime](to_model(network, Form(ops))), values[:, None])
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)

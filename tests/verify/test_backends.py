@@ -27,6 +27,7 @@ def test_the_usual_backends():
         "onnx-reference",
         "onnxruntime",
         "onnxruntime-plain",
+        "onnxruntime-standard",
         "native",
         "cortex-m4",
     ]
@@ -43,7 +44,7 @@ def test_what_is_given_is_run():
     subject = Subject(NETWORK, Path("model.onnx"), Path("run"), {"native": Path("host")})
     given = {name: backend.given(subject) for name, backend in BACKENDS.items()}
     onnx = dict.fromkeys(["reference", "onnx-reference", "onnxruntime", "onnxruntime-plain"], Path("model.onnx"))
-    own = dict.fromkeys(["circuit", "cortex-m4"])
+    own = dict.fromkeys(["circuit", "onnxruntime-standard", "cortex-m4"])
     assert given == onnx | own | {"torch": Path("run"), "native": Path("host")}
 
 

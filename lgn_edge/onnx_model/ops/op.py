@@ -14,6 +14,7 @@ INT64 = "tensor(int64)"
 INT32 = "tensor(int32)"
 FLOAT32 = "tensor(float)"
 UINT8 = "tensor(uint8)"
+BOOL = "tensor(bool)"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from onnx import NodeProto, TensorProto, helper
 from lgn_edge.network import Threshold
 from lgn_edge.onnx_model.domain import DOMAIN
 from lgn_edge.onnx_model.inference import InferenceContext, dims, length, set_output, words_of
-from lgn_edge.onnx_model.ops.op import FLOAT32, INT32, INT64, UINT8, Op, Parameter
+from lgn_edge.onnx_model.ops.op import BOOL, FLOAT32, INT32, INT64, UINT8, Op, Parameter
 from lgn_edge.onnx_model.view import NodeView
 
 # The bits of a signal are numbers 0 or 1 in a row; sixteen neighbours become one number by a product with the powers of
@@ -71,7 +71,7 @@ OP: Final = Op(
         Parameter("threshold", FLOAT32, "[B] the number that the feature must exceed"),
     ),
     outputs=(Parameter("words", INT64, "[B, ceil(N / 64)] packed bits"),),
-    types=(("T", (FLOAT32, UINT8)),),
+    types=(("T", (FLOAT32, UINT8, BOOL)),),
     infer=_infer,
     body=_BODY,
 )

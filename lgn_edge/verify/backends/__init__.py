@@ -11,6 +11,7 @@ from lgn_edge.verify.backends.artifact import ArtifactBackend
 from lgn_edge.verify.backends.circuit import CircuitBackend
 from lgn_edge.verify.backends.onnx_reference import OnnxReferenceBackend
 from lgn_edge.verify.backends.onnxruntime import OnnxRuntimeBackend
+from lgn_edge.verify.backends.onnxruntime_standard import OnnxRuntimeStandardBackend
 from lgn_edge.verify.backends.reference import ReferenceBackend
 from lgn_edge.verify.backends.torch import TorchBackend
 from lgn_edge.verify.subject import Backend
@@ -22,6 +23,7 @@ DEFAULT_BACKENDS: Final[tuple[Backend, ...]] = (
     OnnxReferenceBackend(),
     OnnxRuntimeBackend("onnxruntime", optimize=True),
     OnnxRuntimeBackend("onnxruntime-plain", optimize=False),
+    OnnxRuntimeStandardBackend(),
     ArtifactBackend("native"),
     ArtifactBackend("cortex-m4"),
 )

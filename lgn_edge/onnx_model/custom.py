@@ -1,0 +1,61 @@
+"""The lowering to the ops of the domain: one node a layer, wiring and tables as constants."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, helper
+
+from lgn_edge.errors import UnsupportedError
+from lgn_edge.network import Layer, LogicDense, Network
+from lgn_edge.onnx_model.domain import CLASS, DOMAIN, SCORES, WORD_BITS, WORDS
+from lgn_edge.onnx_model.form import PACKED, Form, input_info
+from lgn_edge.onnx_model.lowering import Lowering
+from lgn_edge.onnx_model.ops import group_sum, logic_layer, threshold
+
+_OP_OF_LAYER: Final[dict[type, ModuleType]] = {LogicDense: logic_layer}
+_ENCODER: Final = "threshold"
+_HEAD: Final = "group_sum"
+COUNT: Final = "n"
+WORD_BITS_NAME: Final = "word_bits"
+
+
+def lower(network: Network, form: Form) -> Lowering:
+    """Nodes and data in ops of the domain of a network and a form that are `resolved`.
+
+    Raises:
+        UnsupportedError: a layer has no op in the domain.
+    """
+    constants: dict[str, NDArray[Any]] = {}
+    nodes: list[NodeProto] = []
+    value = input_info(network, form).name
+    count = [helper.make_node("Shape", [value], [COUNT], "count", start=0, end=1)]
+    if form.input == PACKED:
+        constants[WORD_BITS_NAME] = np.array([WORD_BITS], np.int64)
+        count = [
+            helper.make_node("Shape", [WORDS], ["n_words"], "count_words", start=1, end=2),
+            helper.make_node("Mul", ["n_words", WORD_BITS_NAME], [COUNT], "count"),
+        ]
+    else:
+        constants |= threshold.constants(network.encoder, _ENCODER)
+        nodes.append(threshold.node(network.encoder, _ENCODER, value))
+        value = _ENCODER
+    for i, layer in enumerate(network.layers):
+        op, name = _op(layer), f"layer{i}"
+        constants |= op.constants(layer, name)
+        nodes.append(op.node(layer, name, value))
+        value = name
+    nodes += [*count, group_sum.node(network.head, _HEAD, value, COUNT)]
+    if CLASS in form.outputs:
+        nodes.append(helper.make_node("ArgMax", [SCORES], [CLASS], "argmax", axis=1, keepdims=0))
+    return Lowering(nodes, constants)
+
+
+def _op(layer: Layer) -> ModuleType:
+    if type(layer) not in _OP_OF_LAYER:
+        known = ", ".join(kind.__name__ for kind in _OP_OF_LAYER)
+        raise UnsupportedError(f"a {type(layer).__name__} layer has no op in the domain {DOMAIN}; known are {known}")
+    return _OP_OF_LAYER[type(layer)]

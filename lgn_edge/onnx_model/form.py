@@ -1,0 +1,107 @@
+"""What a model file is made of and looks like from outside: its ops, its input, its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from onnx import TensorProto, ValueInfoProto, helper
+
+from lgn_edge.errors import InputError
+from lgn_edge.network import Network, Threshold, unpack
+from lgn_edge.onnx_model.domain import BITS, CLASS, LOGITS, SAMPLES, SCORES, WORDS
+
+CUSTOM: Final = "custom"
+STANDARD: Final = "standard"
+OPS: Final = (CUSTOM, STANDARD)
+PACKED: Final = "packed"
+BOOL: Final = "bool"
+INPUTS: Final = (PACKED, BOOL, "uint8", "float32")
+OUTPUTS: Final = (SCORES, LOGITS, CLASS)
+
+ELEMENT: Final = {  # type of the input
+    PACKED: TensorProto.INT64,
+    BOOL: TensorProto.BOOL,
+    "uint8": TensorProto.UINT8,
+    "float32": TensorProto.FLOAT,
+}
+_NAME: Final = {PACKED: WORDS, BOOL: BITS, "uint8": SAMPLES, "float32": SAMPLES}
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of a model file.
+
+    Attributes:
+        ops: "custom": nodes of the domain `ai.lgn` with function bodies; "standard": standard ops only, gates sorted
+            by kind.
+        input: "uint8" or "float32": samples [N, features]; "bool": encoded bits [N, bits]; "packed": encoded and packed
+            bits int64 [bits, W], for 64 * W samples; "" for what the encoder takes.
+        outputs: some of "scores", "logits" and "class"; they are always in this order.
+    """
+
+    ops: str = CUSTOM
+    input: str = ""
+    outputs: tuple[str, ...] = OUTPUTS
+
+    def __post_init__(self) -> None:
+        if self.ops not in OPS:
+            raise InputError(f"there are no {self.ops!r} ops; choose {' or '.join(OPS)}")
+        if self.input not in ("", *INPUTS):
+            raise InputError(f"there is no input {self.input!r}; choose one of {', '.join(INPUTS)}")
+        unknown = [name for name in self.outputs if name not in OUTPUTS]
+        if unknown or not self.outputs:
+            raise InputError(f"the outputs are {list(self.outputs)}; choose at least one of {', '.join(OUTPUTS)}")
+        object.__setattr__(self, "outputs", tuple(name for name in OUTPUTS if name in self.outputs))
+
+
+DEFAULT: Final = Form()
+
+
+def resolved(network: Network, form: Form) -> tuple[Network, Form]:
+    """The network that the graph of a form computes, and the form with its input chosen.
+
+    For `uint8` and `float32` the encoder takes that type. For `bool` and `packed` the network takes bits; the true
+    encoder stays outside.
+    """
+    chosen = form.input or network.encoder.input_dtype
+    encoder = network.encoder
+    if chosen in (BOOL, PACKED):
+        encoder = Threshold.bits(encoder.n_outputs)
+    elif chosen != encoder.input_dtype:
+        encoder = replace(encoder, input_dtype=chosen)
+    return replace(network, encoder=encoder), replace(form, input=chosen)
+
+
+def input_info(network: Network, form: Form) -> ValueInfoProto:
+    """The input of the model of a `resolved` network."""
+    features = network.encoder.n_features
+    shape: list[str | int | None] = [features, "W"] if form.input == PACKED else ["N", features]
+    return helper.make_tensor_value_info(_NAME[form.input], ELEMENT[form.input], shape)
+
+
+def output_infos(classes: int, form: Form) -> list[ValueInfoProto]:
+    """The outputs of the model."""
+    known: dict[str, tuple[int, list[str | int | None]]] = {
+        SCORES: (TensorProto.INT32, ["N", classes]),
+        LOGITS: (TensorProto.FLOAT, ["N", classes]),
+        CLASS: (TensorProto.INT64, ["N"]),
+    }
+    return [helper.make_tensor_value_info(name, *known[name]) for name in form.outputs]
+
+
+def input_of_info(name: str, element: int) -> str:
+    """The input that a model's only input is, by its name and element type; "" when it is none."""
+    return next((key for key in INPUTS if (_NAME[key], ELEMENT[key]) == (name, element)), "")
+
+
+def feed(encoder: Threshold, chosen: str, samples: ArrayLike) -> NDArray[Any]:
+    """Samples [n, features] as an input of this name takes them: encoded and packed where it wants that."""
+    if chosen == PACKED:
+        return encoder.evaluate(samples).view(np.int64)
+    if chosen == BOOL:
+        checked = encoder.check(samples)
+        return unpack(encoder.evaluate(checked), len(checked))
+    return encoder.check(samples).astype(chosen, copy=False)

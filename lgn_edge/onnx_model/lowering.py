@@ -1,0 +1,25 @@
+"""What a lowering makes of a network: the inside of a graph, before it is put into a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numpy.typing import NDArray
+from onnx import NodeProto
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """Nodes and data of a graph.
+
+    Attributes:
+        nodes: in order; they read the input of the form and write its outputs.
+        constants: vectors by name, the initializers of the graph.
+        properties: metadata that belong to the lowering.
+    """
+
+    nodes: list[NodeProto]
+    constants: dict[str, NDArray[Any]]
+    properties: Mapping[str, str] = field(default_factory=dict)

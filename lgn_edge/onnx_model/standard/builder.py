@@ -1,0 +1,56 @@
+"""Nodes written one after the other, with constants of the graph and constants in nodes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from onnx import NodeProto, helper, numpy_helper
+
+
+class Builder:
+    """A list of nodes that grows; the graph and the bodies inside it share one name space.
+
+    Attributes:
+        nodes: in order.
+        constants: the data of the network by name, initializers of the graph; everything else is a Constant node.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.constants: dict[str, NDArray[Any]] = {}
+        self._names: Counter[str] = Counter()
+
+    def node(self, op: str, *inputs: str, name: str, **attributes: Any) -> str:
+        """Add a standard node of one output, and return the name of that: `name`, numbered when it is taken."""
+        output = self._unique(name)
+        self.nodes.append(helper.make_node(op, inputs, [output], output, **attributes))
+        return output
+
+    def named(self, op: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
+        """Add a standard node whose outputs have exactly these names."""
+        self._names.update(outputs)
+        self.nodes.append(helper.make_node(op, inputs, outputs, outputs[0], **attributes))
+
+    def data(self, name: str, array: NDArray[Any]) -> str:
+        """Add data of the network, and return its name."""
+        self._names[name] += 1
+        self.constants[name] = array
+        return name
+
+    def constant(self, values: ArrayLike, dtype: DTypeLike = np.int64, name: str = "constant") -> str:
+        """Add a Constant node, and return the name of its output."""
+        return self.node("Constant", name=name, value=numpy_helper.from_array(np.array(values, dtype)))
+
+    def body(self) -> Builder:
+        """A builder of nodes inside a node of this graph; data of the network stay in the graph around."""
+        inner = Builder()
+        inner.constants, inner._names = self.constants, self._names
+        return inner
+
+    def _unique(self, name: str) -> str:
+        self._names[name] += 1
+        taken = self._names[name] - 1
+        return f"{name}.{taken}" if taken else name

@@ -1,0 +1,131 @@
+"""A standard file read back: its data make a network, and that network must give exactly this graph again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from onnx import GraphProto, ModelProto, NodeProto
+
+from lgn_edge.errors import InputError, UnsupportedError
+from lgn_edge.network import GroupSum, Layer, LogicDense, Network, Threshold
+from lgn_edge.network.layers import Int32Array
+from lgn_edge.onnx_model import interface
+from lgn_edge.onnx_model.form import BOOL, PACKED, STANDARD, Form
+from lgn_edge.onnx_model.metadata import Metadata, numbers
+from lgn_edge.onnx_model.standard.gates import KINDS
+from lgn_edge.onnx_model.standard.level import last_layer
+from lgn_edge.onnx_model.standard.model import HEAD_KEY, VERSION, VERSION_KEY, lowered
+from lgn_edge.onnx_model.tensors import Initializers
+
+
+def recognises(model: ModelProto) -> bool:
+    """Whether the model says that it is a standard file."""
+    return any(entry.key == VERSION_KEY for entry in model.metadata_props)
+
+
+def network(model: ModelProto, initializers: Initializers, about: Metadata) -> Network:
+    """The network of a standard file: simplified, one layer a level, and a layer of wires before the group sum.
+
+    Raises:
+        InputError: a node differs from what its data and metadata give; the message names it.
+        UnsupportedError: another version of the standard graph.
+    """
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    if properties[VERSION_KEY] != VERSION:
+        raise UnsupportedError(
+            f"the standard graph has version {properties[VERSION_KEY]!r}; this lgn-edge reads {VERSION}: export the"
+            " model again from its custom form"
+        )
+    chosen, width = interface.source(model.graph)
+    encoder = Threshold.bits(width) if chosen in (BOOL, PACKED) else _encoder(initializers, chosen, width)
+    layers: list[Layer] = []
+    width = encoder.n_outputs
+    while layer := _level(initializers, len(layers), width):
+        layers.append(layer)
+        width = layer.n_outputs
+    classes, tau, beta = _head(properties)
+    rows = _rows(initializers, classes)
+    layers.append(last_layer(rows, width))
+    head = GroupSum(rows.size, classes, tau, beta)
+    form = Form(STANDARD, chosen, interface.outputs(model.graph, classes))
+    inside = Network(encoder, tuple(layers), head, about.name, about.class_names, about.provenance)
+    _check_nodes(model.graph.node, lowered(inside, form).nodes)
+    if chosen in (BOOL, PACKED):
+        encoder = interface.outside(chosen, encoder.n_outputs, about.encoder)
+    return Network(encoder, inside.layers, head, about.name, about.class_names, about.provenance)
+
+
+def _encoder(initializers: Initializers, chosen: str, features: int) -> Threshold:
+    threshold = initializers.array("threshold.threshold", np.float32)
+    feature = np.arange(features, dtype=np.int32)
+    if "threshold.feature" in initializers.by_name:
+        feature = initializers.array("threshold.feature", np.int32)
+    return Threshold(features, feature, threshold, chosen)
+
+
+def _level(initializers: Initializers, number: int, width: int) -> LogicDense | None:
+    """The gates of a level by their kinds, or None when there is no such level."""
+    tables, firsts, seconds = [], [], []
+    for table, kind in KINDS.items():
+        name = f"layer{number}.{kind.name}"
+        if f"{name}.a" in initializers.by_name:
+            firsts.append(initializers.array(f"{name}.a", np.int32))
+            seconds.append(initializers.array(f"{name}.b", np.int32) if kind.both else firsts[-1])
+            tables.append(np.full(len(firsts[-1]), table, np.uint8))
+    if not tables:
+        return None
+    try:
+        return LogicDense(width, np.concatenate(firsts), np.concatenate(seconds), np.concatenate(tables))
+    except InputError as error:
+        raise InputError(f"the gates of level {number}: {error}") from error
+
+
+def _head(properties: dict[str, str]) -> tuple[int, float, float]:
+    head = numbers(properties, HEAD_KEY, ("classes", "tau", "beta"))
+    if type(head["classes"]) is not int or not all(type(head[name]) in (int, float) for name in ("tau", "beta")):
+        raise InputError(f"the metadata {HEAD_KEY} must hold a whole number of classes and the numbers tau and beta")
+    return head["classes"], head["tau"], head["beta"]
+
+
+def _rows(initializers: Initializers, classes: int) -> Int32Array:
+    """The signals that each class counts [rows, classes]: those that the first adders read, in order."""
+    names = [f"count0.take{i}.rows" for i in range(7)]
+    found = [initializers.array(name, np.int32) for name in names if name in initializers.by_name]
+    if "count0.rest.rows" in initializers.by_name:
+        found.append(initializers.array("count0.rest.rows", np.int32))
+    rows = np.concatenate(found) if found else np.zeros(0, np.int32)
+    if not len(rows) or classes < 1 or len(rows) % classes:
+        raise InputError(f"the signals to count are {len(rows)}; they must be a multiple of the {classes} classes")
+    return np.asarray(rows.reshape(-1, classes))
+
+
+def _check_nodes(found: Sequence[NodeProto], wanted: Sequence[NodeProto], where: str = "") -> None:
+    """Check that the nodes are the wanted ones, those of bodies included; texts for people may differ."""
+    for number, (mine, other) in enumerate(zip(found, wanted, strict=False)):
+        if _core(mine) != _core(other):
+            raise InputError(
+                f"node {number}{where}, {mine.name!r} ({mine.op_type}), is not what the data of this standard graph"
+                f" give, {other.name!r} ({other.op_type}); export the model again"
+            )
+        for inner, expected in zip(_bodies(mine), _bodies(other), strict=True):
+            _check_nodes(inner.node, expected.node, f" in the body of {mine.name!r}")
+    if len(found) != len(wanted):
+        raise InputError(f"there are {len(found)} nodes{where}; the data of this standard graph give {len(wanted)}")
+
+
+def _core(node: NodeProto) -> bytes:
+    """What a node computes, but for the nodes of its bodies."""
+    core = NodeProto()
+    core.CopyFrom(node)
+    core.ClearField("doc_string")
+    core.ClearField("metadata_props")
+    for body in _bodies(core):
+        for field in ("node", "doc_string", "value_info", "metadata_props"):
+            body.ClearField(field)
+    serialised: bytes = core.SerializeToString(deterministic=True)
+    return serialised
+
+
+def _bodies(node: NodeProto) -> list[GraphProto]:
+    return [attribute.g for attribute in node.attribute if attribute.HasField("g")]

@@ -1,0 +1,44 @@
+"""Every form that a file can have, and the runtimes it is held against."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from lgn_edge.network import Network
+from lgn_edge.onnx_model import Form
+from lgn_edge.onnx_model.form import INPUTS, OPS
+from lgn_edge.onnx_model.runtime import Run, onnxruntime_run, reference_run
+
+BATCHES = (0, 1, 2, 63, 64, 65, 127, 128, 129, 200)
+RUNTIMES = {
+    "reference": reference_run,
+    "optimised": onnxruntime_run,
+    "unoptimised": lambda model: onnxruntime_run(model, optimize=False),
+}
+FORMS = {f"{ops}-{chosen or 'own'}": Form(ops, chosen) for ops, chosen in product(OPS, ("", *INPUTS))}
+
+
+def suits(form: Form, network: Network) -> bool:
+    """Samples of float32 do not fit into a model that takes uint8."""
+    return not (form.input == "uint8" and network.encoder.input_dtype == "float32")
+
+
+def converted(form: Form, samples: np.ndarray) -> np.ndarray:
+    """Samples of the type that the model takes; uint8 in float32 are the same numbers."""
+    return samples.astype(np.float32) if form.input == "float32" else samples
+
+
+def assert_same(network: Network, run: Run, samples: np.ndarray, form: Form | None = None) -> None:
+    form = form or Form()
+    want, got = network.evaluate(samples), run(converted(form, samples))
+    assert tuple(got) == form.outputs
+    wanted = {
+        "scores": want.scores,
+        "logits": network.head.logits(want.scores),
+        "class": want.classes.astype(np.int64),
+    }
+    for name, array in got.items():
+        np.testing.assert_array_equal(array, wanted[name], strict=True)
+        assert array.tobytes() == wanted[name].tobytes()
