@@ -10,8 +10,8 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import GraphProto, ModelProto
 
 from lgn_edge.errors import InputError, LgnError
-from lgn_edge.network import Network
-from lgn_edge.onnx_model import chain, external, metadata, standard
+from lgn_edge.network import Circuit, Network
+from lgn_edge.onnx_model import bitwise, chain, external, metadata, standard
 from lgn_edge.onnx_model.domain import STANDARD_DOMAINS
 from lgn_edge.onnx_model.tensors import Initializers
 from lgn_edge.onnx_model.text import check_text
@@ -40,6 +40,21 @@ def from_model(model: ModelProto) -> Network:
         UnsupportedError: a newer domain or format version.
     """
     return _from_model(model, None)
+
+
+def read_circuit(path: str | os.PathLike[str]) -> Circuit:
+    """Read a circuit from a foreign ONNX file of bitwise or logical ops (see `bitwise.circuit`).
+
+    Raises:
+        InputError: the file is missing, truncated, not ONNX, or not a circuit; the message names the node.
+    """
+    source = Path(path)
+    model = _load(source)
+    try:
+        check_text(model)
+        return bitwise.circuit(model)
+    except LgnError as error:
+        raise type(error)(f"{source}: {error}") from error
 
 
 def _load(path: Path) -> ModelProto:

@@ -1,0 +1,194 @@
+"""A foreign graph of bitwise ops is read as a circuit when it is one, and refused by name when it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper, parser
+from onnx.reference import ReferenceEvaluator
+
+from lgn_edge.errors import InputError
+from lgn_edge.network import Circuit, pack, unpack
+from lgn_edge.onnx_model import bitwise, read_circuit
+from lgn_edge.onnx_model.bitwise import circuit
+from tests.strategies import circuits
+
+PACKED = """
+<ir_version: 10, opset_import: ["": 18]>
+g (int64[4,W] x) => (int64[3,W] y)
+<int64[3] left = {0, 1, -1}, int32[3] right = {3, 3, 0}, int64[3,1] mask = {0, -1, 0}, int64 all = {-1}>
+{
+  a = Gather <axis = 0> (x, left)
+  b = Gather <axis = 0> (x, right)
+  c = BitwiseAnd (a, b)
+  d = BitwiseXor (c, mask)
+  e, f = Split <axis = 0, num_outputs = 2> (d)
+  g = Concat <axis = 0> (f, e)
+  h = BitwiseOr (g, b)
+  i = BitwiseNot (h)
+  y = BitwiseXor (i, all)
+}
+"""
+LOGICAL = """
+<ir_version: 10, opset_import: ["": 18]>
+g (bool[N,4] x) => (bool[N,3] y)
+<int64[3] left = {0, 1, 2}, bool[1,3] mask = {1, 0, 1}>
+{
+  right = Constant <value_ints = [3, 3, 0]> ()
+  a = Gather <axis = 1> (x, left)
+  b = Gather <axis = -1> (x, right)
+  c = And (a, b)
+  d = Or (c, mask)
+  e = Xor (d, a)
+  f = Not (e)
+  y = Identity (f)
+}
+"""
+SINGLE = """
+<ir_version: 10, opset_import: ["": 18]>
+g (int64[2,W] x) => (int64[2,W] y)
+<int64 zero = {0}, int64 one = {1}, int64[1] axes = {0}>
+{
+  a = Gather <axis = 0> (x, zero)
+  b = Gather <axis = 0> (x, one)
+  c = BitwiseXor (a, b)
+  d = BitwiseAnd (a, c)
+  e = Unsqueeze (c, axes)
+  f = Unsqueeze (d, axes)
+  y = Concat <axis = 0> (e, f)
+}
+"""
+
+
+def all_inputs(n: int) -> np.ndarray:
+    return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(np.bool_)
+
+
+@pytest.mark.parametrize("text", [PACKED, SINGLE])
+def test_packed_words(text: str, tmp_path: Path) -> None:
+    model = parser.parse_model(text)
+    onnx.save(model, tmp_path / "m.onnx")
+    found = read_circuit(tmp_path / "m.onnx")
+    words = pack(all_inputs(found.n_inputs))
+    (want,) = ReferenceEvaluator(model).run(None, {"x": words.view(np.int64)})
+    np.testing.assert_array_equal(found.evaluate(words), want.view(np.uint64))
+
+
+def test_bools() -> None:
+    model = parser.parse_model(LOGICAL)
+    found = circuit(model)
+    bits = all_inputs(4)
+    (want,) = ReferenceEvaluator(model).run(None, {"x": bits})
+    np.testing.assert_array_equal(unpack(found.evaluate(pack(bits)), len(bits)), want)
+
+
+def as_graph(source: Circuit) -> ModelProto:
+    """A circuit as a naive graph: a node a gate, of the packed signals one by one."""
+    nodes, tensors = [], [numpy_helper.from_array(np.array([0]), "axes"), numpy_helper.from_array(np.array(-1), "ones")]
+    for i in range(source.n_inputs):
+        tensors.append(numpy_helper.from_array(np.array(i), f"i{i}"))
+        nodes.append(helper.make_node("Gather", ["x", f"i{i}"], [f"s{i}"], axis=0))
+    forms = {
+        0: [("Xor", "a", "a")], 1: [("And", "a", "b")], 6: [("Xor", "a", "b")], 7: [("Or", "a", "b")],
+        8: [("Or", "a", "b"), ("Not", "t0")], 12: [("Not", "a")], 14: [("And", "a", "b"), ("Not", "t0")],
+        2: [("Not", "b"), ("And", "a", "t0")],
+    }  # fmt: skip
+    for g, table in enumerate(source.table):
+        names = {"a": f"s{source.a[g]}", "b": f"s{source.b[g]}"}
+        steps = forms[int(table)]
+        for i, (op, *inputs) in enumerate(steps):
+            names[f"t{i}"] = f"s{source.n_inputs + g}" if i == len(steps) - 1 else f"t{g}.{i}"
+            nodes.append(helper.make_node(f"Bitwise{op}", [names[n] for n in inputs], [names[f"t{i}"]]))
+    last = [f"s{signal}" for signal in source.outputs]
+    for i, (name, inverted) in enumerate(zip(last, source.inverted, strict=True)):
+        if inverted:
+            nodes.append(helper.make_node("BitwiseNot", [name], [f"n{i}"]))
+        nodes.append(helper.make_node("Unsqueeze", [f"n{i}" if inverted else name, "axes"], [f"o{i}"]))
+    nodes.append(helper.make_node("Concat", [f"o{i}" for i in range(len(last))], ["y"], axis=0))
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.INT64, [source.n_inputs, "W"])],
+        [helper.make_tensor_value_info("y", TensorProto.INT64, [len(last), "W"])],
+        tensors,
+    )
+    return helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 18)])
+
+
+@given(circuits(max_gates=30))
+def test_any_circuit_gate_by_gate(source: Circuit) -> None:
+    known = np.array([0, 1, 6, 7, 8, 12, 14, 2], np.uint8)
+    source = Circuit(source.n_inputs, known[source.table % 8], source.a, source.b, source.outputs, source.inverted)
+    found = circuit(as_graph(source))
+    words = pack(all_inputs(source.n_inputs))
+    np.testing.assert_array_equal(found.evaluate(words), source.evaluate(words))
+
+
+def node(model: ModelProto, output: str) -> NodeProto:
+    return next(n for n in model.graph.node if output in n.output)
+
+
+def constant(name: str, values: object, dtype: type) -> Callable[[ModelProto], object]:
+    return lambda m: next(t for t in m.graph.initializer if t.name == name).CopyFrom(
+        numpy_helper.from_array(np.array(values, dtype), name)
+    )
+
+
+REFUSED: dict[str, tuple[Callable[[ModelProto], object], str]] = {
+    "other op": (lambda m: node(m, "c").__setattr__("op_type", "Add"), "'' .Add.: a circuit of this input is made of"),
+    "logical op on words": (lambda m: node(m, "c").__setattr__("op_type", "And"), "is made of BitwiseAnd"),
+    "other domain": (lambda m: node(m, "c").__setattr__("domain", "x"), "is made of"),
+    "index too large": (constant("left", [0, 1, 4], np.int64), "in the 4 signals it reads"),
+    "index negative": (constant("left", [0, 1, -5], np.int64), "in the 4 signals it reads"),
+    "index of floats": (constant("left", [0, 1, 2], np.float32), "must be int32 or int64"),
+    "index of two axes": (constant("left", [[0, 1, 2]], np.int64), "a list of numbers"),
+    "index not constant": (lambda m: node(m, "a").input.__setitem__(1, "x"), "'x' must be a constant"),
+    "mask of samples": (constant("mask", [[0, -1, 0]], np.int64), r"has the shape \[1, 3\]"),
+    "mask of bits": (constant("mask", [[0], [5], [0]], np.int64), "all zeros or all ones"),
+    "sizes differ": (constant("right", [3, 3], np.int32), r"the shapes \[3\] and \[2\]"),
+    "unknown value": (lambda m: node(m, "c").input.__setitem__(0, "q"), "reads 'q', which is no value before it"),
+    "value twice": (lambda m: node(m, "c").output.__setitem__(0, "a"), "name of another value"),
+    "one input": (lambda m: node(m, "c").input.pop(), "it has 1 inputs"),
+    "two axes": (lambda m: node(m, "a").attribute[0].__setattr__("i", 1), "along the axes"),
+    "no such axis": (lambda m: node(m, "a").attribute[0].__setattr__("i", 2), "along the axes"),
+    "signals not fixed": (lambda m: m.graph.input[0].type.tensor_type.shape.dim[0].__setattr__("dim_param", "Q"),
+                          "one axis of signals"),
+    "floats": (lambda m: m.graph.input[0].type.tensor_type.__setattr__("elem_type", 1), "bool or integers"),
+    "two inputs": (lambda m: m.graph.input.add(name="z"), "a circuit has one"),
+    "two outputs": (lambda m: m.graph.output.add(name="c"), "a circuit has one, of signals"),
+    "no output": (lambda m: m.graph.ClearField("output"), "and an output"),
+    "output unknown": (lambda m: m.graph.output[0].__setattr__("name", "q"), "a circuit has one, of signals"),
+    "external": (lambda m: m.graph.initializer[0].__setattr__("data_location", 1), "external data"),
+    "bytes missing": (lambda m: m.graph.initializer[0].__setattr__("raw_data", b"123"), "not a whole tensor"),
+    "no graph": (lambda m: m.ClearField("graph"), "a circuit has one"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_no_circuit_is_refused(case: str) -> None:
+    change, message = REFUSED[case]
+    model = parser.parse_model(PACKED)
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor), tensor.name))
+    change(model)
+    with pytest.raises(InputError, match=message) as caught:
+        circuit(model)
+    assert "\n" not in str(caught.value)
+
+
+def test_values_that_double_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bitwise, "_MOST", 1000)
+    doubling = [helper.make_node("Concat", [f"v{i}"] * 2, [f"v{i + 1}"], axis=0) for i in range(60)]
+    graph = helper.make_graph(
+        doubling,
+        "g",
+        [helper.make_tensor_value_info("v0", TensorProto.INT64, [4, "W"])],
+        [helper.make_tensor_value_info("v60", TensorProto.INT64, [None, "W"])],
+    )
+    with pytest.raises(InputError, match="at most 1000 signals"):
+        circuit(helper.make_model(graph))
