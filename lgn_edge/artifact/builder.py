@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
+from lgn_edge.artifact.device import DeviceProgram, c_literal, c_rows, device_program, write_kernels
 from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest, sha256
 from lgn_edge.artifact.measure import measure
 from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
@@ -22,8 +23,8 @@ from lgn_edge.artifact.templates import render
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.errors import InputError, MissingProgramError
 from lgn_edge.files import atomic_directory
-from lgn_edge.network import Network, flatten
-from lgn_edge.passes import Program, schedule, simplify
+from lgn_edge.network import Circuit, Network, flatten
+from lgn_edge.passes import UniformProgram, simplify, uniform_schedule
 from lgn_edge.targets import toolchain
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
@@ -60,10 +61,10 @@ def build(model: Network | str | Path, target: str, output: str | Path, *, name:
     with clock("simplify"):
         circuit, _ = simplify(flatten(network))
     with clock("schedule"):
-        program = schedule(circuit)
+        program = _schedule(circuit, network, machine)
     with atomic_directory(output) as folder, tempfile.TemporaryDirectory() as work:
         manifest = _interface(network, program, machine, identifier)
-        _write_sources(folder, network, manifest, machine)
+        _write_sources(folder, network, program, manifest, machine)
         with clock("compile"):
             objects = _compile(network, program, machine, manifest, folder, Path(work))
         with clock("link"):
@@ -75,11 +76,10 @@ def build(model: Network | str | Path, target: str, output: str | Path, *, name:
             target=machine.name,
             gates=network.n_gates,
             gates_simplified=circuit.n_gates,
-            gates_scheduled=len(program.dst),
+            gates_scheduled=program.n_gates,
             inputs=network.encoder.n_outputs,
             inputs_live=len(program.input_bit),
             slots=program.n_slots,
-            runs=len(program.op),
             measured=measured,
         )
         (folder / REPORT_JSON).write_text(report.to_json())
@@ -88,6 +88,13 @@ def build(model: Network | str | Path, target: str, output: str | Path, *, name:
         manifest.files.update({file: sha256(folder / file) for file in files})
         (folder / FILE).write_text(manifest.to_json())
     return replace(load_artifact(output), seconds=clock.seconds)
+
+
+def _schedule(circuit: Circuit, network: Network, target: Target) -> UniformProgram | DeviceProgram:
+    """Vector code has one kind of gate and takes what stays in the cache; small machines take one sample at a time."""
+    if target.shape.lanes > 1:
+        return uniform_schedule(circuit, network.head.classes)
+    return device_program(network, circuit)
 
 
 def _read(path: str | Path) -> Network:
@@ -121,10 +128,13 @@ class _Clock:
         self.seconds[step] = time.perf_counter() - start
 
 
-def _interface(network: Network, program: Program, target: Target, identifier: str) -> Manifest:
-    from lgn_edge.kernels.network_kernels import workspace_rows
+def _interface(network: Network, program: UniformProgram | DeviceProgram, target: Target, identifier: str) -> Manifest:
+    block, workspace_bytes, workspace_align = 1, program.n_slots, 1
+    if isinstance(program, UniformProgram):
+        from lgn_edge.kernels.network_kernels import workspace_rows
 
-    row = target.shape.row_bytes
+        block, workspace_align = target.shape.samples, target.shape.row_bytes
+        workspace_bytes = workspace_rows(network, program, target.shape) * workspace_align
     return Manifest(
         name=identifier,
         target=target.name,
@@ -140,16 +150,19 @@ def _interface(network: Network, program: Program, target: Target, identifier: s
         tau=network.head.tau,
         beta=network.head.beta,
         word_bits=target.shape.word_bits,
-        block=target.shape.samples,
-        workspace_bytes=workspace_rows(network, program, target.shape) * row,
-        workspace_align=row,
+        block=block,
+        workspace_bytes=workspace_bytes,
+        workspace_align=workspace_align,
         model_hash=network.fingerprint(),
         versions={"lgn-edge": __version__, **{name: importlib.metadata.version(name) for name in _PACKAGES}},
         files={},
     )
 
 
-def _write_sources(folder: Path, network: Network, manifest: Manifest, target: Target) -> None:
+def _write_sources(
+    folder: Path, network: Network, program: UniformProgram | DeviceProgram, manifest: Manifest, target: Target
+) -> None:
+    samples = selftest_samples(network, target.selftest_vectors)
     values: dict[str, object] = {
         "name": manifest.name,
         "NAME": manifest.name.upper(),
@@ -163,23 +176,30 @@ def _write_sources(folder: Path, network: Network, manifest: Manifest, target: T
         "bits": manifest.bits,
         "word_bits": manifest.word_bits,
         "block": manifest.block,
-        "tau": _c_float(manifest.tau),
-        "beta": _c_float(manifest.beta),
+        "tau": c_literal(manifest.tau),
+        "beta": c_literal(manifest.beta),
         "workspace_bytes": manifest.workspace_bytes,
         "workspace_align": manifest.workspace_align,
         "reentrant": int(manifest.workspace_bytes <= target.workspace_on_stack),
         "input_type": _INPUT_TYPES[manifest.input_dtype],
         "word_type": f"uint{manifest.word_bits}_t",
         "vectors": target.selftest_vectors,
-        "sample": _c_sample(network, target),
+        "sample": ", ".join(map(c_literal, samples[-1].tolist())),
         "zig_cpu": target.machine.cpu,
     }
+    (folder / "src").mkdir()
+    device = isinstance(program, DeviceProgram)
+    if isinstance(program, DeviceProgram):
+        comment = f"{manifest.name}: kernels and tables. Written by lgn-edge {__version__}; do not edit."
+        values["checksum"] = write_kernels(folder / "src", network, program, target, f"lgn_{manifest.name}", comment)
+        values["element"] = "uint8" if manifest.input_dtype == "uint8" else "int32"
+        values["samples"], values["expected"] = c_rows(samples), c_rows(network.evaluate(samples).scores)
     levels = f"levels_{target.family}" if len(target.levels) > 1 else None
     values["levels"] = render(f"{levels}.h.in", values) if levels else ""
     for template, path in (
         ("model.h.in", f"include/lgn_{manifest.name}.h"),
-        ("model.c.in", f"src/lgn_{manifest.name}.c"),
-        ("selftest.c.in", f"src/lgn_{manifest.name}_selftest.c"),
+        ("device.c.in" if device else "model.c.in", f"src/lgn_{manifest.name}.c"),
+        ("device_selftest.c.in" if device else "selftest.c.in", f"src/lgn_{manifest.name}_selftest.c"),
         *([(f"{levels}.c.in", f"src/lgn_{manifest.name}_levels.c")] if levels else []),
         ("main.c.in" if target.hosted else "main_bare.c.in", "examples/main.c"),
         ("Makefile.in" if target.hosted else "Makefile_bare.in", "Makefile"),
@@ -191,33 +211,27 @@ def _write_sources(folder: Path, network: Network, manifest: Manifest, target: T
         shutil.copytree(deploy_folder() / target.family, folder / "board")
 
 
-def _c_float(value: float) -> str:
-    return f"{value!r}f" if "." in repr(value) or "e" in repr(value) else f"{value!r}.0f"
-
-
-def _c_sample(network: Network, target: Target) -> str:
-    values = selftest_samples(network, target.selftest_vectors)[-1].tolist()
-    return ", ".join(str(v) if isinstance(v, int) else _c_float(v) for v in values)
-
-
 def _compile(
-    network: Network, program: Program, target: Target, manifest: Manifest, folder: Path, work: Path
+    network: Network, program: UniformProgram | DeviceProgram, target: Target, manifest: Manifest, folder: Path, work: Path
 ) -> list[Path]:
-    from lgn_edge.kernels.network_kernels import network_kernels
-    from lgn_edge.kernels.tir import Table
-    from lgn_edge.targets.compile import assemble_tables, compile_kernels
+    objects: list[Path] = []
+    if isinstance(program, UniformProgram):
+        from lgn_edge.kernels.network_kernels import network_kernels
+        from lgn_edge.kernels.tir import Table
+        from lgn_edge.targets.compile import assemble_tables, compile_kernels
 
-    prefix = f"lgn_{manifest.name}"
-    objects = compile_kernels(network_kernels(network, program, target.shape, prefix), target, work)
-    samples = selftest_samples(network, target.selftest_vectors)
-    tables = [
-        Table(f"{prefix}_selftest_samples", samples.view(f"i{samples.dtype.itemsize}").ravel()),
-        Table(f"{prefix}_selftest_scores", network.evaluate(samples).scores.ravel()),
-    ]
-    objects.append(assemble_tables(tables, target, work, "selftest_tables"))
+        prefix = f"lgn_{manifest.name}"
+        objects += compile_kernels(network_kernels(network, program, target.shape, prefix), target, work)
+        samples = selftest_samples(network, target.selftest_vectors)
+        tables = [
+            Table(f"{prefix}_selftest_samples", samples.view(f"i{samples.dtype.itemsize}").ravel()),
+            Table(f"{prefix}_selftest_scores", network.evaluate(samples).scores.ravel()),
+        ]
+        objects.append(assemble_tables(tables, target, work, "selftest_tables"))
+    optimize = "-O2" if target.hosted else "-Os"
     for source in sorted((folder / "src").glob("*.c")):
         objects.append(work / f"{source.stem}.o")
-        toolchain.compile_c(source, objects[-1], target.machine, include=[folder / "include"])
+        toolchain.compile_c(source, objects[-1], target.machine, optimize=optimize, include=[folder / "include"])
     return objects
 
 

@@ -25,7 +25,6 @@ class Report:
         inputs: bits of the encoder.
         inputs_live: bits that a gate or output reads.
         slots: rows of the workspace.
-        runs: runs of equal operations in the schedule.
         measured: costs on the device.
     """
 
@@ -37,7 +36,6 @@ class Report:
     inputs: int
     inputs_live: int
     slots: int
-    runs: int
     measured: Measured
 
     def to_json(self) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lgn_edge.kernels.counters import counter_planes
 from lgn_edge.kernels.network_kernels import network_kernels, workspace_rows
 from lgn_edge.network import Network, Threshold, flatten, pack, unpack
-from lgn_edge.passes import schedule, simplify
+from lgn_edge.passes import simplify, uniform_schedule
 from lgn_edge.targets.compile import compile_kernels, kernel_source
 from lgn_edge.targets.host import native
 from lgn_edge.targets.toolchain import link_shared
@@ -46,7 +47,7 @@ class Kernels:
     def __init__(self, network: Network, folder: Path) -> None:
         target = native()
         self.network, self.lanes = network, target.shape.lanes
-        self.program = schedule(simplify(flatten(network))[0])
+        self.program = uniform_schedule(simplify(flatten(network))[0], network.head.classes)
         kernels = network_kernels(network, self.program, target.shape, PREFIX)
         library = folder / "kernels.so"
         link_shared(compile_kernels(kernels, target, folder), library)
@@ -85,24 +86,34 @@ def test_load(kernels: Kernels, n: int) -> None:
     assert (kernels.slots[: len(live), : words.shape[1]] == words[live]).all()
 
 
+def counters(kernels: Kernels) -> np.ndarray:
+    """The rows [classes, planes, lanes] behind the slots."""
+    program = kernels.program
+    planes = counter_planes(program.group)
+    rows = kernels.slots[program.n_slots : program.n_slots + program.classes * planes]
+    return rows.reshape(program.classes, planes, kernels.lanes)
+
+
 def test_gates(kernels: Kernels) -> None:
     program = kernels.program
     inputs = np.random.default_rng(1).integers(0, 2**64, (program.n_inputs, kernels.lanes), dtype=np.uint64)
     kernels.slots[: len(program.input_bit)] = inputs[program.input_bit]
     kernels.call("gates", kernels.slots)
-    flip = np.where(program.output_inverted, np.uint64(2**64 - 1), np.uint64(0))[:, None]
-    assert (kernels.slots[program.output_slot] ^ flip == program.evaluate(inputs)).all()
+    bits = np.stack([unpack(planes, 64 * kernels.lanes) for planes in counters(kernels)])
+    counts = (bits * (1 << np.arange(bits.shape[2]))).sum(axis=2)
+    assert (counts == program.evaluate(inputs)).all()
 
 
 @pytest.mark.parametrize("n", BATCHES)
 def test_sum(kernels: Kernels, n: int) -> None:
-    program, head = kernels.program, kernels.network.head
-    values = np.random.default_rng(n).integers(0, 2**64, kernels.slots.shape, dtype=np.uint64)
-    kernels.slots[:] = values
-    scores, classes = np.full((n + 1, head.classes), -7, np.int32), np.full(n + 1, 60000, np.uint16)
+    program = kernels.program
+    counts = np.random.default_rng(n).integers(0, program.group + 1, (program.classes, 64 * kernels.lanes))
+    rows = counters(kernels)
+    for of_class, planes in zip(counts, rows, strict=True):
+        planes[:] = pack((of_class[:, None] >> np.arange(len(planes)) & 1).astype(np.bool_))
+    scores, classes = np.full((n + 1, program.classes), -7, np.int32), np.full(n + 1, 60000, np.uint16)
     kernels.call("sum", kernels.slots, n, scores, classes)
-    bits = unpack(values[program.output_slot], n) ^ program.output_inverted
-    want = head.evaluate(pack(bits), n)
+    want = counts.T[:n]
     assert (scores[:n] == want).all()
     assert (classes[:n] == want.argmax(axis=1)).all()
     assert (scores[n] == -7).all(), "one row too many"
@@ -112,7 +123,7 @@ def test_sum(kernels: Kernels, n: int) -> None:
 def test_code_does_not_grow_with_the_network() -> None:
     def instructions(width: int) -> int:
         network = random_network(1, 64, 128, (width, width), 10, "uint8", tables=(1, 6, 7, 14))
-        program = schedule(simplify(flatten(network))[0])
+        program = uniform_schedule(simplify(flatten(network))[0], 10)
         kernels = network_kernels(network, program, native().shape, PREFIX)
         text = kernel_source([k for k in kernels if k.symbol.endswith("_gates")], native())
         return sum(line.startswith("\t") and not line.startswith("\t.") for line in text.splitlines())

@@ -11,11 +11,22 @@ from lgn_edge.network import Circuit
 from lgn_edge.passes.prune import prune
 from lgn_edge.passes.push_complements import OPERATIONS, push_complements
 from lgn_edge.passes.rewrite import IntArray, stable_order
-from lgn_edge.passes.schedule.program import Program
+from lgn_edge.passes.schedule.program import EXECUTE, Program
 from lgn_edge.passes.schedule.slots import allocate_slots
 from lgn_edge.passes.schedule.trail import trail_order
+from lgn_edge.passes.schedule.uniform import TREE, UniformProgram, uniform_gate, uniform_schedule
 
-__all__ = ["OPERATIONS", "Program", "ScheduleOptions", "schedule"]
+__all__ = [
+    "EXECUTE",
+    "OPERATIONS",
+    "TREE",
+    "Program",
+    "ScheduleOptions",
+    "UniformProgram",
+    "schedule",
+    "uniform_gate",
+    "uniform_schedule",
+]
 
 _OP_OF_TABLE = np.zeros(16, np.uint8)
 _OP_OF_TABLE[list(OPERATIONS)] = range(len(OPERATIONS))

@@ -1,0 +1,101 @@
+"""What a device without vector units runs: kernels for one sample at a time, as C sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgn_edge.network import Circuit, Network
+from lgn_edge.network.layers import Int32Array
+from lgn_edge.passes.tape import Tape, make_tape
+from lgn_edge.targets.target import Target
+
+if TYPE_CHECKING:
+    from lgn_edge.kernels.tir import Kernel
+
+TABLE: Final = "table"
+STRAIGHT: Final = "straight"
+FORMS: Final = (TABLE, STRAIGHT)
+
+
+@dataclass(frozen=True)
+class DeviceProgram:
+    """A network in the form that a device runs.
+
+    Attributes:
+        form: one of FORMS.
+        circuit: the gates that run.
+        tape: which inputs are loaded in which order, and what the table form walks.
+    """
+
+    form: str
+    circuit: Circuit
+    tape: Tape
+
+    @property
+    def n_gates(self) -> int:
+        """Gates that run."""
+        return self.circuit.n_gates
+
+    @property
+    def input_bit(self) -> Int32Array:
+        """The encoder's bit in each of the first slots."""
+        return self.tape.input_bit
+
+    @property
+    def n_slots(self) -> int:
+        """Bytes of the workspace."""
+        if self.form == TABLE:
+            return self.tape.n_slots
+        from lgn_edge.kernels.straight import slots_between
+
+        return self.tape.n_live_inputs + slots_between(self.circuit)
+
+
+def device_program(network: Network, circuit: Circuit, form: str = TABLE) -> DeviceProgram:
+    """The program of a simplified circuit, in a form."""
+    return DeviceProgram(form, circuit, make_tape(circuit, network.head, network.encoder.feature))
+
+
+def write_kernels(
+    folder: Path, network: Network, program: DeviceProgram, target: Target, prefix: str, comment: str
+) -> int:
+    """Write FOLDER/PREFIX_kernels.c; returns the checksum of its tables."""
+    from lgn_edge.kernels.checksum import checksum, checksum_of
+    from lgn_edge.targets.c_source import c_source
+
+    kernels, epilogue = _kernels(network, program, target, prefix)
+    tables = [table for kernel in kernels for table in kernel.tables]
+    text = c_source([*kernels, checksum(tables, prefix)], comment, epilogue)
+    (folder / f"{prefix}_kernels.c").write_text(text)
+    return checksum_of(tables)
+
+
+def _kernels(network: Network, program: DeviceProgram, target: Target, prefix: str) -> tuple[list[Kernel], str]:
+    """The kernels, and C that puts parts together."""
+    from lgn_edge.kernels.encoding import comparisons
+    from lgn_edge.kernels.straight import run_parts, straight
+    from lgn_edge.kernels.tape import load_one, pack_one, run_tape
+
+    bits, n_slots = comparisons(network.encoder, program.input_bit), program.n_slots
+    inputs = [pack_one(bits, n_slots, prefix), load_one(program.input_bit, n_slots, target.shape.word, prefix)]
+    if program.form == TABLE:
+        return [*inputs, run_tape(program.tape, network.head, prefix)], ""
+    parts = straight(program.circuit, network.head, program.input_bit, prefix)
+    return [*inputs, *parts], run_parts(len(parts), network.head, prefix)
+
+
+def c_rows(values: NDArray[Any]) -> str:
+    """The elements of an array [rows, n] as the inside of a C initialiser, a line a row."""
+    return ",\n".join("    {" + ", ".join(map(c_literal, row)) + "}" for row in values.tolist())
+
+
+def c_literal(value: float | int) -> str:
+    """A C constant of a whole number, or of a float32 exactly."""
+    if isinstance(value, int):
+        return str(value) if value > np.iinfo(np.int32).min else "(-2147483647 - 1)"
+    return f"{value!r}f" if "." in repr(value) or "e" in repr(value) else f"{value!r}.0f"

@@ -1,0 +1,81 @@
+"""Vertical counters: plane p of a class holds bit p of the count of every sample (Harley and Seal)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from tvm import tirx
+from tvm.tirx.script.builder import ir as T
+
+from lgn_edge.kernels.shape import Shape
+from lgn_edge.kernels.tir import Buffer, Expr, Integers, constant, row, store_row
+from lgn_edge.passes.schedule import TREE
+
+_LEVELS: Final = TREE.bit_length() - 1  # a tree of full adders reaches that many planes; the others take its carry
+
+
+def counter_planes(group: int) -> int:
+    """Planes a class needs to count up to `group`."""
+    return max(_LEVELS, group.bit_length())
+
+
+def flips(shape: Shape) -> Integers:
+    """What complements the last n of 16 rows: element n + i is all ones where row i is among them."""
+    return np.repeat(np.array([0, 2**shape.word_bits - 1], shape.word), TREE)
+
+
+def add_tree(
+    slots: Buffer,
+    first_word: Buffer,
+    flip: Buffer,
+    tree: Expr,
+    inverted: Expr,
+    counter: Expr,
+    n_planes: int,
+    shape: Shape,
+) -> None:
+    """Count 16 rows, the last `inverted` of them complemented.
+
+    The rows and the four lowest planes go through full adders (Hacker's Delight, section 5-1), which leave one carry
+    for the upper planes.
+
+    Args:
+        slots: the rows; the planes of the class are rows from `counter` on.
+        first_word: the first word of each row of each tree.
+        flip: `flips`.
+        tree: which tree.
+        inverted: 0..16.
+        counter: the lowest plane.
+        n_planes: of the class.
+        shape: the machine's row.
+    """
+    lanes = shape.lanes
+    low = [T.Bind(row(slots, counter + plane, lanes)) for plane in range(_LEVELS)]
+    rows = iter(range(TREE))
+
+    def carry(level: int) -> Expr:
+        """A row of weight 2**level, from 2**level rows and the planes below it."""
+        if level == 0:
+            i = next(rows)
+            value = tirx.BufferLoad(slots, [tirx.Ramp(first_word[tree * TREE + i], 1, lanes)])
+            return T.Bind(value ^ tirx.Broadcast(flip[inverted + i], lanes))
+        a, b = carry(level - 1), carry(level - 1)
+        c = low[level - 1]
+        differ = T.Bind(a ^ b)
+        low[level - 1] = T.Bind(differ ^ c)
+        return T.Bind(a ^ (differ & (a ^ c)))  # the majority; with a ternary instruction that chooses, one more
+
+    upper = carry(_LEVELS)
+    for plane in range(_LEVELS):
+        store_row(slots, counter + plane, lanes, low[plane])
+    for plane in range(_LEVELS, n_planes):
+        old = T.Bind(row(slots, counter + plane, lanes))
+        store_row(slots, counter + plane, lanes, old ^ upper)
+        upper = T.Bind(old & upper)
+
+
+def clear_counters(slots: Buffer, first: Expr, planes: int, shape: Shape) -> None:
+    """Set `planes` rows from `first` on to zeros."""
+    with T.serial(0, planes) as plane:
+        store_row(slots, first + plane, shape.lanes, constant(0, shape.word, shape.lanes))

@@ -1,0 +1,111 @@
+"""The interpreter of uniform programs: one loop over gates that are all the same, and trees that count outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from tvm import tirx
+from tvm.tirx.script.builder import ir as T
+
+from lgn_edge.kernels.counters import add_tree, clear_counters, counter_planes, flips
+from lgn_edge.kernels.shape import Shape
+from lgn_edge.kernels.tir import Buffer, Expr, Integers, Kernel, Parameter, Table, as_index, constant, kernel, narrow
+from lgn_edge.passes.schedule import UniformProgram, uniform_gate
+
+_WORD = 64  # bits of a word of wires
+
+
+def uniform_interpreter(program: UniformProgram, shape: Shape, prefix: str) -> Kernel:
+    """`void PREFIX_gates(word *slots)`: run all gates of a program on one block of samples, and count its outputs.
+
+    The counters stand behind the slots, those of class c from row `n_slots + c * counter_planes` on.
+
+    Args:
+        program: what to run; slots [n_slots, lanes] words, live inputs already in their slots.
+        shape: the machine's row; more than one word.
+        prefix: of the C symbols.
+    """
+    lanes, n_planes = shape.lanes, counter_planes(program.group)
+    form = wire_form(program.n_slots, lanes)
+    tables = (
+        Table(f"{prefix}_wires", pack_wires((program.dst, program.x, program.y, program.z), form)),
+        # Rows by their first word, in 32 bits: narrower indices have LLVM widen and scale sixteen of them in a vector,
+        # and taking them out again costs more than all the rest.
+        Table(f"{prefix}_tree_row", program.tree_slot * np.int32(lanes)),
+        Table(f"{prefix}_tree_stop", narrow(np.concatenate([[0], program.tree_stop]))),
+        Table(f"{prefix}_tree_class", narrow(program.tree_class)),
+        Table(f"{prefix}_tree_inverted", narrow(program.tree_inverted)),
+        Table(f"{prefix}_flip", flips(shape)),
+    )
+
+    def body(
+        slots: Buffer,
+        wires: Buffer,
+        tree_row: Buffer,
+        stop: Buffer,
+        class_of: Buffer,
+        inverted: Buffer,
+        flip: Buffer,
+    ) -> None:
+        def at(first_word: Expr) -> list[Expr]:
+            return [tirx.Ramp(first_word, 1, lanes)]
+
+        zeros = constant(0, shape.word, lanes)
+        T.buffer_store(slots, zeros, at(program.zero_slot * lanes))
+        clear_counters(slots, program.n_slots, program.classes * n_planes, shape)
+        with T.serial(0, program.n_trees) as tree:
+            with T.serial(as_index(stop[tree]), as_index(stop[tree + 1])) as gate:
+                dst, x, y, z = first_words(wires, gate, form)
+                T.buffer_store(slots, uniform_gate(*(tirx.BufferLoad(slots, at(word)) for word in (x, y, z))), at(dst))
+            counter = T.Bind(program.n_slots + as_index(class_of[tree]) * n_planes)
+            add_tree(slots, tree_row, flip, tree, as_index(inverted[tree]), counter, n_planes, shape)
+
+    rows = program.n_slots + program.classes * n_planes
+    return kernel(f"{prefix}_gates", [Parameter("slots", shape.word, rows * lanes)], tables, body)
+
+
+@dataclass(frozen=True)
+class WireForm:
+    """How the slots of gates lie in 64-bit words.
+
+    Attributes:
+        field: bits of a slot, 16 or 32.
+        scaled: binary logarithm of what fields are multiplied by when they are packed.
+        scale: what is left of that to the loop.
+    """
+
+    field: int
+    scaled: int
+    scale: int
+
+
+def wire_form(n_slots: int, lanes: int) -> WireForm:
+    """The narrowest form; fields hold the first words of rows where they can."""
+    shift = lanes.bit_length() - 1
+    if n_slots << shift <= 1 << 16:
+        return WireForm(16, shift, 0)
+    return WireForm(16, 0, shift) if n_slots <= 1 << 16 else WireForm(32, shift, 0)
+
+
+def pack_wires(slots: Sequence[Integers], form: WireForm) -> Integers:
+    """The slots of each gate side by side in as few 64-bit words as hold them, from the lowest bits on.
+
+    Loads are what the loop has most of: one for the four slots leaves more for the rows.
+    """
+    packed = (np.stack(slots, axis=1) << form.scaled).astype(f"<u{form.field // 8}").view("<u8").ravel()
+    return packed if len(packed) else np.zeros(1, np.uint64)
+
+
+def first_words(wires: Buffer, gate: Expr, form: WireForm) -> list[Expr]:
+    """The first word of each of the four rows of a gate."""
+    fields = _WORD // form.field
+    mask = constant((1 << form.field) - 1 << form.scale, "uint64")
+    words = [T.Bind(wires[gate * (4 // fields) + i]) for i in range(4 // fields)]
+    result = []
+    for i in range(4):
+        word, shift = words[i // fields], i % fields * form.field - form.scale  # scaling is part of the shift
+        moved = word << constant(-shift, "uint64") if shift < 0 else word >> constant(shift, "uint64")
+        result.append(T.Bind(tirx.Cast("int32", moved & mask)))
+    return result

@@ -1,0 +1,64 @@
+"""The C of this package, compiled on first use for this machine, and kept in the user's cache folder."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import tempfile
+from dataclasses import replace
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from lgn_edge.errors import InputError, MissingProgramError
+from lgn_edge.files import atomic_path
+from lgn_edge.targets import toolchain
+from lgn_edge.targets.host import native
+
+
+@cache
+def native_library(source: Path) -> ctypes.CDLL:
+    """The shared library of one C99 file that calls nothing, with the best vector instructions this machine has.
+
+    It is compiled by the ziglang wheel the first time, and found again by what went into it.
+
+    Raises:
+        MissingProgramError: the C toolchain is not installed.
+        InputError: the cache folder cannot be written, or what lies there cannot be loaded.
+        UnsupportedError: not Linux on x86-64 or aarch64.
+    """
+    reason = toolchain.missing()
+    if reason:
+        raise MissingProgramError(reason)
+    machine = _machine()
+    key = repr((source.read_bytes(), machine, version("ziglang")))
+    path = _cache_folder() / f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
+    if not path.exists():
+        with tempfile.TemporaryDirectory() as folder, atomic_path(path) as library:
+            compiled = Path(folder) / "compiled.o"
+            toolchain.compile_c(source, compiled, machine, optimize="-O3")
+            toolchain.link_shared([compiled], library)
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise InputError(f"{path} cannot be loaded ({error}); delete it, so that it is compiled again") from error
+
+
+def _machine() -> toolchain.Machine:
+    target = native()
+    wide = ("-mprefer-vector-width=512",) if target.family == "x86-64" else ()
+    cpu = target.levels[0].cpu.replace("-", "_")  # as zig spells it
+    return replace(target.machine, cpu=cpu, flags=(*target.machine.flags, *wide))
+
+
+def _cache_folder() -> Path:
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lgn-edge" / "native"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"compiled code cannot be kept in {folder} ({(error.strerror or str(error)).lower()});"
+            " set XDG_CACHE_HOME to a folder that can be written"
+        ) from error
+    return folder
