@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from lgn_edge.cli.console import emit_json, emit_table, flat, properties, say
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from lgn_edge.training import Plan
+
 EXAMPLES: Final = """\b
 Examples:
   lgn-edge train digits -o run
   lgn-edge train mnist --data data -o run --set epochs=5 --set seed=7
+  lgn-edge train mnist --data data --dry-run
   lgn-edge train digits -o run --resume"""
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="digits, mnist, or a .toml file of your own.")],
+    recipe: Annotated[
+        str, typer.Argument(help="Name of a recipe such as digits or mnist, or a .toml file of your own.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpoints and metrics.")] = Path("run"),
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.")
@@ -26,16 +34,26 @@ def train(
         Path | None, typer.Option("--data", help="Folder that holds a folder of the data set's name.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print gates, parameters and memory; train nothing.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Train a network by a recipe.
 
     Leaves a checkpoint that `lgn-edge export` reads, and prints the metrics.
     """
-    from lgn_edge.training import load_recipe
+    from lgn_edge.training import load_recipe, plan_training
     from lgn_edge.training import train as train_recipe
 
     chosen = load_recipe(recipe, settings or ())
+    if dry_run:
+        plan = plan_training(chosen, data)
+        if as_json:
+            emit_json({"schema": 1, "plan": plan.to_json()})
+        else:
+            emit_table(_plan_table(chosen.name, plan))
+        return
     result = train_recipe(chosen, data=data, output=output, resume=resume)
     metrics = dict(result.metrics)
     if as_json:
@@ -43,3 +61,22 @@ def train(
     else:
         emit_table(properties(str(output), flat(metrics)))
     say(f"next: lgn-edge export {output} -o model.onnx")
+
+
+def _plan_table(name: str, plan: Plan) -> Table:
+    layers = {
+        f"layer {i}": f"{layer.gates:,} gates, {layer.wiring} wiring of {layer.inputs:,} inputs,"
+        f" {layer.parameters:,} parameters"
+        for i, layer in enumerate(plan.layers)
+    }
+    return properties(
+        name,
+        {
+            **layers,
+            "gates": plan.gates,
+            "parameters": plan.parameters,
+            "steps": f"{plan.steps:,} of batch {plan.batch}",
+            "memory": f"about {plan.memory_bytes / 2**20:,.0f} MiB, beside torch itself",
+            "kernels": plan.kernels,
+        },
+    )

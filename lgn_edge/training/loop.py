@@ -43,6 +43,8 @@ from lgn_edge.training.checkpoint import (
     save_checkpoint,
 )
 from lgn_edge.training.datasets import Dataset, load_dataset, stratified_split
+from lgn_edge.training.plan import Plan, free_memory, make_plan, require_device, require_memory
+from lgn_edge.training.processes import Processes, joined
 from lgn_edge.training.recipe import Recipe, load_recipe
 
 _CHUNK = 1024  # samples evaluated at a time
@@ -119,10 +121,11 @@ def train(
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     dataset = data if isinstance(data, Dataset) else load_dataset(recipe.dataset, data)
-    run = _Run(recipe, dataset, Path(output))
-    with _threads(recipe.threads):
+    with _threads(recipe.threads), joined(recipe.device) as processes:
+        run = _Run(recipe, dataset, Path(output), processes)
+        require_memory(run.plan(), free_memory(recipe.device))
         history = run.start(resume)
-        with _progress_bar(recipe, progress) as show:
+        with _progress_bar(recipe, progress and processes.first) as show:
             show(history)
             while not _finished(history, recipe):
                 history = [*history, run.epoch(len(history) + 1)]
@@ -133,11 +136,25 @@ def train(
         return run.finish(history)
 
 
+def plan_training(
+    recipe: Recipe | str | os.PathLike[str], data: Dataset | str | os.PathLike[str] | None = None
+) -> Plan:
+    """What `train` would take with the same arguments, without training.
+
+    Raises:
+        InputError: recipe or data are not usable.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    dataset = data if isinstance(data, Dataset) else load_dataset(recipe.dataset, data)
+    return _Run(recipe, dataset, Path(), Processes()).plan()
+
+
 class _Run:
     """One training run: the model, its optimiser and the encoded samples."""
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, output: Path) -> None:
-        self.recipe, self.dataset, self.output = recipe, dataset, output
+    def __init__(self, recipe: Recipe, dataset: Dataset, output: Path, processes: Processes) -> None:
+        require_device(recipe.device)
+        self.recipe, self.dataset, self.output, self.processes = recipe, dataset, output, processes
         kept, held = stratified_split(dataset.train_y, recipe.validation, recipe.seed)
         if not len(kept) or not len(held):
             raise InputError(
@@ -145,28 +162,41 @@ class _Run:
                 f" {len(kept)} to train on and {len(held)} to validate on; both need some"
             )
         cpu.keep_memory()
-        self.model = build_model(recipe, dataset, kept)
-        self.train_y = torch.from_numpy(dataset.train_y[kept])
+        self.model = build_model(recipe, dataset, kept).to(recipe.device)
+        self.train_y = torch.from_numpy(dataset.train_y[kept]).to(recipe.device)
         self.held_bits, self.held_y = self._encode(dataset.train_x[held], dataset.train_y[held])
         self.train_bits = self._train_bits(torch.from_numpy(dataset.train_x[kept]))
         self.choices = [layer.choice for layer in self.model.logic if layer.choice]
         self.optimizer = _optimizer(recipe, self.model)
 
     def _encode(self, x: NDArray[Any], y: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        bits = [self.model.encoder.encode(part) for part in _chunks(torch.from_numpy(x))]
-        return torch.cat(bits), torch.from_numpy(y)
+        device = self.recipe.device
+        bits = [self.model.encoder.encode(part.to(device)) for part in _chunks(torch.from_numpy(x))]
+        return torch.cat(bits), torch.from_numpy(y).to(device)
 
     def _train_bits(self, x: Tensor) -> Callable[[Tensor], Tensor]:
-        """The bits of chosen training samples; where they are augmented, anew at each call."""
-        encode, shift, image = self.model.encoder.encode, self.recipe.shift, self.dataset.image
+        """The bits of this process's part of a batch; where samples are augmented, anew at each call."""
+        encode, part, shift, image = (
+            self.model.encoder.encode,
+            self.processes.part,
+            self.recipe.shift,
+            self.dataset.image,
+        )
+        x = x.to(self.recipe.device)
         if not shift:
-            bits = torch.cat([encode(part) for part in _chunks(x)])
-            return lambda chosen: bits[chosen]
+            bits = torch.cat([encode(chunk) for chunk in _chunks(x)])
+            return lambda chosen: bits[part(chosen)]
         if image is None:
             raise InputError(
                 f"recipe: shift is {shift}, but the samples of {self.dataset.name} are no images; set it to 0"
             )
-        return lambda chosen: encode(shifted(x[chosen], image, shift))
+        return lambda chosen: encode(part(shifted(x[chosen], image, shift)))
+
+    def plan(self) -> Plan:
+        """What the run takes."""
+        encoder, x = self.model.encoder, self.dataset.train_x
+        features = x.shape[1] * x.itemsize if self.recipe.shift else encoder.out_features
+        return make_plan(self.recipe, self.model, len(self.train_y), features)
 
     def start(self, resume: bool) -> list[Epoch]:
         """Take up the run in the output folder, if there is one; returns its epochs."""
@@ -187,7 +217,8 @@ class _Run:
         training = load_training(state)
         _load_optimizer(self.optimizer, training.optimizer)
         history = [Epoch(**row) for row in training.history]
-        self._write_history(history)
+        if self.processes.first:
+            self._write_history(history)
         return history
 
     def epoch(self, number: int) -> Epoch:
@@ -206,8 +237,8 @@ class _Run:
                     group["lr"] = group["first_rate"] * factor
                 for choice in self.choices:
                     choice.temperature = _between(recipe.choice_temperature, recipe.choice_temperature_end, share)
-                chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
-                total += self._step(chosen) * len(chosen)
+                chosen = order[step * recipe.batch : (step + 1) * recipe.batch].to(recipe.device)
+                total += self._step(chosen, f"epoch {number}, step {step + 1}") * len(chosen)
             if number <= recipe.redraw_until * recipe.epochs:
                 for choice in self.choices:
                     choice.redraw(recipe.redraw)
@@ -217,16 +248,21 @@ class _Run:
             number, recipe.learning_rate * factor, total / samples, soft, hard, soft - hard, undecided, constant
         )
 
-    def _step(self, chosen: Tensor) -> float:
-        logits = self.model.logits(self.train_bits(chosen))
-        loss = torch.nn.functional.cross_entropy(logits, self.train_y[chosen])
+    def _step(self, chosen: Tensor, when: str) -> float:
+        """One step on a batch; returns its mean loss."""
+        logits, labels = self.model.logits(self.train_bits(chosen)), self.processes.part(self.train_y[chosen])
+        loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum") / len(chosen)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        value = float(loss.detach())
+        value = loss.detach()
+        self.processes.add([*(p.grad for p in self.model.parameters() if p.grad is not None), value])
         if not math.isfinite(value):
-            raise InputError("training: the loss is not finite; choose a smaller learning_rate or a larger tau")
-        return value
+            raise InputError(
+                f"training: the loss is not finite in {when}{_where_not_finite(self.model)};"
+                " choose a smaller learning_rate or a larger tau"
+            )
+        self.optimizer.step()
+        return float(value)
 
     def accuracies(self, bits: Tensor, labels: Tensor) -> tuple[float, float]:
         """Accuracy of the soft and of the discrete network."""
@@ -237,6 +273,11 @@ class _Run:
 
     def save(self, history: Sequence[Epoch]) -> None:
         """Write the best model, then the state, then the table; each is whole or absent."""
+        if self.processes.first:
+            self._write(history)
+        self.processes.wait()
+
+    def _write(self, history: Sequence[Epoch]) -> None:
         number = len(history)
         if _best(history).epoch == number:
             save_checkpoint(
@@ -260,8 +301,8 @@ class _Run:
     def finish(self, history: Sequence[Epoch]) -> TrainResult:
         """Measure the best model on the test set, and write it with what it reaches."""
         folder = self.output / "model"
-        best = load_checkpoint(folder)
-        self.model.load_state_dict(best.state_dict())
+        self.model.load_state_dict(load_checkpoint(folder).state_dict())
+        self.processes.wait()  # until all have read what is replaced below
         soft, hard = self.accuracies(*self._encode(self.dataset.test_x, self.dataset.test_y))
         metrics = {"hard_accuracy": hard, "soft_accuracy": soft, **_metrics(history, self.model)}
         self.model.provenance = {
@@ -272,7 +313,9 @@ class _Run:
             "validation_accuracy": f"{metrics['validation_accuracy']:.6f}",
             "lgn-edge": __version__,
         }
-        save_checkpoint(self.model, folder, recipe=self.recipe, metrics=metrics)
+        if self.processes.first:
+            save_checkpoint(self.model, folder, recipe=self.recipe, metrics=metrics)
+        self.processes.wait()
         return TrainResult(self.model, discretise(self.model), metrics, folder, tuple(history))
 
 
@@ -369,6 +412,19 @@ def _metrics(history: Sequence[Epoch], model: LogicGateNetwork) -> dict[str, flo
         "epochs": len(history),
         "gates": model.n_gates,
     }
+
+
+def _where_not_finite(model: LogicGateNetwork) -> str:
+    """The first layer with a number that is not finite, as part of a message."""
+    for i, layer in enumerate(model.logic):
+        for name, parameter in layer.named_parameters():
+            if not bool(torch.isfinite(parameter).all()):
+                return f" (layer {i} has a {name} that is not finite)"
+    for i, layer in enumerate(model.logic):
+        for name, parameter in layer.named_parameters():
+            if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
+                return f" (layer {i} has a gradient of {name} that is not finite)"
+    return ""
 
 
 def _chunks(x: Tensor) -> Iterator[Tensor]:

@@ -20,6 +20,7 @@ from lgn_edge.nn.wiring import WIRINGS
 from lgn_edge.training.words import near
 
 OPTIMIZERS: Final = ("adam", "adamw")
+DEVICES: Final = ("cpu", "cuda")
 SCHEDULES: Final = ("constant", "cosine")
 
 
@@ -59,6 +60,7 @@ class Recipe:
         patience: epochs without a better validation accuracy after which training stops; 0 never stops.
         seed: of wiring, weights, split and order.
         threads: of torch; 0 leaves them as they are.
+        device: "cpu" or "cuda".
     """
 
     name: str
@@ -92,6 +94,7 @@ class Recipe:
     patience: int = 0
     seed: int = 0
     threads: int = 0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         choices = {
@@ -102,6 +105,7 @@ class Recipe:
             "wiring": (*WIRINGS, *LEARNED),
             "optimizer": OPTIMIZERS,
             "schedule": SCHEDULES,
+            "device": DEVICES,
         }
         for field, legal in choices.items():
             value = getattr(self, field)

@@ -128,12 +128,12 @@ def test_demo(lgn_edge_command, tmp_path):
 
 
 def test_demo_without_the_data(lgn_edge_command, monkeypatch, tmp_path):
-    from lgn_edge.training import datasets
+    import urllib.request
 
     def offline(*arguments, **options):
         raise OSError("no network")
 
-    monkeypatch.setattr(datasets.urllib.request, "urlopen", offline)
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
     done = lgn_edge_command("demo", "--dataset", "mnist", "--data", tmp_path / "empty", "-o", "out")
     assert (done.code, done.stdout) == (2, "")
     assert "mnist" in done.stderr.splitlines()[-1]

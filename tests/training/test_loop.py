@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 import torch
 
 from lgn_edge.errors import InputError
-from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, train
+from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, loop, plan_training, train
 from lgn_edge.training.loop import shifted
 
 RECIPE = Recipe("small", "xor", (24, 12), levels=1, tau=1.0, epochs=4, batch=32, init_shift=1.0, seed=3, threads=1)
@@ -154,6 +155,76 @@ def test_learns_and_reports_what_it_reaches(tmp_path: Path) -> None:
     for row, epoch in zip(rows, result.history, strict=True):
         assert float(row["hard_accuracy"]) == epoch.hard_accuracy
         assert float(row["gap"]) == float(row["soft_accuracy"]) - float(row["hard_accuracy"])
+
+
+def test_two_processes_train_like_one(tmp_path: Path) -> None:
+    values = {**RECIPE.to_dict(), "widths": RECIPE.widths, "estimator": "soft-gumbel", "epochs": 2, "batch": 33}
+    recipe = Recipe(**{**values, "wiring": "random"})
+    alone = train(recipe, data=dataset(), output=tmp_path / "alone", progress=False)
+    script = tmp_path / "both.py"
+    script.write_text(
+        "import sys; from tests.training.test_loop import *\n"
+        f"recipe = Recipe(**{dict(vars(recipe))!r})\n"
+        "train(recipe, data=dataset(), output=sys.argv[1], progress=False)\n"
+    )
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *launch, str(tmp_path / "both")], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "both" / "history.csv").open() as table:
+        rows = list(csv.DictReader(table))
+    assert [float(row["loss"]) for row in rows] == pytest.approx([epoch.loss for epoch in alone.history], rel=1e-4)
+    together = load_checkpoint(tmp_path / "both")
+    for one, other in zip(alone.model.parameters(), together.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-3)
+
+
+def test_a_plan_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = plan_training(RECIPE, dataset())
+    assert plan.gates == 36
+    assert plan.parameters == 4 * 36
+    assert plan.steps == 4 * 12
+    assert plan.to_json()["layers"][1] == {"inputs": 24, "gates": 12, "wiring": "random", "parameters": 48}
+    assert not list(tmp_path.iterdir())
+    learned = Recipe(**{**RECIPE.to_dict(), "widths": (24, 12), "wiring": "learned", "candidates": 3})
+    assert plan_training(learned, dataset()).parameters == (4 + 2 * 3) * 36
+
+
+def test_refuses_what_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "free_memory", lambda _: 3000)
+    with pytest.raises(InputError, match=r"needs about .* of memory and .* are free; no batch fits"):
+        train(RECIPE, data=dataset(), output=tmp_path, progress=False)
+    plan = plan_training(RECIPE, dataset())
+    monkeypatch.setattr(loop, "free_memory", lambda _: plan.memory_bytes - plan.sample_bytes)
+    with pytest.raises(InputError, match="choose batch 31 or fewer"):
+        train(RECIPE, data=dataset(), output=tmp_path, progress=False)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_refuses_a_gpu_that_is_not_there(tmp_path: Path) -> None:
+    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "device": "cuda"})
+    with pytest.raises(InputError, match="device is cuda, but torch finds no GPU that it can use; set device to cpu"):
+        train(recipe, data=dataset(), output=tmp_path, progress=False)
+
+
+def test_a_loss_that_is_not_finite_is_located(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = torch.optim.Adam.step
+
+    def broken(self: torch.optim.Adam) -> None:
+        step(self)
+        with torch.no_grad():
+            self.param_groups[0]["params"][1][3, 2] = float("nan")  # the second layer's
+
+    monkeypatch.setattr(torch.optim.Adam, "step", broken)
+    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "estimator": "soft"})
+    message = (
+        r"not finite in epoch 1, step 2 \(layer 1 has a weight that is not finite\); choose a smaller learning_rate"
+    )
+    with pytest.raises(InputError, match=message):
+        train(recipe, data=dataset(), output=tmp_path, progress=False)
 
 
 def test_stops_early(tmp_path: Path) -> None:

@@ -41,6 +41,10 @@ def test_file_and_overrides(tmp_path: Path) -> None:
         ("widths=[]", r"widths are \[\]"),
         ("widths=[1.5]", r"widths is \[1.5\]; it must be a list of whole numbers"),
         ("validation=1", "validation is 1.0"),
+        ("candidates=1", "candidates is 1; it must be at least 2"),
+        ("redraw=1.5", "redraw is 1.5; it is a share"),
+        ("choice_temperature_end=0", "choice_temperature_end is 0.0; it must be positive"),
+        ("device=gpu", "device is 'gpu'.*; legal are cpu, cuda"),
     ],
 )
 def test_refuses(override: str, message: str) -> None:
@@ -49,7 +53,7 @@ def test_refuses(override: str, message: str) -> None:
 
 
 def test_refuses_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"did you mean digits\?.*one of digits, mnist"):
+    with pytest.raises(InputError, match=r"did you mean digits\?.*one of .*digits, mnist"):
         load_recipe("digit")
     file = tmp_path / "bad.toml"
     file.write_text("name = ")

@@ -1,0 +1,154 @@
+"""What a recipe will take, before anything runs: gates, parameters and memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lgn_edge.errors import InputError
+from lgn_edge.nn import LogicGateNetwork
+from lgn_edge.nn.kernels import cpu
+from lgn_edge.training.recipe import Recipe
+
+_FLOAT = 4
+_ADAM = 4  # numbers that a parameter takes: itself, its gradient and two moments
+_REAL = 3  # real-valued rows of a signal that are alive at once: its values, its gradient and a temporary
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of a plan.
+
+    Attributes:
+        inputs: signals of the layer before.
+        gates: gates.
+        wiring: its name.
+        parameters: learnable numbers of gates and choices.
+    """
+
+    inputs: int
+    gates: int
+    wiring: str
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What training takes.
+
+    Attributes:
+        layers: one entry a layer.
+        kernels: "compiled" or "torch", what computes the layers.
+        steps: training steps in all.
+        parameter_bytes: parameters, their gradients and the optimiser's moments.
+        sample_bytes: signals and gradients of one sample of a batch.
+        data_bytes: the data set, encoded or raw.
+        batch: samples of a step.
+    """
+
+    layers: tuple[Layer, ...]
+    kernels: str
+    steps: int
+    parameter_bytes: int
+    sample_bytes: int
+    data_bytes: int
+    batch: int
+
+    @property
+    def gates(self) -> int:
+        """Gates of all layers."""
+        return sum(layer.gates for layer in self.layers)
+
+    @property
+    def parameters(self) -> int:
+        """Learnable numbers of all layers."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def memory_bytes(self) -> int:
+        """About what the process will hold at most, beside torch itself."""
+        return self.parameter_bytes + self.batch * self.sample_bytes + self.data_bytes
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        names = ("gates", "parameters", "kernels", "steps", "batch", "memory_bytes")
+        layers = [vars(layer) for layer in self.layers]
+        return {"layers": layers, **{name: getattr(self, name) for name in names}}
+
+
+def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: int) -> Plan:
+    """The plan of a recipe.
+
+    Args:
+        recipe: how it is trained.
+        model: its untrained network.
+        samples: that it is trained on.
+        features: bytes of a sample as it is kept.
+    """
+    layers = tuple(
+        Layer(layer.in_features, layer.out_features, layer.wiring, sum(p.numel() for p in layer.parameters()))
+        for layer in model.logic
+    )
+    discrete = all(layer.discrete for layer in model.train().logic)
+    compiled = cpu.usable(recipe.device) and all(layer.compiled for layer in model.logic)
+    signals = model.encoder.out_features + sum(layer.gates for layer in layers)
+    widest = max(layer.gates for layer in layers)
+    # With bits only the gradients of two neighbouring layers are real numbers.
+    sample = signals // 8 + 2 * widest * _FLOAT if discrete and compiled else _REAL * signals * _FLOAT
+    if not compiled:
+        sample += sum(2 * model_layer.candidates * model_layer.out_features for model_layer in _learned(model)) * _FLOAT
+    return Plan(
+        layers,
+        "compiled" if compiled else "torch",
+        recipe.epochs * -(-samples // recipe.batch),
+        sum(layer.parameters for layer in layers) * _ADAM * _FLOAT,
+        sample,
+        samples * features,
+        recipe.batch,
+    )
+
+
+def require_memory(plan: Plan, available: int | None) -> None:
+    """Refuse a plan that does not fit.
+
+    Raises:
+        InputError: it needs more than is available; the message says the batch that would fit.
+    """
+    if available is None or plan.memory_bytes <= available:
+        return
+    rest = available - plan.parameter_bytes - plan.data_bytes
+    batch = rest // plan.sample_bytes
+    mend = f"choose batch {batch} or fewer" if batch >= 1 else "no batch fits: choose a smaller network"
+    raise InputError(f"training needs about {_gib(plan.memory_bytes)} of memory and {_gib(available)} are free; {mend}")
+
+
+def require_device(device: str) -> None:
+    """Refuse a device that is not here.
+
+    Raises:
+        InputError: a GPU was asked for and torch finds none.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise InputError("device is cuda, but torch finds no GPU that it can use; set device to cpu")
+
+
+def free_memory(device: str) -> int | None:
+    """Bytes of a device that a process can still get, or None where the system does not say (no Linux)."""
+    if device == "cuda":
+        return int(torch.cuda.mem_get_info()[0])
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")), None)
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"
+
+
+def _learned(model: LogicGateNetwork) -> Any:
+    return (layer for layer in model.logic if layer.choice)
