@@ -212,7 +212,12 @@ def _write_sources(
 
 
 def _compile(
-    network: Network, program: UniformProgram | DeviceProgram, target: Target, manifest: Manifest, folder: Path, work: Path
+    network: Network,
+    program: UniformProgram | DeviceProgram,
+    target: Target,
+    manifest: Manifest,
+    folder: Path,
+    work: Path,
 ) -> list[Path]:
     objects: list[Path] = []
     if isinstance(program, UniformProgram):

@@ -74,7 +74,7 @@ def _pack_scalar(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
 
             def above(s: Expr, column: Expr = column, bound: Expr = bound) -> Expr:
                 x = samples[s * bits.n_features + column]
-                return tirx.Cast(shape.word, _above(x, bound) if bits.element == "int32" else as_index(x) > bound)
+                return tirx.Cast(shape.word, float_above(x, bound) if bits.element == "int32" else as_index(x) > bound)
 
             with T.serial(0, shape.lanes) as lane:
                 first = T.Bind(lane * shape.word_bits)
@@ -88,7 +88,7 @@ def _pack_scalar(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
     return kernel(f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body)
 
 
-def _above(x: Expr, level: Expr) -> Expr:
+def float_above(x: Expr, level: Expr) -> Expr:
     """Whether the float with the bit pattern `x` is above the float with the key `level`."""
     key = x ^ ((x >> 31) & constant(0x7FFFFFFF, "int32"))
     return tirx.And(key > level, key <= constant(INFINITY_KEY, "int32"))

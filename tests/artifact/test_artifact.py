@@ -16,7 +16,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from lgn_edge import emulate, files
-from lgn_edge.artifact import Artifact, build, cores, load_artifact
+from lgn_edge.artifact import Artifact, build, cores, load_artifact, measure
 from lgn_edge.artifact.builder import c_identifier
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.errors import InputError, LgnError, MissingProgramError, UnsupportedError
@@ -127,9 +127,10 @@ def test_firmware_report_is_measured(arm: Artifact) -> None:
     _, usage = emulate.predict(arm.firmware, x)
     assert measured["instructions"] == usage.instructions > len(OCTET.layers[0].table)
     assert measured["flash_bytes"] == sum(measured["sections"][s] for s in ("text", "rodata", "data"))
-    wires = 3 * arm.report["gates_scheduled"]  # bytes at least: three indices a gate
-    assert wires < measured["sections"]["rodata"] < measured["flash_bytes"]
-    assert 0 < measured["stack_bytes"] < 4096
+    gates = arm.report["gates_scheduled"]
+    assert 3 * gates < measured["sections"]["rodata"] < 8 * gates
+    assert measured["ram_bytes"] == 0, "the workspace is on the stack"
+    assert arm.report["slots"] < measured["stack_bytes"] < arm.report["slots"] + 128
 
 
 def test_example_program_runs(built: Artifact, tmp_path: Path) -> None:
@@ -185,18 +186,24 @@ def test_two_models_in_one_firmware(arm: Artifact, tmp_path: Path) -> None:
         assert emulate.predict(firmware, x)[0] == network.evaluate(x)
 
 
-def test_selftest_finds_a_changed_table(arm: Artifact, tmp_path: Path) -> None:
-    """Flip one bit of the gates' wiring in the linked image: the embedded vectors must notice most of them."""
+def test_selftest_finds_every_changed_table(arm: Artifact) -> None:
+    """Flip a bit of each table in the linked image, then of the code: no flip of a table goes unnoticed."""
     image = arm.firmware.image
-    table = image.symbol("lgn_random11_wires")
-    found = 0
-    for byte in range(0, table.size, max(1, table.size // 40)):
-        machine = emulate.CortexM(_flipped(image, table.address + byte), "cortex-m4")
-        try:
-            found += machine.call("lgn_random11_selftest").result != 0
-        except LgnError:
-            found += 1  # the flipped index points outside of the memory
-    assert found >= 30
+    names = ("feature_step", "level", "input_bit", "length", "first", "pairs", "slots", "slot_step", "base")
+    for name in names:
+        table = image.symbol(f"lgn_random11_{name}")
+        for byte in (0, table.size // 2, table.size - 1):
+            assert _selftest_fails(_flipped(image, table.address + byte)), (name, byte)
+    code = image.symbol("lgn_random11_run")
+    flips = [_selftest_fails(_flipped(image, code.address + byte)) for byte in range(0, code.size, 16)]
+    assert sum(flips) > len(flips) // 2
+
+
+def _selftest_fails(image: emulate.Image) -> bool:
+    try:
+        return emulate.CortexM(image, "cortex-m4").call("lgn_random11_selftest", limit=10_000_000).result != 0
+    except LgnError:
+        return True  # outside of the memory, or for ever
 
 
 def _flipped(image: emulate.Image, address: int) -> emulate.Image:
@@ -293,16 +300,15 @@ def _edit(folder: Path, key: str, value: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
 
 
-def test_a_network_too_large_for_the_emulator_is_built_and_says_so(tmp_path: Path) -> None:
-    """Distinct gates, so that simplification keeps them all; each is an output, so each keeps its slot."""
-    a, b = (side[:900_000] for side in np.triu_indices(1400, 1))
-    layer = LogicDense(1400, a, b, np.full(len(a), 1, np.uint8))
-    distinct = Network(Threshold.bits(1400), (layer,), GroupSum(len(a), 2), name="wide")
-    artifact = build(distinct, "arm", tmp_path / "arm")
+def test_a_network_too_large_for_the_emulator_is_built_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(measure._RAM, "cortex-m", measure._SAMPLES_RAM)
+    artifact = build(OCTET, "arm", tmp_path / "arm")
     assert artifact.report["measured"]["flash_bytes"] is None
     assert "does not fit the emulator's RAM" in artifact.report["measured"]["not_measured"]
     with pytest.raises(UnsupportedError, match="does not fit the emulator's RAM"):
-        artifact.predict(np.zeros((1, 1400), np.uint8))
+        artifact.predict(np.zeros((1, 64), np.uint8))
 
 
 def test_physical_cores_count_siblings_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,220 @@
+"""The kernels of a tape: one sample at a time, a byte a bit, small loops over tables without a wasted byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from tvm import tirx
+from tvm.tirx.script.builder import ir as T
+
+from lgn_edge.kernels.encoding import Comparisons
+from lgn_edge.kernels.pack import float_above
+from lgn_edge.kernels.tir import Buffer, Expr, Integers, Kernel, Parameter, Table, as_index, constant, kernel, narrow
+from lgn_edge.network import GroupSum
+from lgn_edge.network.layers import Int32Array
+from lgn_edge.passes.schedule.program import EXECUTE
+from lgn_edge.passes.tape import N_OPERATIONS, Tape
+
+_SLOT = "uint8"
+
+
+def pack_one(bits: Comparisons, n_slots: int, prefix: str, unroll: int = 1) -> Kernel:
+    """`void PREFIX_pack(const element *sample, uint8_t *slots)`: encode one sample, a slot a bit.
+
+    Args:
+        bits: the comparisons, one a slot, by feature.
+        n_slots: slots in all.
+        prefix: of the C symbols.
+        unroll: comparisons that the loop takes at a time, a power of two.
+    """
+    order = bits.feature
+    step = narrow(np.diff(order, prepend=0))
+    octets = bits.element == "uint8"
+    level = narrow(bits.level) if octets and (bits.level >= 0).all() else bits.level
+    tables = (Table(f"{prefix}_feature_step", step), Table(f"{prefix}_level", level))
+    parameters = (Parameter("sample", bits.element, 1), Parameter("slots", _SLOT, n_slots))
+
+    def body(sample: Buffer, slots: Buffer, step: Buffer, level: Buffer) -> None:
+        column = _variable()
+        T.buffer_store(column, constant(0, "int32"), [0])
+
+        def compare(bit: Expr) -> None:
+            at = T.Bind(column[0] + as_index(step[bit]))
+            T.buffer_store(column, at, [0])
+            x, bound = sample[at], as_index(level[bit])
+            # the sign of the difference: fewer instructions than a comparison
+            sign = tirx.Cast("uint32", bound - as_index(x)) >> constant(31, "uint32")
+            value = sign if octets else float_above(x, bound)
+            T.buffer_store(slots, tirx.Cast(_SLOT, value), [bit])
+
+        _unrolled(len(order), unroll, compare)
+
+    return kernel(f"{prefix}_pack", parameters, tables, body)
+
+
+def load_one(input_bit: Int32Array, n_slots: int, word: str, prefix: str) -> Kernel:
+    """`void PREFIX_load(const word *words, int32_t stride, int32_t bit, uint8_t *slots)`: one packed sample.
+
+    `words` points at the word of signal 0 that holds the sample, as bit `bit`; signal i is `stride` words further for
+    each i. Slot s takes signal `input_bit[s]`.
+    """
+    tables = (Table(f"{prefix}_input_bit", narrow(input_bit)),)
+    parameters = (
+        Parameter("words", word, 1),
+        Parameter("stride"),
+        Parameter("bit"),
+        Parameter("slots", _SLOT, n_slots),
+    )
+
+    def body(words: Buffer, stride: Expr, bit: Expr, slots: Buffer, input_bit: Buffer) -> None:
+        with T.serial(0, len(tables[0].values)) as i:
+            value = words[as_index(input_bit[i]) * stride] >> tirx.Cast(word, bit)
+            T.buffer_store(slots, tirx.Cast(_SLOT, value & constant(1, word)), [i])
+
+    return kernel(f"{prefix}_load", parameters, tables, body)
+
+
+def run_tape(tape: Tape, head: GroupSum, prefix: str, unroll: int = 1) -> Kernel:
+    """`void PREFIX_run(uint8_t *slots, int32_t *scores, uint16_t *classes)`: all groups, then the first maximum.
+
+    Args:
+        tape: what to run; its live inputs are in their slots already.
+        head: classes.
+        prefix: of the C symbols.
+        unroll: pairs of gates that a loop takes at a time, a power of two.
+    """
+    pairs, together = _pairs(tape)
+    per_pair = pairs.size * 2 // max(len(tape.step), 1)
+    base = narrow(tape.base) if (tape.base >= 0).all() else tape.base
+    tables = (
+        Table(f"{prefix}_where", narrow(tape.where)),
+        Table(f"{prefix}_length", narrow(tape.length // 2)),
+        Table(f"{prefix}_first", narrow(tape.first)),
+        Table(f"{prefix}_pairs", pairs),
+        Table(f"{prefix}_slots", narrow(tape.slots)),
+        Table(f"{prefix}_slot_first", narrow(tape.slot_first)),
+        Table(f"{prefix}_slot_step", narrow(tape.slot_step)),
+        Table(f"{prefix}_base", base),
+    )
+    parameters = (
+        Parameter("slots", _SLOT, tape.n_slots),
+        Parameter("scores", "int32", head.classes),
+        Parameter("classes", "uint16", 1),
+    )
+    n_store, n_count = len(tape.where), 2 * head.classes
+
+    def body(
+        slots: Buffer,
+        scores: Buffer,
+        classes: Buffer,
+        where: Buffer,
+        length: Buffer,
+        first: Buffer,
+        pairs: Buffer,
+        n_slots: Buffer,
+        slot_first: Buffer,
+        slot_step: Buffer,
+        base: Buffer,
+    ) -> None:
+        T.buffer_store(slots, constant(0, _SLOT), [tape.n_live_inputs])
+        T.buffer_store(slots, constant(1, _SLOT), [tape.n_live_inputs + 1])
+        element, counted, place, total = (_variable() for _ in range(4))
+        T.buffer_store(element, constant(0, "int32"), [0])
+        T.buffer_store(counted, constant(0, "int32"), [0])
+
+        def runs(group: Expr, finish: Callable[[Expr], None]) -> None:
+            """The four runs of a group; `finish` takes each result."""
+            for op, execute in enumerate(EXECUTE):
+                run = T.Bind(group * N_OPERATIONS + op)
+                begin, many = T.Bind(element[0]), T.Bind(as_index(length[run]))
+                a = _variable()
+                T.buffer_store(a, as_index(first[run]), [0])
+
+                def pair(
+                    i: Expr, begin: Expr = begin, a: Buffer = a, execute: Callable[[Any, Any], Any] = execute
+                ) -> None:
+                    at = begin + i * per_pair
+                    steps = [as_index(pairs[at + side]) for side in range(2)]
+                    if together:
+                        both = T.Bind(as_index(pairs[at]))
+                        steps = [both & 255, both >> 8]
+                    for side in range(2):
+                        operand = T.Bind(a[0] + steps[side])
+                        T.buffer_store(a, operand, [0])
+                        other = as_index(pairs[at + per_pair - 2 + side])
+                        finish(execute(as_index(slots[operand]), as_index(slots[other])))
+
+                _unrolled(many, unroll, pair)
+                T.buffer_store(element, begin + many * per_pair, [0])
+
+        def store(value: Expr) -> None:
+            T.buffer_store(slots, tirx.Cast(_SLOT, value), [place[0]])
+            T.buffer_store(place, place[0] + 1, [0])
+
+        def count(value: Expr) -> None:
+            T.buffer_store(total, total[0] + value, [0])
+
+        with T.serial(0, n_store) as group:
+            T.buffer_store(place, as_index(where[group]), [0])
+            runs(group, store)
+        with T.serial(0, n_count) as group:
+            T.buffer_store(total, constant(0, "int32"), [0])
+            runs(group + n_store, count)
+            begin, many = T.Bind(counted[0]), T.Bind(as_index(n_slots[group]))
+            T.buffer_store(place, as_index(slot_first[group]), [0])
+
+            def slot(i: Expr, begin: Expr = begin) -> None:
+                T.buffer_store(place, place[0] + as_index(slot_step[begin + i]), [0])
+                count(as_index(slots[place[0]]))
+
+            _unrolled(many, 2 * unroll, slot)
+            T.buffer_store(counted, begin + many, [0])
+            c = T.Bind(group >> 1)
+            with T.If((group & 1) == 0):
+                with T.Then():
+                    T.buffer_store(scores, as_index(base[c]) + total[0], [c])
+                with T.Else():
+                    T.buffer_store(scores, scores[c] - total[0], [c])
+        _first_maximum(scores, classes, head)
+
+    return kernel(f"{prefix}_run", parameters, tables, body)
+
+
+def _pairs(tape: Tape) -> tuple[Integers, bool]:
+    """The gates two by two: two steps, in one element where that holds both, and two b; whether it does."""
+    step, b = tape.step.reshape(-1, 2), tape.b.reshape(-1, 2)
+    together = int(b.max(initial=0)) >= 1 << 8 > int(step.max(initial=0))
+    steps = (step[:, :1] | step[:, 1:] << 8) if together else step
+    return narrow(np.concatenate([steps, b], axis=1).ravel()), together
+
+
+def _first_maximum(scores: Buffer, classes: Buffer, head: GroupSum) -> None:
+    best, winner = _variable(), _variable()
+    T.buffer_store(best, scores[0], [0])
+    T.buffer_store(winner, constant(0, "int32"), [0])
+    with T.serial(1, head.classes) as c:
+        score = T.Bind(scores[c])
+        with T.If(score > best[0]), T.Then():
+            T.buffer_store(best, score, [0])
+            T.buffer_store(winner, c, [0])
+    T.buffer_store(classes, tirx.Cast("uint16", winner[0]), [0])
+
+
+def _variable() -> Buffer:
+    """A local int32; TVM's C knows arrays of global scope only."""
+    return T.alloc_buffer((1,), "int32", scope="global")
+
+
+def _unrolled(count: Expr | int, factor: int, emit: Callable[[Expr], None]) -> None:
+    """`emit(0)` to `emit(count - 1)`: a loop that takes `factor`, a power of two, at a time, and one for the rest."""
+    done: Expr | int = 0
+    if factor > 1:
+        with T.serial(0, count // factor if isinstance(count, int) else count >> (factor.bit_length() - 1)) as group:
+            for i in range(factor):
+                emit(group * factor + i)
+        done = count - count % factor if isinstance(count, int) else T.Bind(count & -factor)
+    if not (isinstance(count, int) and count == done):
+        with T.serial(done, count) as i:
+            emit(i)
