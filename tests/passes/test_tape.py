@@ -42,7 +42,7 @@ def test_steps_of_a_wide_network_fit_a_byte() -> None:
     network = random_network(1, features=40, bits=2000, widths=(3000, 600), classes=3, tables=(1, 2, 6, 7, 8))
     circuit, tape = tape_of(network)
     assert len(tape.step) > circuit.n_gates == tape.n_gates
-    assert 255 < tape.n_slots
+    assert tape.n_slots > 255
     assert tape.step.max() == 255
     assert (tape.length % 2 == 0).all()
     assert_equal(network, tape)
