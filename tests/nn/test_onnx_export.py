@@ -1,0 +1,158 @@
+"""torch.onnx.export gives one node of the domain a layer, the same bits, and nothing of the author's machine."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import ModelProto, checker
+from onnx.reference import ReferenceEvaluator
+from torch import Tensor, nn
+
+from lgn_edge.errors import InputError
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold, onnx_export
+
+pytest.importorskip("onnxscript", reason="torch.onnx.export needs onnxscript: pip install 'lgn-edge[train]'")
+pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning"), pytest.mark.filterwarnings("ignore::UserWarning")]
+
+
+class Above(nn.Module):
+    """Real values to bits, by an ordinary op."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x > 0).to(torch.float32)
+
+
+class Residual(nn.Module):
+    """Two logic layers whose bits both reach the end, and signals that are read twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = LogicDense(9, 12, seed=1)
+        self.second = LogicDense(12, 12, seed=2, parametrization="raw")
+        self.head = GroupSum(12, 4, tau=2.0, beta=-1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        bits = self.first(x)
+        return torch.cat([self.head(self.second(bits)), bits], dim=1)
+
+
+def encoder() -> Threshold:
+    return Threshold(4, [0, 1, 2, 3, 0, 1], [0.5, 0.0, -0.5, 0.25, -1.0, 1.0])
+
+
+def small_network() -> LogicGateNetwork:
+    return LogicGateNetwork(
+        encoder(), [LogicDense(6, 20, seed=1), LogicDense(20, 21, seed=2)], GroupSum(21, 3, tau=3.0, beta=0.5)
+    )
+
+
+MODELS = {
+    # name: module, features, nodes of the domain
+    "a head inside a larger model": (
+        lambda: nn.Sequential(
+            nn.Linear(5, 20),
+            Above(),
+            LogicDense(20, 33, seed=1),
+            LogicDense(33, 30, seed=2),
+            GroupSum(30, 6),
+            nn.ReLU(),
+        ),
+        5,
+        ["Threshold", "LogicLayer", "LogicLayer", "GroupSum"],
+    ),
+    "a network": (small_network, 4, ["Threshold", "LogicLayer", "LogicLayer", "GroupSum"]),
+    "a network inside": (
+        lambda: nn.Sequential(small_network(), nn.Softmax(1)),
+        4,
+        ["Threshold", "LogicLayer", "LogicLayer", "GroupSum"],
+    ),
+    "bits for ordinary layers": (
+        lambda: nn.Sequential(encoder(), LogicDense(6, 20, seed=1), nn.Flatten(), nn.Hardtanh()),
+        4,
+        ["Threshold", "LogicLayer"],
+    ),
+    "bits read twice": (
+        lambda: nn.Sequential(Above(), Residual()),
+        9,
+        ["Threshold", "LogicLayer", "LogicLayer", "GroupSum"],
+    ),
+    "a sum of no bits": (lambda: nn.Sequential(encoder(), nn.Sigmoid(), GroupSum(6, 2)), 4, ["Threshold"]),
+}
+
+
+def exported(model: nn.Module, features: int, samples: int = 70) -> ModelProto:
+    x = torch.randn(samples, features)
+    with onnx_export.layers_as_nodes(model):
+        program = torch.onnx.export(
+            model, (x,), dynamo=True, verbose=False, dynamic_shapes=({0: torch.export.Dim("N")},)
+        )
+    return onnx_export.to_model(program)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_one_node_a_layer_and_the_same_bits(name: str) -> None:
+    torch.manual_seed(0)
+    make, features, nodes = MODELS[name]
+    module = make().eval()
+    model = exported(module, features)
+    assert sorted(n.op_type for n in model.graph.node if n.domain == "ai.lgn") == sorted(nodes)
+    assert {f.name for f in model.functions} == set(nodes)
+    checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    reference = ReferenceEvaluator(model)
+    for n in (0, 1, 63, 64, 65, 130):
+        x = torch.randn(n, features)
+        with torch.no_grad():
+            want = module(x).numpy()
+        for run in (session.run, reference.run):
+            (got,) = run(None, {model.graph.input[0].name: x.numpy()})
+            if name == "a network inside":  # a softmax rounds as it likes
+                np.testing.assert_allclose(got, want, rtol=1e-6)
+            else:
+                np.testing.assert_array_equal(got, want)
+
+
+def test_nothing_of_the_machine_is_in_the_file(tmp_path: Path) -> None:
+    model = small_network().eval()
+    with onnx_export.layers_as_nodes(model):
+        program = torch.onnx.export(
+            model, (torch.randn(70, 4),), dynamo=True, verbose=False, dynamic_shapes=({0: torch.export.Dim("N")},)
+        )
+    before = program.model_proto.SerializeToString()
+    assert b".py" in before  # what is looked for can be found
+    onnx_export.save(program, tmp_path / "m.onnx")
+    data = (tmp_path / "m.onnx").read_bytes()
+    root = Path(__file__).parents[2]
+    for trace in (".py", "Traceback", "File ", "lgn_edge", "stack_trace", str(root), str(Path.home()), platform.node()):
+        assert trace.encode() not in data, trace
+    if len(getpass.getuser()) > 4:
+        assert getpass.getuser().encode() not in data
+    assert onnx.load(tmp_path / "m.onnx").functions[0].doc_string
+
+
+def test_the_model_is_itself_again() -> None:
+    model = small_network().eval()
+    x = torch.randn(9, 4)
+    want = model(x)
+    with pytest.raises(KeyError), onnx_export.layers_as_nodes(model):
+        raise KeyError
+    assert torch.equal(model(x), want)
+    assert not any("forward" in module.__dict__ for module in model.modules())
+
+
+def test_layers_in_training_are_refused() -> None:
+    model = nn.Sequential(nn.Linear(3, 6), LogicDense(6, 6)).train()
+    with pytest.raises(InputError, match="'1' is in training mode; call eval"), onnx_export.layers_as_nodes(model):
+        pass
+
+
+def test_a_model_without_our_layers_is_refused() -> None:
+    with pytest.raises(InputError, match="the Linear has no logic layer"), onnx_export.layers_as_nodes(nn.Linear(1, 1)):
+        pass
