@@ -44,9 +44,9 @@ def pack_one(bits: Comparisons, n_slots: int, prefix: str, unroll: int = 1) -> K
             at = T.Bind(column[0] + as_index(step[bit]))
             T.buffer_store(column, at, [0])
             x, bound = sample[at], as_index(level[bit])
-            # the sign of the difference: fewer instructions than a comparison
-            sign = tirx.Cast("uint32", bound - as_index(x)) >> constant(31, "uint32")
-            value = sign if octets else float_above(x, bound)
+            # the borrow of a difference of two bytes: fewer instructions than a comparison
+            borrow = ((bound - as_index(x)) >> 8) & 1
+            value = borrow if octets else float_above(x, bound)
             T.buffer_store(slots, tirx.Cast(_SLOT, value), [bit])
 
         _unrolled(len(order), unroll, compare)

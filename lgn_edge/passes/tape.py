@@ -171,25 +171,12 @@ def _lay_out(circuit: Circuit, head: GroupSum, feature: IntArray | None, limit: 
     slot[input_bit] = np.arange(len(input_bit))
     stored, where, n_slots = _store(circuit, counted, slot, len(input_bit), limit)
     group = 2 * (np.arange(head.n_inputs) // head.group) + circuit.inverted
-    outputs = np.lexsort((slot[circuit.outputs], group))
-    outputs = outputs[~counted[circuit.outputs[outputs]]]
-    near = _largest_cluster(group[outputs], slot[circuit.outputs[outputs]], limit)
-    far, outputs = outputs[~near], outputs[near]
-    slots = slot[circuit.outputs]
+    others = np.flatnonzero(~counted[circuit.outputs])
+    output_group, output_slot = _bridged(group[others], slot[circuit.outputs[others]], limit)
     direct = np.flatnonzero(counted[circuit.outputs])
     gates = circuit.outputs[direct] - n_inputs
     op, a, b = _operands(circuit, gates, slot)
-    entries = _in_order(
-        _Entries(
-            np.concatenate([group[direct], group[far]]),
-            np.concatenate([op, np.full(len(far), _AND)]),
-            np.concatenate([a, slots[far]]),
-            np.concatenate([b, slots[far]]),
-            np.concatenate([gates, np.zeros(len(far), np.int64)]),
-        ),
-        len(input_bit),
-        limit,
-    )
+    entries = _in_order(_Entries(group[direct], op, a, b, gates), len(input_bit), limit)
     base = np.bincount(group[circuit.inverted] >> 1, minlength=head.classes)
     ones = entries.group[(entries.gate < 0) & (entries.op == _OR)]
     np.subtract.at(base, ones >> 1, np.where(ones & 1, -1, 1))
@@ -200,7 +187,7 @@ def _lay_out(circuit: Circuit, head: GroupSum, feature: IntArray | None, limit: 
     n_runs = (len(where) + 2 * head.classes) * N_OPERATIONS
     length, first, step = _walks(run, a, n_runs)
 
-    n_outputs, slot_first, slot_step = _walks(group[outputs], slots[outputs], 2 * head.classes)
+    n_outputs, slot_first, slot_step = _walks(output_group, output_slot, 2 * head.classes)
     return Tape(
         n_inputs=n_inputs,
         input_bit=input_bit.astype(np.int32),
@@ -272,15 +259,22 @@ def _operands(circuit: Circuit, gates: IntArray, slot: IntArray) -> tuple[IntArr
     return _OP_OF_TABLE[circuit.table[gates]].astype(np.int64), slot[circuit.a[gates]], slot[circuit.b[gates]]
 
 
-def _largest_cluster(group: IntArray, slot: IntArray, limit: int) -> BoolArray:
-    """Which slots, sorted by group, are in the largest part of their group without a step above `limit`."""
-    begins = (np.diff(group, prepend=-1) != 0) | (np.diff(slot, prepend=0) > limit)
-    cluster = np.cumsum(begins) - 1
-    size = np.bincount(cluster, minlength=1)
-    owner = group[begins]
-    largest = np.zeros(int(group.max(initial=0)) + 1, np.int64)
-    largest[owner[np.argsort(size[: len(owner)], kind="stable")]] = np.argsort(size[: len(owner)], kind="stable")
-    return np.asarray(largest[group] == cluster)
+def _bridged(group: IntArray, slot: IntArray, limit: int) -> tuple[IntArray, IntArray]:
+    """Groups and slots sorted, with slots between that make every step at most `limit`.
+
+    What a class's one group adds for nothing, its other group subtracts.
+    """
+    order = np.lexsort((slot, group))
+    group, slot = group[order], slot[order]
+    step = np.where(np.diff(group, prepend=-1) != 0, 0, np.diff(slot, prepend=0))
+    number = np.maximum(step - 1, 0) // limit
+    source = np.repeat(np.arange(len(slot)), number)
+    place = np.arange(len(source)) - np.repeat(np.cumsum(number) - number, number)
+    bridge = slot[source] - step[source] + (place + 1) * limit
+    group = np.concatenate([group, group[source], group[source] ^ 1])
+    slot = np.concatenate([slot, bridge, bridge])
+    order = np.lexsort((slot, group))
+    return group[order], slot[order]
 
 
 def _in_order(given: _Entries, zero: int, limit: int) -> _Entries:
