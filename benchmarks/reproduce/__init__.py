@@ -1,0 +1,1 @@
+"""The papers' claims, measured here: each script prints one table."""

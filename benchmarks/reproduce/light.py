@@ -1,0 +1,87 @@
+"""Light against raw gates (arXiv 2510.03250): parameters, the time of a backward pass, steps to equal accuracy.
+
+Not like for like: the paper's times are of a GPU, its accuracies of CIFAR-10 and other sets; here both are of one CPU
+thread and MNIST. The steps are counted in whole epochs.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import torch
+from runs import SEEDS, Options, Row, images, interleaved, mean, run, spread, trained
+
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
+from lgn_edge.nn.kernels import cpu
+
+
+def network(parametrization: str, depth: int, width: int) -> LogicGateNetwork:
+    widths = [784] + [width] * depth
+    options = {"parametrization": parametrization, "estimator": "soft", "seed": 0}
+    layers = [LogicDense(a, b, **options) for a, b in pairwise(widths)]
+    return LogicGateNetwork(Threshold.bits(784), layers, GroupSum(width, 10, 10.0)).train()
+
+
+def passes(depth: int, width: int, batch: int, rounds: int) -> dict[str, tuple[float, float]]:
+    """Median seconds of a forward and of a backward pass by parametrisation."""
+    x = torch.rand(batch, 784) > 0.5
+    y = torch.randint(10, (batch,))
+    models = {name: network(name, depth, width) for name in ("raw", "light")}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in models}
+
+    def step(name: str) -> None:
+        start = time.perf_counter()
+        loss = torch.nn.functional.cross_entropy(models[name].logits(x), y)
+        middle = time.perf_counter()
+        loss.backward()
+        times[name].append((middle - start, time.perf_counter() - middle))
+
+    interleaved({name: lambda name=name: step(name) for name in models}, rounds)
+    return {
+        name: tuple(sorted(part)[len(part) // 2] for part in zip(*values, strict=True))
+        for name, values in times.items()
+    }
+
+
+def measure(options: Options) -> list[Row]:
+    """The three claims about light gates."""
+    torch.set_num_threads(1)
+    cpu.keep_memory()
+    ratio = network("raw", 6, 8000).logic[0].weight.numel() / network("light", 6, 8000).logic[0].weight.numel()
+    rows = [Row("parameters, raw / light", ratio, "x", ">= 4", note="paper: 4")]
+    for depth, width, batch in ((6, 8000, 128), (80, 8000, 1)):
+        seconds = passes(depth, width, batch, 3 if options.quick else 9)
+        for i, (what, paper) in enumerate((("forward", "1.11"), ("backward", "1.86"))):
+            name = f"{what} pass, raw / light, {depth} x {width:,}, batch {batch}"
+            both = f"raw {seconds['raw'][i] * 1e3:.1f} ms, light {seconds['light'][i] * 1e3:.1f} ms"
+            note = f"{both}; paper, GPU, 80 layers, batch 1: {paper}"
+            rows.append(Row(name, seconds["raw"][i] / seconds["light"][i], "x", note=note))
+    return [*rows, *_steps(options)]
+
+
+def _steps(options: Options) -> list[Row]:
+    data = images(4000 if options.quick else 20_000)
+    seeds, epochs = (SEEDS[:1], 4) if options.quick else (SEEDS, 20)
+    rows = []
+    for init in ("gaussian", "residual"):
+        ratios, raw_best, light_best = [], [], []
+        for seed in seeds:
+            options_ = {"widths": (2000,) * 6, "estimator": "soft", "init": init, "epochs": epochs, "tau": 6.0}
+            options_ |= {"schedule": "constant", "learning_rate": 0.03}
+            raw = trained(data, seed, parametrization="raw", **options_)
+            light = trained(data, seed, parametrization="light", **options_)
+            raw_best.append(raw.best)
+            light_best.append(light.best)
+            equal = light.first(raw.best)
+            if equal is not None:
+                ratios.append((raw.first(raw.best) + 1) / (equal + 1))
+        name = f"steps to raw's best hard accuracy, raw / light, {init} init"
+        note = f"6 x 2,000, MNIST, {len(data.train_y):,} images, {epochs} epochs; best hard accuracy"
+        note += f" raw {mean(raw_best):.4f}, light {mean(light_best):.4f}; ratios {spread(ratios)}; paper: 8.5"
+        rows.append(Row(name, mean(ratios) if ratios else None, "x", note=note))
+    return rows
+
+
+if __name__ == "__main__":
+    run("reproduce/light", measure)

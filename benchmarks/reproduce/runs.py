@@ -1,0 +1,83 @@
+"""What the scripts share: short trainings of one recipe with changes, and their telemetry."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # where harness.py is, which every benchmark shares
+
+from harness import Options, Row, interleaved, run
+
+from lgn_edge.training import Dataset, Epoch, Recipe, load_dataset, train
+
+__all__ = ["SEEDS", "Options", "Row", "Run", "images", "interleaved", "mean", "run", "spread", "trained"]
+
+SEEDS = (0, 1, 2)
+# 20,000 of MNIST's training images; a tenth of them validates.
+BASE = {"name": "claim", "dataset": "mnist", "levels": 1, "spacing": "uniform", "batch": 128, "threads": 1}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training.
+
+    Attributes:
+        history: its epochs; accuracies are of the validation samples.
+        seconds: of training when each epoch ended.
+        steps: of an epoch.
+    """
+
+    history: tuple[Epoch, ...]
+    seconds: tuple[float, ...]
+    steps: int
+
+    @property
+    def best(self) -> float:
+        """The best hard accuracy."""
+        return max(epoch.hard_accuracy for epoch in self.history)
+
+    def first(self, accuracy: float) -> int | None:
+        """Index of the first epoch with this hard accuracy, or None."""
+        return next((i for i, epoch in enumerate(self.history) if epoch.hard_accuracy >= accuracy), None)
+
+
+def images(samples: int) -> Dataset:
+    """MNIST with so many training images, and few test images: nothing here is chosen or reported by them."""
+    full = load_dataset("mnist")
+    x, y = full.train_x[:samples], full.train_y[:samples]
+    return Dataset("mnist", x, y, full.test_x[:100], full.test_y[:100], full.class_names, "uint8", full.image)
+
+
+def trained(data: Dataset, seed: int, **changes: Any) -> Run:
+    """One training of the base recipe with changes."""
+    recipe = Recipe(**{**BASE, "seed": seed, **changes})
+    start, seconds = time.perf_counter(), []
+    with tempfile.TemporaryDirectory() as folder:
+        result = train(
+            recipe,
+            data=data,
+            output=Path(folder) / "run",
+            progress=False,
+            on_epoch=lambda _: seconds.append(time.perf_counter() - start),
+        )
+    samples = round(len(data.train_y) * (1 - recipe.validation))
+    return Run(result.history, tuple(seconds), -(-samples // recipe.batch))
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """The values of the seeds, for a note."""
+    return (
+        ", ".join(f"{value:.{digits}f}" for value in values) + f" (seeds {', '.join(map(str, SEEDS[: len(values)]))})"
+    )
+
+
+def mean(values: Sequence[float]) -> float:
+    """Arithmetic mean."""
+    return statistics.fmean(values)
