@@ -1,0 +1,78 @@
+"""From a training run to a model that is shipped: `python examples/models/ship.py RUN [NAME]`.
+
+Writes NAME/model.onnx and its card NAME/README.md beside this file. The accuracy in the card is that of the native
+artifact that is built from the ONNX file, on the whole test set.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import lgn_edge
+from lgn_edge.training import load_dataset
+from lgn_edge.training.checkpoint import read_document
+
+FOLDER = Path(__file__).parent
+LICENCES = {
+    "digits": "UCI Optical Recognition of Handwritten Digits, CC BY 4.0",
+    "mnist": "MNIST (LeCun, Cortes, Burges), usually given as CC BY-SA 3.0",
+    "fashion-mnist": "Fashion-MNIST (Zalando SE), MIT",
+    "monk-1": "UCI MONK's Problems, CC BY 4.0",
+    "adult": "UCI Adult, CC BY 4.0",
+    "breast-cancer": "UCI Breast Cancer (M. Zwitter and M. Soklic), CC BY 4.0",
+}
+
+
+def accuracy(model: Path, dataset: str) -> tuple[float, int]:
+    """Share of the test samples that the native artifact of an ONNX file gets right, and how many there are."""
+    data = load_dataset(dataset)
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = lgn_edge.build(model, "native", Path(folder) / "native")
+        right = artifact.predict(data.test_x).classes == data.test_y
+    return float(right.mean()), len(right)
+
+
+def card(run: Path, name: str, model: Path) -> str:
+    """The model card."""
+    document = read_document(run)
+    recipe, metrics = document["recipe"], document["metrics"]
+    network = lgn_edge.load(model)
+    share, samples = accuracy(model, recipe["dataset"])
+    widths = " + ".join(f"{layer.n_outputs:,}" for layer in network.layers)
+    settings = "\n".join(f"{key} = {json.dumps(value)}" for key, value in recipe.items())
+    return f"""# {name}
+
+| | |
+|---|---|
+| gates | {network.n_gates:,} ({widths}) |
+| accuracy | **{100 * share:.2f} %** of all {samples:,} test samples: the ONNX file through the native artifact |
+| validation | {100 * metrics["validation_accuracy"]:.2f} %, epoch {metrics["best_epoch"]:.0f} of {metrics["epochs"]:.0f} |
+| seed | {recipe["seed"]} |
+| file | model.onnx, {model.stat().st_size / 1000:,.0f} kB |
+| data | {LICENCES[recipe["dataset"]]} |
+
+One run with one seed; the test samples took part in nothing but this figure. Trained on one CPU thread with
+`lgn-edge train` and this recipe:
+
+```toml
+{settings}
+```
+"""
+
+
+def main() -> None:
+    """Export, measure, write the card."""
+    run = Path(sys.argv[1])
+    name = sys.argv[2] if len(sys.argv) > 2 else read_document(run)["name"]
+    folder = FOLDER / name
+    folder.mkdir(exist_ok=True)
+    lgn_edge.export(run, folder / "model.onnx")
+    (folder / "README.md").write_text(card(run, name, folder / "model.onnx"), encoding="utf-8")
+    print(folder)
+
+
+if __name__ == "__main__":
+    main()
