@@ -6,6 +6,7 @@
 #define TREE 16      /* outputs that are counted together */
 #define BATCH 8      /* trees that are counted one after the other: the processor mispredicts less */
 #define STACK 32768  /* candidates remembered; those forgotten are found again */
+#define CHOICE 8     /* candidates that are compared */
 #define READERS 64   /* readers of a row that are considered when it comes into the cache */
 #define AVAILABLE 1u /* of a signal: its readers may run */
 #define DONE 2u      /* of a gate's signal: it has run */
@@ -107,6 +108,34 @@ static void place(planner *p, int32_t signal)
     p->stamp[slot] = p->clock;
 }
 
+/* Of the latest candidates with an input in the cache, the one that frees most; -1 when there is none. */
+static int32_t choose_one(planner *p)
+{
+    int32_t other[CHOICE], n_others = 0, best = -1, most = -1;
+
+    for (int32_t seen = 0; p->one->count > 0 && seen < CHOICE;) {
+        const int32_t gate = pop(p->one), a = p->a[gate], b = p->b[gate];
+        if (is_done(p, gate) || !(cached(p, a) || cached(p, b))) {
+            continue;
+        }
+        const int32_t freed = (p->left[a] == 1) + (p->left[b] == 1);
+        seen++;
+        if (freed > most) {
+            if (best >= 0) {
+                other[n_others++] = best;
+            }
+            best = gate;
+            most = freed;
+        } else {
+            other[n_others++] = gate;
+        }
+    }
+    while (n_others > 0) {
+        push(p->one, other[--n_others]);
+    }
+    return best;
+}
+
 /* The best gate that may run: both inputs in the cache, one, or the first of those left. */
 static int32_t choose(planner *p, int32_t *first_left)
 {
@@ -122,11 +151,9 @@ static int32_t choose(planner *p, int32_t *first_left)
             }
         }
     }
-    while (p->one->count > 0) {
-        const int32_t gate = pop(p->one);
-        if (!is_done(p, gate) && (cached(p, p->a[gate]) || cached(p, p->b[gate]))) {
-            return gate;
-        }
+    const int32_t gate = choose_one(p);
+    if (gate >= 0) {
+        return gate;
     }
     while (is_done(p, *first_left)) {
         ++*first_left;

@@ -21,7 +21,7 @@ from lgn_edge.passes.push_complements import OPERATIONS, push_complements
 __all__ = ["TREE", "UniformProgram", "uniform_gate", "uniform_schedule"]
 
 TREE: Final = 16  # rows that are counted together, as in uniform.c
-_CACHE_ROWS: Final = 600  # rows of 64 bytes that are taken to stay in the first-level cache: 32 to 48 KiB less the rest
+_CACHE_ROWS: Final = 700  # rows of 64 bytes that are taken to stay in a first-level cache of 48 KiB
 _LATENCY: Final = 16  # gates between a result and its first reader, so that nobody waits for it
 
 _SOURCE: Final = Path(__file__).with_name("uniform.c")
@@ -162,10 +162,11 @@ def uniform_schedule(circuit: Circuit, classes: int) -> UniformProgram:
     """Order the gates of a circuit, give every signal a slot, and say when outputs are counted.
 
     Complements are pushed and dead gates removed first where that has not been done. The next gate is one whose inputs
-    are both in the first-level cache (a clock of the rows that came in stands for it), else one with one input there,
-    else the first of those left in the circuit's order. A result's readers wait until some other gates have run, as
-    they would wait for it in the machine. A signal's slot is freed with its last reading, and the slot freed last is
-    taken first. Outputs are counted when 16 of a class are there, and their slots freed.
+    are both in the first-level cache (a clock of the rows that came in stands for it); else, of the latest with one
+    input there, the one that frees most; else the first of those left in the circuit's order. A result's readers wait
+    until some other gates have run, as they would wait for it in the machine. A signal's slot is freed with its last
+    reading, and the slot freed last is taken first. Outputs are counted when 16 of a class are there, a few trees at a
+    time, and their slots freed.
 
     The same circuit always gives the same program.
 
