@@ -39,7 +39,7 @@ def export(
             that is to be written in another form.
         output: the file to write; its folder must exist.
         ops: "custom": nodes of the domain `ai.lgn` with function bodies; "standard": standard ops only, the fastest
-            where no library of the domain is registered.
+            where no library of the domain is registered; "qonnx": LookupTable nodes of QONNX.
         input: "uint8" or "float32": samples [N, features]; "bool": encoded bits [N, bits]; "packed": encoded and packed
             bits int64 [bits, W], for 64 * W samples; by default what the encoder takes.
         outputs: some of "scores", "logits" and "class".

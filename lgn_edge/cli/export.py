@@ -18,7 +18,8 @@ Examples:
 \b
 Ops: custom writes one node a layer, with function bodies in standard ops, and
 is what the other commands read best; standard writes standard ops only, and is
-the fastest in a runtime without a library for the domain ai.lgn.
+the fastest in a runtime without a library for the domain ai.lgn; qonnx writes
+the LookupTable nodes of QONNX.
 
 \b
 Inputs: uint8 and float32 take samples [N, features]; bool takes encoded bits
@@ -28,7 +29,9 @@ Inputs: uint8 and float32 take samples [N, features]; bool takes encoded bits
 def export(
     source: Annotated[Path, typer.Argument(help="Folder that `lgn-edge train` wrote, or an ONNX file to write anew.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write.")] = Path("model.onnx"),
-    ops: Annotated[str, typer.Option("--ops", metavar="custom|standard", help="What the graph is made of.")] = "custom",
+    ops: Annotated[
+        str, typer.Option("--ops", metavar="custom|standard|qonnx", help="What the graph is made of.")
+    ] = "custom",
     chosen: Annotated[
         str,
         typer.Option("--input", metavar="packed|bool|uint8|float32", help="What the model takes; else as trained."),

@@ -19,6 +19,9 @@ from lgn_edge.network.layers import MAX_SIGNALS
 from lgn_edge.network.truth_table import AND, COMPLEMENT_A, COMPLEMENT_B, FALSE, OR, XOR, UInt8Array
 from lgn_edge.onnx_model.domain import STANDARD_DOMAINS
 from lgn_edge.onnx_model.interface import short
+from lgn_edge.onnx_model.qonnx import DOMAIN as QONNX
+from lgn_edge.onnx_model.qonnx import OP as LOOKUP
+from lgn_edge.onnx_model.qonnx import ids
 
 # A literal is 2 * signal, plus 1 for its complement; a value is a list of literals, or one literal without the axis.
 Literals = NDArray[np.int64]
@@ -32,7 +35,8 @@ _MOVING: Final = ("Gather", "Concat", "Split", "Unsqueeze", "Identity", "Constan
 def circuit(model: ModelProto) -> Circuit:
     """The circuit of a graph of BitwiseAnd, BitwiseOr, BitwiseXor, BitwiseNot (integers) or And, Or, Xor, Not (bool).
 
-    Signals are moved by Gather, Concat, Split, Unsqueeze and Identity; constants are rows of all zeros or all ones.
+    A graph of QONNX LookupTable nodes of two 1-bit inputs is one too, its elements being single bits. Signals are
+    moved by Gather, Concat, Split, Unsqueeze and Identity; constants are rows of all zeros or all ones.
     Input and output i of the circuit are signal i of the graph's only input and output. No gate is simplified.
 
     Raises:
@@ -82,8 +86,10 @@ class _Reading:
         self.logical = kind.elem_type == TensorProto.BOOL
         if not self.logical and kind.elem_type not in _INTEGERS:
             raise InputError(f"the input {source.name!r} is of type {kind.elem_type}; a circuit takes bool or integers")
-        self.prefix = "" if self.logical else "Bitwise"
         self.rank = len(kind.shape.dim)
+        self.operations = {("" if self.logical else "Bitwise") + op: op for op in (*_BINARY, "Not")}
+        if any(_is_lookup(node) for node in self.graph.node):
+            self.operations = {}  # elements are single bits, of which a bitwise complement is none
         self.axis = self._axis([i for i, dim in enumerate(kind.shape.dim) if dim.dim_value > 0])
         self.n_inputs = self.n_signals = kind.shape.dim[self.axis].dim_value
         if not 1 <= self.n_inputs <= _MOST:
@@ -100,7 +106,7 @@ class _Reading:
             axis % self.rank if -self.rank <= (axis := _attribute(node, "axis", 0)) < self.rank else axis
             for node in self.graph.node
             if node.op_type in ("Gather", "Concat", "Split")
-        }
+        } | {self.rank - 1 for node in self.graph.node if _is_lookup(node)}
         candidates = named or set(fixed)
         if len(candidates) != 1 or not candidates <= set(fixed):
             raise InputError(
@@ -111,9 +117,10 @@ class _Reading:
 
     def _node(self, node: NodeProto) -> None:
         name = node.op_type
-        operation = name.removeprefix(self.prefix) if name.startswith(self.prefix) else ""
-        if node.domain not in STANDARD_DOMAINS or not (operation in (*_BINARY, "Not") or name in _MOVING):
-            legal = ", ".join(self.prefix + op for op in (*_BINARY, "Not"))
+        standard = node.domain in STANDARD_DOMAINS
+        operation = self.operations.get(name, "") if standard else ""
+        if not operation and not _is_lookup(node) and not (standard and name in _MOVING):
+            legal = ", ".join(self.operations) or LOOKUP
             raise InputError(f"a circuit of this input is made of {legal}, moved by {', '.join(_MOVING)}")
         if name == "Constant":
             return
@@ -123,7 +130,9 @@ class _Reading:
             results = [self._gates(_BINARY[operation], *map(self._value, node.input))]
         elif operation == "Not" and len(node.input) == 1:
             results = [self._value(node.input[0]) ^ 1]
-        elif name in _MOVING and node.input:
+        elif _is_lookup(node) and len(node.input) == 3:
+            results = [self._looked_up(node)]
+        elif not operation and not _is_lookup(node) and node.input:
             results = self._moved(node)
         else:
             raise InputError(f"it has {len(node.input)} inputs")
@@ -134,13 +143,28 @@ class _Reading:
                 raise InputError(f"its result has {result.size} signals; the most are {_MOST}")
             self.values[output] = result
 
-    def _gates(self, table: int, a: Literals, b: Literals) -> Literals:
+    def _looked_up(self, node: NodeProto) -> Literals:
+        """The gates of a LookupTable: inputs [M, 2], entries [M, 4] by address a + 2 * b."""
+        value, wires = self._value(node.input[0]), self._integers(node, 1)
+        entry = self._array(node.input[2]) if node.input[2] in self.constants else None
+        if value.ndim != 1 or self.axis != self.rank - 1:
+            raise InputError("it looks up the last axis; that must be the one of signals")
+        if _attribute(node, "input_bits", 1) != 1 or wires.ndim != 2 or wires.shape[1] != 2:
+            shape, bits = list(wires.shape), _attribute(node, "input_bits", 1)
+            raise InputError(f"its indices are {shape} of {bits} bits; only two inputs of one bit are gates")
+        if ((wires < 0) | (wires >= len(value))).any():
+            raise InputError(f"its indices must be numbers in the {len(value)} signals it reads")
+        if entry is None or entry.shape != (len(wires), 4) or not np.isin(entry, (0, 1)).all():
+            raise InputError(f"its table must be a constant [{len(wires)}, 4] of single bits")
+        return self._gates(ids(entry.astype(np.uint8)), value[wires[:, 0]], value[wires[:, 1]])
+
+    def _gates(self, table: int | UInt8Array, a: Literals, b: Literals) -> Literals:
         if a.ndim != b.ndim or (a.ndim and len(a) != len(b) and 1 not in (len(a), len(b))):
             raise InputError(f"its inputs have the shapes {list(a.shape)} and {list(b.shape)} of signals")
         a, b = np.broadcast_arrays(a, b)
         if self.n_signals + a.size > MAX_SIGNALS:
             raise InputError(f"a circuit has at most {MAX_SIGNALS} signals")
-        made = self.n_signals + np.arange(a.size)
+        made = self.n_signals + np.arange(a.size, dtype=np.int64)
         tables = np.full(a.size, table, np.uint8)
         tables = np.where(a.ravel() & 1, COMPLEMENT_A[tables], tables)
         tables = np.where(b.ravel() & 1, COMPLEMENT_B[tables], tables)
@@ -221,6 +245,10 @@ class _Reading:
             return numpy_helper.to_array(tensor)
         except Exception as error:  # onnx raises what its parts raise
             raise InputError(f"the constant {name!r} is not a whole tensor") from error
+
+
+def _is_lookup(node: NodeProto) -> bool:
+    return node.domain == QONNX and node.op_type == LOOKUP
 
 
 def _tensor(node: NodeProto) -> TensorProto | None:

@@ -11,8 +11,9 @@ from onnx import NodeProto, helper
 
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.network import Layer, LogicDense, Network
-from lgn_edge.onnx_model.domain import CLASS, DOMAIN, SCORES, WORD_BITS, WORDS
+from lgn_edge.onnx_model.domain import CLASS, DOMAIN, SCORES, VERSION, WORD_BITS, WORDS
 from lgn_edge.onnx_model.form import PACKED, Form, input_info
+from lgn_edge.onnx_model.functions import functions
 from lgn_edge.onnx_model.lowering import Lowering
 from lgn_edge.onnx_model.ops import group_sum, logic_layer, threshold
 
@@ -51,7 +52,8 @@ def lower(network: Network, form: Form) -> Lowering:
     nodes += [*count, group_sum.node(network.head, _HEAD, value, COUNT)]
     if CLASS in form.outputs:
         nodes.append(helper.make_node("ArgMax", [SCORES], [CLASS], "argmax", axis=1, keepdims=0))
-    return Lowering(nodes, constants)
+    used = {node.op_type for node in nodes if node.domain == DOMAIN}
+    return Lowering(nodes, constants, {}, {DOMAIN: VERSION}, functions(used))
 
 
 def _op(layer: Layer) -> ModuleType:

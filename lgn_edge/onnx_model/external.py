@@ -7,6 +7,7 @@ Each tensor names the file (`location`), where its bytes are (`offset`, `length`
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final
@@ -86,7 +87,8 @@ def read(tensor: TensorProto, dtype: np.dtype[Any], folder: Path | None) -> NDAr
     """
     path = _path(tensor, folder)
     entries = _entries(tensor)
-    length = tensor.dims[0] * dtype.itemsize
+    count = math.prod(tensor.dims)
+    length = count * dtype.itemsize
     offset = _number(tensor, entries.get("offset", "0"))
     if _number(tensor, entries.get("length", str(length))) != length:
         raise InputError(f"the initializer {tensor.name!r} needs {length} bytes; its length says {entries['length']}")
@@ -97,7 +99,7 @@ def read(tensor: TensorProto, dtype: np.dtype[Any], folder: Path | None) -> NDAr
                 f"the initializer {tensor.name!r} ends at byte {offset + length} of {path}, which has only {size};"
                 " copy the whole file"
             )
-        return np.fromfile(path, dtype.newbyteorder("<"), tensor.dims[0], offset=offset)
+        return np.fromfile(path, dtype.newbyteorder("<"), count, offset=offset)
     except OSError as error:
         raise InputError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
 

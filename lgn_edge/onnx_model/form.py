@@ -15,7 +15,8 @@ from lgn_edge.onnx_model.domain import BITS, CLASS, LOGITS, SAMPLES, SCORES, WOR
 
 CUSTOM: Final = "custom"
 STANDARD: Final = "standard"
-OPS: Final = (CUSTOM, STANDARD)
+QONNX: Final = "qonnx"
+OPS: Final = (CUSTOM, STANDARD, QONNX)
 PACKED: Final = "packed"
 BOOL: Final = "bool"
 INPUTS: Final = (PACKED, BOOL, "uint8", "float32")
@@ -36,7 +37,7 @@ class Form:
 
     Attributes:
         ops: "custom": nodes of the domain `ai.lgn` with function bodies; "standard": standard ops only, gates sorted
-            by kind.
+            by kind; "qonnx": LookupTable nodes of QONNX.
         input: "uint8" or "float32": samples [N, features]; "bool": encoded bits [N, bits]; "packed": encoded and packed
             bits int64 [bits, W], for 64 * W samples; "" for what the encoder takes.
         outputs: some of "scores", "logits" and "class"; they are always in this order.
@@ -48,7 +49,7 @@ class Form:
 
     def __post_init__(self) -> None:
         if self.ops not in OPS:
-            raise InputError(f"there are no {self.ops!r} ops; choose {' or '.join(OPS)}")
+            raise InputError(f"there are no {self.ops!r} ops; choose one of {', '.join(OPS)}")
         if self.input not in ("", *INPUTS):
             raise InputError(f"there is no input {self.input!r}; choose one of {', '.join(INPUTS)}")
         unknown = [name for name in self.outputs if name not in OUTPUTS]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
-from onnx import NodeProto
+from onnx import FunctionProto, NodeProto
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,12 @@ class Lowering:
         nodes: in order; they read the input of the form and write its outputs.
         constants: vectors by name, the initializers of the graph.
         properties: metadata that belong to the lowering.
+        domains: versions by domain, besides the standard one.
+        functions: bodies of the ops of these domains.
     """
 
     nodes: list[NodeProto]
     constants: dict[str, NDArray[Any]]
     properties: Mapping[str, str] = field(default_factory=dict)
+    domains: Mapping[str, int] = field(default_factory=dict)
+    functions: Sequence[FunctionProto] = ()

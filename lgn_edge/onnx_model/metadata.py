@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from lgn_edge.errors import InputError, UnsupportedError
-from lgn_edge.network import Network, Threshold
+from lgn_edge.network import GroupSum, Network, Threshold
 from lgn_edge.onnx_model.form import BOOL, PACKED, Form
 
 FORMAT_VERSION: Final = "1"
@@ -21,6 +21,7 @@ NAME: Final = "ai.lgn.name"
 CLASS_NAMES: Final = "ai.lgn.class_names"
 PROVENANCE: Final = "ai.lgn.provenance"
 ENCODER: Final = "ai.lgn.encoder"
+HEAD: Final = "ai.lgn.head"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,24 @@ def parse(model: ModelProto) -> Metadata:
     return Metadata(name, tuple(names), provenance, encoder(found))
 
 
-def numbers(found: Mapping[str, str], key: str, names: Sequence[str]) -> dict[str, Any]:
+def head_text(head: GroupSum) -> str:
+    """The value of `HEAD`: what a reader needs besides a graph of standard ops to know the group sum."""
+    return json.dumps({"classes": head.classes, "tau": head.tau, "beta": head.beta})
+
+
+def head(found: Mapping[str, str]) -> tuple[int, float, float]:
+    """Classes, tau and beta of `head_text`; they may be out of range.
+
+    Raises:
+        InputError: they are missing or no numbers.
+    """
+    value = _object(found, HEAD, ("classes", "tau", "beta"))
+    if type(value["classes"]) is not int or not all(type(value[name]) in (int, float) for name in ("tau", "beta")):
+        raise InputError(f"the metadata {HEAD} must hold a whole number of classes and the numbers tau and beta")
+    return value["classes"], value["tau"], value["beta"]
+
+
+def _object(found: Mapping[str, str], key: str, names: Sequence[str]) -> dict[str, Any]:
     """The JSON object of a key, which must have exactly these names.
 
     Raises:
@@ -111,7 +129,7 @@ def encoder(found: Mapping[str, str]) -> Threshold | None:
     """
     if ENCODER not in found:
         return None
-    value = numbers(found, ENCODER, ("features", "input_dtype", "feature", "threshold"))
+    value = _object(found, ENCODER, ("features", "input_dtype", "feature", "threshold"))
     try:
         if type(value["features"]) is not int or not isinstance(value["input_dtype"], str):
             raise InputError("features must be a whole number and input_dtype a string")

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Final
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import GraphProto, ModelProto
 
 from lgn_edge.errors import InputError, LgnError
 from lgn_edge.network import Circuit, Network
-from lgn_edge.onnx_model import bitwise, chain, external, metadata, standard
+from lgn_edge.onnx_model import bitwise, chain, external, metadata, qonnx, standard
 from lgn_edge.onnx_model.domain import STANDARD_DOMAINS
 from lgn_edge.onnx_model.tensors import Initializers
 from lgn_edge.onnx_model.text import check_text
+
+_RECOGNISED: Final = ((standard.recognises, standard.network), (qonnx.recognises, qonnx.network))
 
 
 def read(path: str | os.PathLike[str]) -> Network:
@@ -83,8 +86,10 @@ def _from_model(model: ModelProto, folder: Path | None) -> Network:
     external.check(model.graph.initializer, folder)
     initializers = Initializers({tensor.name: tensor for tensor in model.graph.initializer}, folder)
     about = metadata.parse(model)
-    network = standard.network if standard.recognises(model) else chain.network
-    return network(model, initializers, about)
+    for recognises, network in _RECOGNISED:
+        if recognises(model):
+            return network(model, initializers, about)
+    return chain.network(model, initializers, about)
 
 
 def _check_header(model: ModelProto) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,8 @@ class Initializers:
     by_name: Mapping[str, TensorProto]
     folder: Path | None
 
-    def array(self, name: str, dtype: type[np.generic]) -> NDArray[Any]:
-        """The vector of that name.
+    def array(self, name: str, dtype: type[np.generic], rank: int = 1) -> NDArray[Any]:
+        """The array of that name.
 
         Raises:
             InputError: there is none, it has another type or rank, its values are not complete, or they lie outside
@@ -60,14 +61,16 @@ class Initializers:
         if tensor.data_type != _ELEMENT[want.name]:
             found = TensorProto.DataType.Name(tensor.data_type) if tensor.data_type in _KNOWN else tensor.data_type
             raise InputError(f"the initializer {name!r} is {found}; it must be {want.name}")
-        if len(tensor.dims) != 1 or tensor.dims[0] < 0:
-            raise InputError(f"the initializer {name!r} has shape {list(tensor.dims)}; it must have one dimension")
+        if len(tensor.dims) != rank or any(size < 0 for size in tensor.dims):
+            wanted = "one dimension" if rank == 1 else f"{rank} dimensions"
+            raise InputError(f"the initializer {name!r} has shape {list(tensor.dims)}; it must have {wanted}")
         if tensor.HasField("segment"):
             raise InputError(f"the initializer {name!r} is a segment of a tensor; store it whole")
         values = self._values(tensor, want)
-        if len(values) != tensor.dims[0]:
-            raise InputError(f"the initializer {name!r} holds {len(values)} values; its shape says {tensor.dims[0]}")
-        return values
+        count = math.prod(tensor.dims)
+        if len(values) != count:
+            raise InputError(f"the initializer {name!r} holds {len(values)} values; its shape says {count}")
+        return values.reshape(tuple(tensor.dims))
 
     def _values(self, tensor: TensorProto, dtype: np.dtype[Any]) -> NDArray[Any]:
         if tensor.data_location == TensorProto.EXTERNAL:

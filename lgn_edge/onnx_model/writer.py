@@ -15,16 +15,19 @@ from lgn_edge._version import __version__
 from lgn_edge.errors import InputError
 from lgn_edge.files import atomic_path, write_atomic
 from lgn_edge.network import Network
-from lgn_edge.onnx_model import custom, external, metadata, standard
-from lgn_edge.onnx_model.domain import DOMAIN, IR_VERSION, OPSET, VERSION
-from lgn_edge.onnx_model.form import CUSTOM, STANDARD, Form, input_info, output_infos, resolved
-from lgn_edge.onnx_model.functions import functions
+from lgn_edge.onnx_model import custom, external, metadata, qonnx, standard
+from lgn_edge.onnx_model.domain import IR_VERSION, OPSET
+from lgn_edge.onnx_model.form import CUSTOM, QONNX, STANDARD, Form, input_info, output_infos, resolved
 from lgn_edge.onnx_model.lowering import Lowering
 from lgn_edge.onnx_model.tensors import describe, inline
 
 Tensors = Callable[[str, NDArray[Any]], TensorProto]
 
-_LOWERINGS: Final[dict[str, Callable[[Network, Form], Lowering]]] = {CUSTOM: custom.lower, STANDARD: standard.lower}
+_LOWERINGS: Final[dict[str, Callable[[Network, Form], Lowering]]] = {
+    CUSTOM: custom.lower,
+    STANDARD: standard.lower,
+    QONNX: qonnx.lower,
+}
 
 
 def to_model(network: Network, form: Form | None = None) -> ModelProto:
@@ -94,8 +97,7 @@ class _Plan:
         self.lowering = _LOWERINGS[form.ops](self._inside, self._form)
 
     def model(self, tensor: Tensors) -> ModelProto:
-        used = {node.op_type for node in self.lowering.nodes if node.domain == DOMAIN}
-        versions = {"": OPSET} | ({DOMAIN: VERSION} if used else {})
+        versions = {"": OPSET, **self.lowering.domains}
         graph = helper.make_graph(
             self.lowering.nodes,
             self._inside.name or "network",
@@ -107,7 +109,7 @@ class _Plan:
             graph,
             ir_version=IR_VERSION,
             opset_imports=[helper.make_opsetid(domain, version) for domain, version in versions.items()],
-            functions=functions(used),
+            functions=self.lowering.functions,
             producer_name="lgn-edge",
             producer_version=__version__,
         )

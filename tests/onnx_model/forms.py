@@ -17,7 +17,11 @@ RUNTIMES = {
     "optimised": onnxruntime_run,
     "unoptimised": lambda model: onnxruntime_run(model, optimize=False),
 }
-FORMS = {f"{ops}-{chosen or 'own'}": Form(ops, chosen) for ops, chosen in product(OPS, ("", *INPUTS))}
+FORMS = {
+    f"{ops}-{chosen or 'own'}": Form(ops, chosen)
+    for ops, chosen in product(OPS, ("", *INPUTS))
+    if (ops, chosen) != ("qonnx", "packed")
+}
 
 
 def suits(form: Form, network: Network) -> bool:

@@ -214,7 +214,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "inputs swapped": (lambda m: node_named(m, "layer0.and_not").input.reverse(), "'layer0.and_not'"),
     "node outside": (lambda m: node_named(m, "class").attribute[0].__setattr__("i", 0), "'class' .ArgMax., is not"),
     "a node more": (lambda m: m.graph.node.append(NodeProto(op_type="Identity", input=["scores"], output=["x"])),
-                    "the data of this standard graph give"),
+                    "the data of this graph give"),
     "a node less": (lambda m: body(m).node.pop(), "nodes in the body of 'scan'; the data"),
     "adder broken": (lambda m: node_named(m, "count0.sum").__setattr__("op_type", "BitwiseAnd"), "'count0.sum'"),
     "other constant": (lambda m: node_named(m, "spread.weights").attribute[0].t.__setattr__("raw_data", bytes(32)),

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from lgn_edge.network.layers import Int32Array
+from lgn_edge.onnx_model.builder import Builder
 from lgn_edge.onnx_model.domain import WORD_BITS
-from lgn_edge.onnx_model.standard.builder import Builder
 
 IntArray = NDArray[np.int64]
 

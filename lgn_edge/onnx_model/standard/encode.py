@@ -8,7 +8,7 @@ import numpy as np
 from onnx import TensorProto
 
 from lgn_edge.network import Threshold
-from lgn_edge.onnx_model.standard.builder import Builder
+from lgn_edge.onnx_model.builder import Builder
 
 # A product with the powers of two makes one number of 16 bits of 0 or 1, exactly in float32; four make a word.
 _PLACES: Final = np.kron(np.eye(4), 2.0 ** np.arange(16))

@@ -22,7 +22,7 @@ from lgn_edge.network.truth_table import (
     XNOR,
     XOR,
 )
-from lgn_edge.onnx_model.standard.builder import Builder
+from lgn_edge.onnx_model.builder import Builder
 
 
 class Kind(NamedTuple):

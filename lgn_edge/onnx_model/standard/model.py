@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
-import numpy as np
 from onnx import TensorProto, helper
 
-from lgn_edge.network import GroupSum, LogicDense, Network
+from lgn_edge.network import LogicDense, Network
+from lgn_edge.onnx_model import metadata
+from lgn_edge.onnx_model.builder import Builder
 from lgn_edge.onnx_model.domain import CLASS, LOGITS, SCORES, WORD_BITS
 from lgn_edge.onnx_model.form import BOOL, ELEMENT, PACKED, Form, input_info
 from lgn_edge.onnx_model.lowering import Lowering
+from lgn_edge.onnx_model.metadata import HEAD
 from lgn_edge.onnx_model.standard import count, encode, gates
-from lgn_edge.onnx_model.standard.builder import Builder
 from lgn_edge.onnx_model.standard.level import counted, levelled
 
 VERSION: Final = "1"  # of the graph that `lowered` writes; a reader checks a file against it node by node
 VERSION_KEY: Final = "ai.lgn.standard"
-HEAD_KEY: Final = "ai.lgn.head"
 
 # 1,024 samples: the widths of the field stay in the second-level cache, and a node has enough to do.
 _BLOCK_WORDS: Final = 16
@@ -57,14 +56,11 @@ def lowered(network: Network, form: Form) -> Lowering:
     padded = graph.node("Reshape", by_block, flat, name="counts.padded")
     zero = graph.constant([0], name="counts.start")
     graph.named("Slice", [padded, zero, n, zero], [SCORES])
-    _outputs(graph, network.head, form)
-    return Lowering(graph.nodes, graph.constants, properties(network.head))
-
-
-def properties(head: GroupSum) -> dict[str, str]:
-    """What a reader needs besides the graph to build the network again."""
-    values = {"classes": head.classes, "tau": head.tau, "beta": head.beta}
-    return {VERSION_KEY: VERSION, HEAD_KEY: json.dumps(values)}
+    if LOGITS in form.outputs:
+        graph.logits(network.head)
+    if CLASS in form.outputs:
+        graph.first_maximum()
+    return Lowering(graph.nodes, graph.constants, {VERSION_KEY: VERSION, HEAD: metadata.head_text(network.head)})
 
 
 def _blocks(graph: Builder, source: str, packed: bool) -> tuple[str, str, str]:
@@ -118,13 +114,3 @@ def _encode(graph: Builder, network: Network, block: str, form: Form) -> str:
     if form.input == BOOL:
         return encode.pack(graph, block, network.encoder.n_outputs)
     return encode.threshold(graph, network.encoder, block)
-
-
-def _outputs(graph: Builder, head: GroupSum, form: Form) -> None:
-    """The outputs that follow from the scores."""
-    if LOGITS in form.outputs:
-        number = graph.node("Cast", SCORES, name="scores.float", to=TensorProto.FLOAT)
-        moved = graph.node("Add", number, graph.constant(head.beta, np.float32, name="beta"), name="scores.moved")
-        graph.named("Div", [moved, graph.constant(head.tau, np.float32, name="tau")], [LOGITS])
-    if CLASS in form.outputs:
-        graph.named("ArgMax", [SCORES], [CLASS], axis=1, keepdims=0)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from onnx import GraphProto, ModelProto, NodeProto
+from onnx import ModelProto
 
 from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.network import GroupSum, Layer, LogicDense, Network, Threshold
 from lgn_edge.network.layers import Int32Array
-from lgn_edge.onnx_model import interface
+from lgn_edge.onnx_model import interface, metadata
 from lgn_edge.onnx_model.form import BOOL, PACKED, STANDARD, Form
-from lgn_edge.onnx_model.metadata import Metadata, numbers
+from lgn_edge.onnx_model.metadata import Metadata
+from lgn_edge.onnx_model.regenerated import check_nodes
 from lgn_edge.onnx_model.standard.gates import KINDS
 from lgn_edge.onnx_model.standard.level import last_layer
-from lgn_edge.onnx_model.standard.model import HEAD_KEY, VERSION, VERSION_KEY, lowered
+from lgn_edge.onnx_model.standard.model import VERSION, VERSION_KEY, lowered
 from lgn_edge.onnx_model.tensors import Initializers
 
 
@@ -44,13 +43,13 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
     while layer := _level(initializers, len(layers), width):
         layers.append(layer)
         width = layer.n_outputs
-    classes, tau, beta = _head(properties)
+    classes, tau, beta = metadata.head(properties)
     rows = _rows(initializers, classes)
     layers.append(last_layer(rows, width))
     head = GroupSum(rows.size, classes, tau, beta)
     form = Form(STANDARD, chosen, interface.outputs(model.graph, classes))
     inside = Network(encoder, tuple(layers), head, about.name, about.class_names, about.provenance)
-    _check_nodes(model.graph.node, lowered(inside, form).nodes)
+    check_nodes(model.graph.node, lowered(inside, form).nodes)
     if chosen in (BOOL, PACKED):
         encoder = interface.outside(chosen, encoder.n_outputs, about.encoder)
     return Network(encoder, inside.layers, head, about.name, about.class_names, about.provenance)
@@ -81,13 +80,6 @@ def _level(initializers: Initializers, number: int, width: int) -> LogicDense | 
         raise InputError(f"the gates of level {number}: {error}") from error
 
 
-def _head(properties: dict[str, str]) -> tuple[int, float, float]:
-    head = numbers(properties, HEAD_KEY, ("classes", "tau", "beta"))
-    if type(head["classes"]) is not int or not all(type(head[name]) in (int, float) for name in ("tau", "beta")):
-        raise InputError(f"the metadata {HEAD_KEY} must hold a whole number of classes and the numbers tau and beta")
-    return head["classes"], head["tau"], head["beta"]
-
-
 def _rows(initializers: Initializers, classes: int) -> Int32Array:
     """The signals that each class counts [rows, classes]: those that the first adders read, in order."""
     names = [f"count0.take{i}.rows" for i in range(7)]
@@ -98,34 +90,3 @@ def _rows(initializers: Initializers, classes: int) -> Int32Array:
     if not len(rows) or classes < 1 or len(rows) % classes:
         raise InputError(f"the signals to count are {len(rows)}; they must be a multiple of the {classes} classes")
     return np.asarray(rows.reshape(-1, classes))
-
-
-def _check_nodes(found: Sequence[NodeProto], wanted: Sequence[NodeProto], where: str = "") -> None:
-    """Check that the nodes are the wanted ones, those of bodies included; texts for people may differ."""
-    for number, (mine, other) in enumerate(zip(found, wanted, strict=False)):
-        if _core(mine) != _core(other):
-            raise InputError(
-                f"node {number}{where}, {mine.name!r} ({mine.op_type}), is not what the data of this standard graph"
-                f" give, {other.name!r} ({other.op_type}); export the model again"
-            )
-        for inner, expected in zip(_bodies(mine), _bodies(other), strict=True):
-            _check_nodes(inner.node, expected.node, f" in the body of {mine.name!r}")
-    if len(found) != len(wanted):
-        raise InputError(f"there are {len(found)} nodes{where}; the data of this standard graph give {len(wanted)}")
-
-
-def _core(node: NodeProto) -> bytes:
-    """What a node computes, but for the nodes of its bodies."""
-    core = NodeProto()
-    core.CopyFrom(node)
-    core.ClearField("doc_string")
-    core.ClearField("metadata_props")
-    for body in _bodies(core):
-        for field in ("node", "doc_string", "value_info", "metadata_props"):
-            body.ClearField(field)
-    serialised: bytes = core.SerializeToString(deterministic=True)
-    return serialised
-
-
-def _bodies(node: NodeProto) -> list[GraphProto]:
-    return [attribute.g for attribute in node.attribute if attribute.HasField("g")]

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
-from onnx import NodeProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from lgn_edge.network import GroupSum
+from lgn_edge.onnx_model.domain import CLASS, LOGITS, SCORES
 
 
 class Builder:
@@ -30,9 +33,19 @@ class Builder:
         return output
 
     def named(self, op: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
-        """Add a standard node whose outputs have exactly these names."""
+        """Add a node whose outputs have exactly these names."""
         self._names.update(outputs)
         self.nodes.append(helper.make_node(op, inputs, outputs, outputs[0], **attributes))
+
+    def logits(self, head: GroupSum) -> None:
+        """Add the output `logits` float32 [N, classes], which follows from `scores`."""
+        number = self.node("Cast", SCORES, name="scores.float", to=TensorProto.FLOAT)
+        moved = self.node("Add", number, self.constant(head.beta, np.float32, name="beta"), name="scores.moved")
+        self.named("Div", [moved, self.constant(head.tau, np.float32, name="tau")], [LOGITS])
+
+    def first_maximum(self) -> None:
+        """Add the output `class` int64 [N], which follows from `scores`."""
+        self.named("ArgMax", [SCORES], [CLASS], axis=1, keepdims=0)
 
     def data(self, name: str, array: NDArray[Any]) -> str:
         """Add data of the network, and return its name."""

@@ -1,0 +1,194 @@
+"""QONNX LookupTable nodes: written as the specification says, read back, and read from others where they are gates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from onnx import ModelProto, NodeProto, checker, helper, numpy_helper
+
+from lgn_edge.errors import InputError, UnsupportedError
+from lgn_edge.network import LogicDense, Network, pack, unpack
+from lgn_edge.network.truth_table import evaluate_gates
+from lgn_edge.onnx_model import Form, from_model, read, read_circuit, to_model, write
+from lgn_edge.onnx_model.bitwise import circuit
+from lgn_edge.onnx_model.form import BOOL
+from lgn_edge.onnx_model.qonnx import entries, ids
+from lgn_edge.onnx_model.runtime import onnxruntime_session
+from tests.strategies import networks, random_network, random_samples
+
+QONNX = Form("qonnx")
+
+
+def lookup_table(x: np.ndarray, indices: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """The specification: slot k of a neuron has the weight 2**k in the address."""
+    address = sum(x[..., indices[:, k]].astype(np.int64) << k for k in range(indices.shape[1]))
+    return table[np.arange(len(table)), address]
+
+
+def test_entries_have_the_other_endianness() -> None:
+    table = np.arange(16, dtype=np.uint8)
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.uint8)
+    indices = np.tile(np.array([[0, 1]]), (16, 1))
+    want = unpack(evaluate_gates(table, *(np.tile(pack(x)[i], (16, 1)) for i in (0, 1))), 4)
+    np.testing.assert_array_equal(lookup_table(x, indices, entries(table)), want)
+    np.testing.assert_array_equal(ids(entries(table)), table)
+    assert entries(np.array([1, 6, 7], np.uint8)).tolist() == [[0, 0, 0, 1], [0, 1, 1, 0], [0, 1, 1, 1]]
+
+
+@given(networks(), st.sampled_from(["", "bool", "float32"]))
+def test_a_file_holds_the_whole_network(network: Network, chosen: str) -> None:
+    network = replace(network, provenance={"a": "b"})
+    want = network
+    if chosen == "float32":
+        want = replace(network, encoder=replace(network.encoder, input_dtype="float32"))
+    assert from_model(to_model(network, Form("qonnx", chosen))) == want
+
+
+@pytest.mark.parametrize("threshold_bytes", [0, 100_000_000])
+def test_files(tmp_path: Path, threshold_bytes: int) -> None:
+    network = random_network(1)
+    write(network, tmp_path / "m.onnx", QONNX, threshold_bytes=threshold_bytes)
+    assert read(tmp_path / "m.onnx") == network
+    samples = random_samples(network, 70)
+    assert onnxruntime_session(tmp_path / "m.onnx")(samples) == network.evaluate(samples)
+    checker.check_model(tmp_path / "m.onnx", full_check=True)
+
+
+def test_nodes_are_those_of_the_specification() -> None:
+    model = to_model(random_network(1), QONNX)
+    assert {entry.domain: entry.version for entry in model.opset_import} == {"": 18, "qonnx.custom_op.lnn": 3}
+    nodes = [node for node in model.graph.node if node.domain]
+    assert [node.op_type for node in nodes] == ["LookupTable"] * 2
+    assert {a.name: a.i for a in nodes[0].attribute} == {"input_bits": 1, "out_bits": 1}
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    assert (shapes["layer0.indices"], shapes["layer0.table"]) == ((13, 2), (13, 4))
+
+
+def test_packed_words_are_not_its_kind() -> None:
+    with pytest.raises(UnsupportedError, match="an element a bit, not packed words; choose bool, uint8 or float32"):
+        to_model(random_network(1), Form("qonnx", "packed"))
+
+
+def foreign(element: int = 2) -> ModelProto:
+    """Two layers of another writer: int64 indices, a boolean table, one layer in two nodes."""
+    rng = np.random.default_rng(0)
+    tensors = {
+        "i0": rng.integers(0, 5, (7, 2)),
+        "t0": rng.integers(0, 2, (7, 4)).astype(np.bool_),
+        "i1": rng.integers(0, 7, (3, 2)).astype(np.int32),
+        "t1": rng.integers(0, 2, (3, 4)).astype(np.uint8),
+        "i2": rng.integers(0, 7, (2, 2)),
+        "t2": rng.integers(0, 2, (2, 4)).astype(np.uint8),
+    }
+    nodes = [
+        helper.make_node("LookupTable", ["x", "i0", "t0"], ["h"], "first", domain="qonnx.custom_op.lnn"),
+        helper.make_node("LookupTable", ["h", "i1", "t1"], ["a"], "second", domain="qonnx.custom_op.lnn", out_bits=1),
+        helper.make_node("LookupTable", ["h", "i2", "t2"], ["b"], "third", domain="qonnx.custom_op.lnn", input_bits=1),
+        helper.make_node("Concat", ["a", "b"], ["y"], "join", axis=-1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", element, ["N", 5])],
+        [helper.make_tensor_value_info("y", 2, ["N", 5])],
+        [numpy_helper.from_array(array, name) for name, array in tensors.items()],
+    )
+    imports = [helper.make_opsetid("", 18), helper.make_opsetid("qonnx.custom_op.lnn", 3)]
+    return helper.make_model(graph, ir_version=10, opset_imports=imports)
+
+
+@pytest.mark.parametrize("element", [2, 9])
+def test_foreign_nodes_are_a_circuit(element: int) -> None:
+    model = foreign(element)
+    found = circuit(model)
+    x = (np.arange(32)[:, None] >> np.arange(5) & 1).astype(np.uint8)
+    t = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    h = lookup_table(x, t["i0"], t["t0"])
+    want = np.concatenate([lookup_table(h, t["i1"], t["t1"]), lookup_table(h, t["i2"], t["t2"])], axis=1)
+    np.testing.assert_array_equal(unpack(found.evaluate(pack(x)), 32), want)
+
+
+def node(model: ModelProto, name: str) -> NodeProto:
+    return next(n for n in model.graph.node if n.name == name)
+
+
+def constant(name: str, values: np.ndarray) -> Callable[[ModelProto], object]:
+    return lambda m: next(t for t in m.graph.initializer if t.name == name).CopyFrom(
+        numpy_helper.from_array(values, name)
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (constant("i0", np.zeros((7, 3), int)), r"node 'first' .LookupTable.: .*\[7, 3\] of 1 bits; only two inputs"),
+        (lambda m: node(m, "third").attribute[0].__setattr__("i", 2), "of 2 bits; only two inputs of one bit"),
+        (constant("i0", np.full((7, 2), 5)), "in the 5 signals"),
+        (constant("t0", np.full((7, 4), 2, np.uint8)), "of single bits"),
+        (constant("t0", np.zeros((7, 8), np.uint8)), r"constant \[7, 4\]"),
+        (lambda m: node(m, "first").input.__setitem__(2, "x"), r"constant \[7, 4\]"),
+        (lambda m: node(m, "first").input.pop(), "it has 2 inputs"),
+        (lambda m: node(m, "second").__setattr__("op_type", "LookupTableConv"), "is made of LookupTable"),
+        (lambda m: node(m, "join").attribute[0].__setattr__("i", 0), "along the axes"),
+        (lambda m: node(m, "second").__setattr__("domain", ""), "is made of LookupTable"),
+    ],
+)
+def test_what_is_no_gate_is_refused(change: Callable[[ModelProto], object], message: str) -> None:
+    model = foreign()
+    change(model)
+    with pytest.raises(InputError, match=message):
+        circuit(model)
+
+
+def test_a_file_of_ours_without_its_sum_is_a_circuit(tmp_path: Path) -> None:
+    network = random_network(1)
+    model = to_model(network, Form("qonnx", BOOL))
+    del model.graph.node[2:], model.graph.output[:]
+    model.graph.output.add(name="layer1")
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    words = network.encoder.evaluate(random_samples(network, 70))
+    got = read_circuit(tmp_path / "m.onnx").evaluate(words)
+    want = network.layers[1].evaluate(network.layers[0].evaluate(words))
+    np.testing.assert_array_equal(unpack(got, 70), unpack(want, 70))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (constant("layer1.indices", np.full((12, 2), 13, np.int32)), InputError, "layer1: .* is 13"),
+        (constant("layer1.indices", np.zeros((12, 3), np.int32)), InputError, "2 inputs and 4 entries"),
+        (constant("layer1.indices", np.zeros(12, np.int32)), InputError, "must have 2 dimensions"),
+        (constant("layer1.table", np.full((12, 4), 2, np.uint8)), InputError, "entries of one bit"),
+        (lambda m: node(m, "scores").attribute[0].__setattr__("i", 1), InputError, "'scores' .ReduceSum., is not"),
+        (lambda m: node(m, "layer0").attribute[0].__setattr__("i", 2), InputError, "'layer0' .LookupTable., is not"),
+        (lambda m: next(e for e in m.metadata_props if e.key == "ai.lgn.qonnx").__setattr__("value", "2"),
+         UnsupportedError, "version '2'"),
+        (lambda m: next(e for e in m.metadata_props if e.key == "ai.lgn.head").__setattr__(
+            "value", json.dumps({"classes": 5, "tau": 1, "beta": 0})), InputError, "do not divide"),
+    ],
+)  # fmt: skip
+def test_a_file_that_disagrees_is_refused(
+    change: Callable[[ModelProto], object], error: type[Exception], message: str
+) -> None:
+    model = to_model(random_network(1), QONNX)
+    change(model)
+    with pytest.raises(error, match=message):
+        from_model(model)
+
+
+def test_other_layers_have_no_form() -> None:
+    class Other:
+        n_inputs = n_outputs = 12
+
+    network = random_network(1)
+    object.__setattr__(network, "layers", (*network.layers, Other()))
+    with pytest.raises(UnsupportedError, match="a Other layer has no form in QONNX"):
+        to_model(network, QONNX)
+    assert isinstance(network.layers[0], LogicDense)
