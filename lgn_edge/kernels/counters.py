@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.kernels.shape import Shape
-from lgn_edge.kernels.tir import Buffer, Expr, Integers, constant, row, store_row
+from lgn_edge.kernels.tir import Buffer, Expr, Integers, constant, repeat, row, store_row
 from lgn_edge.passes.schedule import TREE
 
 _LEVELS: Final = TREE.bit_length() - 1  # a tree of full adders reaches that many planes; the others take its carry
@@ -25,27 +25,15 @@ def flips(shape: Shape) -> Integers:
     return np.repeat(np.array([0, 2**shape.word_bits - 1], shape.word), TREE)
 
 
-def add_tree(
-    slots: Buffer,
-    first_word: Buffer,
-    flip: Buffer,
-    tree: Expr,
-    inverted: Expr,
-    counter: Expr,
-    n_planes: int,
-    shape: Shape,
-) -> None:
-    """Count 16 rows, the last `inverted` of them complemented.
+def add_tree(slots: Buffer, read: Callable[[int], Expr], counter: Expr, n_planes: int | Expr, shape: Shape) -> None:
+    """Count 16 rows.
 
     The rows and the four lowest planes go through full adders (Hacker's Delight, section 5-1), which leave one carry
     for the upper planes.
 
     Args:
-        slots: the rows; the planes of the class are rows from `counter` on.
-        first_word: the first word of each row of each tree.
-        flip: `flips`.
-        tree: which tree.
-        inverted: 0..16.
+        slots: where the planes of the class are rows from `counter` on.
+        read: gives row i.
         counter: the lowest plane.
         n_planes: of the class.
         shape: the machine's row.
@@ -57,9 +45,7 @@ def add_tree(
     def carry(level: int) -> Expr:
         """A row of weight 2**level, from 2**level rows and the planes below it."""
         if level == 0:
-            i = next(rows)
-            value = tirx.BufferLoad(slots, [tirx.Ramp(first_word[tree * TREE + i], 1, lanes)])
-            return T.Bind(value ^ tirx.Broadcast(flip[inverted + i], lanes))
+            return T.Bind(read(next(rows)))
         a, b = carry(level - 1), carry(level - 1)
         c = low[level - 1]
         differ = T.Bind(a ^ b)
@@ -69,10 +55,13 @@ def add_tree(
     upper = carry(_LEVELS)
     for plane in range(_LEVELS):
         store_row(slots, counter + plane, lanes, low[plane])
-    for plane in range(_LEVELS, n_planes):
+
+    def add(plane: Expr, upper: Expr) -> Expr:
         old = T.Bind(row(slots, counter + plane, lanes))
         store_row(slots, counter + plane, lanes, old ^ upper)
-        upper = T.Bind(old & upper)
+        return T.Bind(old & upper)
+
+    repeat(n_planes, _LEVELS, upper, add, shape.word, lanes)
 
 
 def clear_counters(slots: Buffer, first: Expr, planes: int, shape: Shape) -> None:

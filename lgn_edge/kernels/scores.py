@@ -7,7 +7,7 @@ from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.kernels.counters import counter_planes
 from lgn_edge.kernels.shape import Shape
-from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kernel, row, scratch, store_row
+from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kernel, repeat, row, scratch, store_row
 from lgn_edge.passes.schedule import UniformProgram
 
 _LANES = 16  # int32 lanes in which scores are assembled
@@ -28,37 +28,52 @@ def scores(program: UniformProgram, shape: Shape, prefix: str) -> Kernel:
     )
 
     def body(slots: Buffer, count: Expr, scores: Buffer, classes: Buffer) -> None:
-        total, best, winner = (scratch("int32", shape.samples) for _ in range(3))
-        with T.serial(0, shape.samples // _LANES) as j:
-            store_row(best, j, _LANES, constant(-1, "int32", _LANES))
-            store_row(winner, j, _LANES, constant(0, "int32", _LANES))
-        with T.serial(0, program.classes) as c:
-            counter = T.Bind((program.n_slots + c * n_planes) * shape.lanes)
-            with T.serial(0, shape.lanes) as word:
-                for part in range(shape.word_bits // _LANES):
-                    at = word * (shape.word_bits // _LANES) + part
-                    score = T.Bind(_assemble(slots, counter + word, n_planes, part, shape))
-                    store_row(total, at, _LANES, score)
-                    top = T.Bind(row(best, at, _LANES))
-                    chosen = tirx.Select(score > top, tirx.Broadcast(c, _LANES), row(winner, at, _LANES))
-                    store_row(winner, at, _LANES, chosen)
-                    store_row(best, at, _LANES, tirx.Select(score > top, score, top))
-            with T.serial(0, count) as s:
-                T.buffer_store(scores, total[s], [s * program.classes + c])
-        with T.serial(0, count) as s:
-            T.buffer_store(classes, tirx.Cast("uint16", winner[s]), [s])
+        finish(program.n_slots, program.classes, n_planes, shape, slots, count, scores, classes)
 
     return kernel(f"{prefix}_sum", parameters, (), body, _ADD_BITS)
 
 
-def _assemble(slots: Buffer, first: Expr, n_planes: int, part: int, shape: Shape) -> Expr:
+def finish(
+    first: int | Expr,
+    n_classes: int | Expr,
+    n_planes: int | Expr,
+    shape: Shape,
+    slots: Buffer,
+    count: Expr,
+    scores: Buffer,
+    classes: Buffer,
+) -> None:
+    """Emit what `scores` does, with the counters in rows from `first` on."""
+    total, best, winner = (scratch("int32", shape.samples) for _ in range(3))
+    with T.serial(0, shape.samples // _LANES) as j:
+        store_row(best, j, _LANES, constant(-1, "int32", _LANES))
+        store_row(winner, j, _LANES, constant(0, "int32", _LANES))
+    with T.serial(0, n_classes) as c:
+        counter = T.Bind((first + c * n_planes) * shape.lanes)
+        with T.serial(0, shape.lanes) as word:
+            for part in range(shape.word_bits // _LANES):
+                at = word * (shape.word_bits // _LANES) + part
+                score = T.Bind(_assemble(slots, counter + word, n_planes, part, shape))
+                store_row(total, at, _LANES, score)
+                top = T.Bind(row(best, at, _LANES))
+                chosen = tirx.Select(score > top, tirx.Broadcast(c, _LANES), row(winner, at, _LANES))
+                store_row(winner, at, _LANES, chosen)
+                store_row(best, at, _LANES, tirx.Select(score > top, score, top))
+        with T.serial(0, count) as s:
+            T.buffer_store(scores, total[s], [s * n_classes + c])
+    with T.serial(0, count) as s:
+        T.buffer_store(classes, tirx.Cast("uint16", winner[s]), [s])
+
+
+def _assemble(slots: Buffer, first: Expr, n_planes: int | Expr, part: int, shape: Shape) -> Expr:
     """Scores of the 16 samples `part` of a word: bit s of plane p has the weight 2**p."""
-    score: Expr = constant(0, "int32", _LANES)
-    for plane in range(n_planes):
+
+    def add(plane: Expr, score: Expr) -> Expr:
         shifted = slots[first + plane * shape.lanes] >> constant(part * _LANES, shape.word)
-        weight = constant(1 << plane, "int32", _LANES)
-        score = tirx.call_extern(f"int32x{_LANES}", "lgn_add_bits", score, tirx.Cast("uint16", shifted), weight)
-    return score
+        weight = tirx.Broadcast(tirx.const(1, "int32") << plane, _LANES)
+        return tirx.call_extern(f"int32x{_LANES}", "lgn_add_bits", score, tirx.Cast("uint16", shifted), weight)
+
+    return repeat(n_planes, 0, constant(0, "int32", _LANES), add, "int32", _LANES)
 
 
 # Add a weight where a bit is set: with mask registers one instruction, elsewhere a few.

@@ -118,6 +118,24 @@ def constant(value: int, dtype: str, lanes: int = 1) -> Expr:
     return scalar if lanes == 1 else tirx.Broadcast(scalar, lanes)
 
 
+def repeat(
+    stop: int | Expr, first: int, value: Expr, step: Callable[[Expr, Expr], Expr], dtype: str, lanes: int
+) -> Expr:
+    """Give `value` through `step(i, value)` for each i from `first` to `stop - 1`, and return what is left.
+
+    Unrolled where `stop` is a number; a loop where it is known only when the kernel runs.
+    """
+    if isinstance(stop, int):
+        for i in range(first, stop):
+            value = step(i, value)
+        return value
+    carried = scratch(dtype, lanes)
+    store_row(carried, 0, lanes, value)
+    with T.serial(first, stop) as i:
+        store_row(carried, 0, lanes, step(i, row(carried, 0, lanes)))
+    return T.Bind(row(carried, 0, lanes))
+
+
 def narrow(values: Integers) -> Integers:
     """The same non-negative values in the narrowest of uint8, uint16 and uint32, never empty."""
     largest = int(values.max(initial=0))

@@ -11,8 +11,20 @@ from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.kernels.counters import add_tree, clear_counters, counter_planes, flips
 from lgn_edge.kernels.shape import Shape
-from lgn_edge.kernels.tir import Buffer, Expr, Integers, Kernel, Parameter, Table, as_index, constant, kernel, narrow
-from lgn_edge.passes.schedule import UniformProgram, uniform_gate
+from lgn_edge.kernels.tir import (
+    Buffer,
+    Expr,
+    Integers,
+    Kernel,
+    Parameter,
+    Table,
+    as_index,
+    constant,
+    kernel,
+    narrow,
+    store_row,
+)
+from lgn_edge.passes.schedule import TREE, UniformProgram, uniform_gate
 
 _WORD = 64  # bits of a word of wires
 
@@ -40,30 +52,64 @@ def uniform_interpreter(program: UniformProgram, shape: Shape, prefix: str) -> K
         Table(f"{prefix}_flip", flips(shape)),
     )
 
-    def body(
-        slots: Buffer,
-        wires: Buffer,
-        tree_row: Buffer,
-        stop: Buffer,
-        class_of: Buffer,
-        inverted: Buffer,
-        flip: Buffer,
-    ) -> None:
-        def at(first_word: Expr) -> list[Expr]:
-            return [tirx.Ramp(first_word, 1, lanes)]
+    sizes = Sizes(program.n_slots, program.zero_slot, program.n_trees, program.classes, n_planes)
 
-        zeros = constant(0, shape.word, lanes)
-        T.buffer_store(slots, zeros, at(program.zero_slot * lanes))
-        clear_counters(slots, program.n_slots, program.classes * n_planes, shape)
-        with T.serial(0, program.n_trees) as tree:
-            with T.serial(as_index(stop[tree]), as_index(stop[tree + 1])) as gate:
-                dst, x, y, z = first_words(wires, gate, form)
-                T.buffer_store(slots, uniform_gate(*(tirx.BufferLoad(slots, at(word)) for word in (x, y, z))), at(dst))
-            counter = T.Bind(program.n_slots + as_index(class_of[tree]) * n_planes)
-            add_tree(slots, tree_row, flip, tree, as_index(inverted[tree]), counter, n_planes, shape)
+    def body(slots: Buffer, *given: Buffer) -> None:
+        run_gates(sizes, form, shape, slots, *given)
 
     rows = program.n_slots + program.classes * n_planes
     return kernel(f"{prefix}_gates", [Parameter("slots", shape.word, rows * lanes)], tables, body)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How large a uniform program is: numbers, or parameters of a kernel for any program.
+
+    Attributes:
+        n_slots, zero_slot, n_trees, classes: as in `UniformProgram`.
+        n_planes: planes a class.
+    """
+
+    n_slots: int | Expr
+    zero_slot: int | Expr
+    n_trees: int | Expr
+    classes: int | Expr
+    n_planes: int | Expr
+
+
+def run_gates(
+    sizes: Sizes,
+    form: WireForm,
+    shape: Shape,
+    slots: Buffer,
+    wires: Buffer,
+    tree_row: Buffer,
+    stop: Buffer,
+    class_of: Buffer,
+    inverted: Buffer,
+    flip: Buffer,
+) -> None:
+    """Emit the loop over trees and the gates before each, from tables as `uniform_interpreter` has them."""
+    lanes, n_planes = shape.lanes, sizes.n_planes
+    store_row(slots, sizes.zero_slot, lanes, constant(0, shape.word, lanes))
+    clear_counters(slots, sizes.n_slots, sizes.classes * n_planes, shape)
+    with T.serial(0, sizes.n_trees) as tree:
+        with T.serial(as_index(stop[tree]), as_index(stop[tree + 1])) as gate:
+            dst, x, y, z = first_words(wires, gate, form)
+            value = uniform_gate(*(_row_from(slots, word, lanes) for word in (x, y, z)))
+            T.buffer_store(slots, value, [tirx.Ramp(dst, 1, lanes)])
+        complemented = as_index(inverted[tree])
+
+        def read(i: int, tree: Expr = tree, complemented: Expr = complemented) -> Expr:
+            value = _row_from(slots, tree_row[tree * TREE + i], lanes)
+            return value ^ tirx.Broadcast(flip[complemented + i], lanes)
+
+        counter = T.Bind(sizes.n_slots + as_index(class_of[tree]) * n_planes)
+        add_tree(slots, read, counter, n_planes, shape)
+
+
+def _row_from(slots: Buffer, first_word: Expr, lanes: int) -> Expr:
+    return tirx.BufferLoad(slots, [tirx.Ramp(first_word, 1, lanes)])
 
 
 @dataclass(frozen=True)
