@@ -15,6 +15,7 @@ from lgn_edge.passes.tape import Tape, make_tape
 from lgn_edge.targets.target import Target
 
 if TYPE_CHECKING:
+    from lgn_edge.kernels.straight import Parts
     from lgn_edge.kernels.tir import Kernel
 
 TABLE: Final = "table"
@@ -30,11 +31,15 @@ class DeviceProgram:
         form: one of FORMS.
         circuit: the gates that run.
         tape: which inputs are loaded in which order, and what the table form walks.
+        n_slots: bytes of the workspace.
+        parts: the functions of the straight form.
     """
 
     form: str
     circuit: Circuit
     tape: Tape
+    n_slots: int
+    parts: Parts | None = None
 
     @property
     def n_gates(self) -> int:
@@ -46,19 +51,16 @@ class DeviceProgram:
         """The encoder's bit in each of the first slots."""
         return self.tape.input_bit
 
-    @property
-    def n_slots(self) -> int:
-        """Bytes of the workspace."""
-        if self.form == TABLE:
-            return self.tape.n_slots
-        from lgn_edge.kernels.straight import slots_between
-
-        return self.tape.n_live_inputs + slots_between(self.circuit)
-
 
 def device_program(network: Network, circuit: Circuit, form: str = TABLE) -> DeviceProgram:
     """The program of a simplified circuit, in a form."""
-    return DeviceProgram(form, circuit, make_tape(circuit, network.head, network.encoder.feature))
+    tape = make_tape(circuit, network.head, network.encoder.feature)
+    if form == TABLE:
+        return DeviceProgram(form, circuit, tape, tape.n_slots)
+    from lgn_edge.kernels.straight import parts
+
+    split = parts(circuit)
+    return DeviceProgram(form, circuit, tape, tape.n_live_inputs + len(split.crossing), split)
 
 
 def write_kernels(
@@ -68,25 +70,25 @@ def write_kernels(
     from lgn_edge.kernels.checksum import checksum, checksum_of
     from lgn_edge.targets.c_source import c_source
 
-    kernels, epilogue = _kernels(network, program, target, prefix)
+    kernels, prologue, epilogue = _kernels(network, program, target, prefix)
     tables = [table for kernel in kernels for table in kernel.tables]
-    text = c_source([*kernels, checksum(tables, prefix)], comment, epilogue)
+    text = c_source([*kernels, checksum(tables, prefix)], comment, prologue, epilogue)
     (folder / f"{prefix}_kernels.c").write_text(text)
     return checksum_of(tables)
 
 
-def _kernels(network: Network, program: DeviceProgram, target: Target, prefix: str) -> tuple[list[Kernel], str]:
-    """The kernels, and C that puts parts together."""
+def _kernels(network: Network, program: DeviceProgram, target: Target, prefix: str) -> tuple[list[Kernel], str, str]:
+    """The kernels, and C that goes before and behind them."""
     from lgn_edge.kernels.encoding import comparisons
-    from lgn_edge.kernels.straight import run_parts, straight
+    from lgn_edge.kernels.straight import KEEP, run_parts, straight
     from lgn_edge.kernels.tape import load_one, pack_one, run_tape
 
     bits, n_slots = comparisons(network.encoder, program.input_bit), program.n_slots
     inputs = [pack_one(bits, n_slots, prefix), load_one(program.input_bit, n_slots, target.shape.word, prefix)]
-    if program.form == TABLE:
-        return [*inputs, run_tape(program.tape, network.head, prefix)], ""
-    parts = straight(program.circuit, network.head, program.input_bit, prefix)
-    return [*inputs, *parts], run_parts(len(parts), network.head, prefix)
+    if program.parts is None:
+        return [*inputs, run_tape(program.tape, network.head, prefix)], "", ""
+    functions = straight(program.circuit, network.head, program.parts, program.input_bit, prefix)
+    return [*inputs, *functions], KEEP, run_parts(len(functions), network.head, prefix)
 
 
 def c_rows(values: NDArray[Any]) -> str:

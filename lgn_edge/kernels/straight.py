@@ -1,15 +1,17 @@
 """Straight-line code: one expression a gate, each output added to its class when it is known.
 
-Fast, and larger than a tape; its compile time grows with the network, so that it is for small ones. Values that one
+Fast, and larger than a tape; its compile time grows with the network, so that it is for small ones. Scores of up to 255
+share a word of four: the shift that brings a bit to its place is part of an Arm core's addition. Values that one
 function makes and a later one reads go through the slots behind the inputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
@@ -17,49 +19,72 @@ from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kern
 from lgn_edge.network import Circuit, GroupSum
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.passes.push_complements import OPERATIONS
+from lgn_edge.passes.register_order import register_order
 from lgn_edge.passes.schedule.program import EXECUTE
 
-LARGEST_FUNCTION = 2000  # gates; compilers take much longer than twice as long for twice as many
+LARGEST_FUNCTION: Final = 2000  # gates; compilers take much longer than twice as long for twice as many
+
+KEEP: Final = """\
+/* Tells a compiler not to put off additions until the end: it would have to keep every bit until then. */
+#if defined(__GNUC__)
+#define lgn_keep(x) __extension__({ uint32_t kept = (x); __asm__("" : "+r"(kept)); kept; })
+#else
+#define lgn_keep(x) (x)
+#endif
+"""
 
 _EXECUTE_TABLE = dict(zip(OPERATIONS, EXECUTE, strict=True))
 
 
 @dataclass(frozen=True)
-class _Step:
-    """One statement: a gate, or an output that is added to its class."""
+class Parts:
+    """Gates as they stand in functions, and what passes between these.
 
-    signal: int
-    output: int = -1
+    Attributes:
+        gates: int64[...] of each function, in order.
+        crossing: signals of gates that a later function reads, or adds to a score, ascending.
+    """
+
+    gates: tuple[NDArray[np.int64], ...]
+    crossing: tuple[int, ...]
 
 
-def straight(circuit: Circuit, head: GroupSum, input_bit: Int32Array, prefix: str) -> tuple[Kernel, ...]:
+def parts(circuit: Circuit) -> Parts:
+    """How the gates of a simplified circuit become functions."""
+    order = register_order(circuit)
+    split = np.split(order, range(LARGEST_FUNCTION, len(order), LARGEST_FUNCTION))
+    own = np.zeros(circuit.n_signals, np.int64)
+    for number, gates in enumerate(split):
+        own[circuit.n_inputs + gates] = number
+    reader = own[circuit.n_inputs :]
+    crossing = [wires[(wires >= circuit.n_inputs) & (own[wires] < reader)] for wires in (circuit.a, circuit.b)]
+    return Parts(tuple(split), tuple(np.unique(np.concatenate(crossing)).tolist()))
+
+
+def straight(circuit: Circuit, head: GroupSum, split: Parts, input_bit: Int32Array, prefix: str) -> tuple[Kernel, ...]:
     """`void PREFIX_part0(uint8_t *slots, int32_t *scores)` and so on, to be called one after the other.
 
     Args:
         circuit: simplified; its gates are `push_complements.OPERATIONS`.
         head: counts the circuit's outputs.
+        split: `parts(circuit)`.
         input_bit: int32[L], the input in each of the first L slots.
         prefix: of the C symbols.
     """
-    parts = _parts(circuit)
-    slot = {int(signal): place for place, signal in enumerate(input_bit)}
-    for signal in _crossing(circuit, parts):
-        slot[signal] = len(slot)
-    return tuple(_function(circuit, head, body, number, slot, prefix) for number, body in enumerate(parts))
+    slot = {int(signal): place for place, signal in enumerate((*input_bit, *split.crossing))}
+    uses: dict[int, list[int]] = {}
+    for output, signal in enumerate(circuit.outputs.tolist()):
+        uses.setdefault(signal, []).append(output)
+    return tuple(_part(circuit, head, split, number, slot, uses, prefix) for number in range(len(split.gates)))
 
 
-def slots_between(circuit: Circuit) -> int:
-    """Slots that values take on their way from one function to a later one."""
-    return len(_crossing(circuit, _parts(circuit))) if circuit.n_gates > LARGEST_FUNCTION else 0
-
-
-def run_parts(parts: int, head: GroupSum, prefix: str) -> str:
+def run_parts(count: int, head: GroupSum, prefix: str) -> str:
     """C of `void PREFIX_run(uint8_t *slots, int32_t *scores, uint16_t *classes)`: all parts, then the first maximum."""
-    calls = "".join(f"    {prefix}_part{number}(slots, scores);\n" for number in range(parts))
+    calls = "".join(f"    {prefix}_part{number}(slots, scores);\n" for number in range(count))
     return f"""\
-void {prefix}_run(uint8_t *slots, int32_t *scores, uint16_t *classes);
+void {prefix}_run(uint8_t* slots, int32_t* scores, uint16_t* classes);
 
-void {prefix}_run(uint8_t *slots, int32_t *scores, uint16_t *classes) {{
+void {prefix}_run(uint8_t* slots, int32_t* scores, uint16_t* classes) {{
     uint16_t c;
 
 {calls}    *classes = 0u;
@@ -72,91 +97,76 @@ void {prefix}_run(uint8_t *slots, int32_t *scores, uint16_t *classes) {{
 """
 
 
-def _parts(circuit: Circuit) -> list[list[_Step]]:
-    """The statements of each function."""
-    parts: list[list[_Step]] = [[]]
-    gates = 0
-    for step in _steps(circuit):
-        if step.output < 0:
-            if gates == LARGEST_FUNCTION:
-                parts.append([])
-                gates = 0
-            gates += 1
-        parts[-1].append(step)
-    return parts
+class _Scores:
+    """The scores of one function, some in a word each."""
+
+    def __init__(self, head: GroupSum, inverted: NDArray[np.bool_]) -> None:
+        """Scores begin with the number of outputs that are subtracted, so that none is ever below zero."""
+        self._bits = next(bits for bits in (8, 16, 32) if head.group < 1 << bits)
+        self._head = head
+        base = inverted.reshape(head.classes, head.group).sum(axis=1)
+        lane = self._bits * (np.arange(head.classes) % (32 // self._bits))
+        words = np.zeros(-(-head.classes * self._bits // 32), np.int64)
+        np.add.at(words, np.arange(head.classes) * self._bits // 32, base << lane)
+        self._words: list[Expr] = [constant(int(word), "uint32") for word in words]
+
+    def add(self, bit: Expr, output: int, inverted: bool) -> None:
+        """Add a bit to the class of an output, or subtract it."""
+        word, lane = divmod(output // self._head.group * self._bits, 32)
+        moved = tirx.Cast("uint32", bit) << constant(lane, "uint32") if lane else tirx.Cast("uint32", bit)
+        changed = self._words[word] - moved if inverted else self._words[word] + moved
+        self._words[word] = T.Bind(tirx.call_extern("uint32", "lgn_keep", changed))
+
+    def store(self, scores: Buffer, first: bool) -> None:
+        """Write all scores, or add to what earlier functions wrote."""
+        mask = constant((1 << self._bits) - 1, "uint32")
+        for c in range(self._head.classes):
+            word, lane = divmod(c * self._bits, 32)
+            value = tirx.Cast("int32", (self._words[word] >> constant(lane, "uint32")) & mask)
+            T.buffer_store(scores, value if first else scores[c] + value, [c])
 
 
-def _steps(circuit: Circuit) -> Iterator[_Step]:
-    """Output after output, each gate when it is first needed: what is computed is used soon."""
-    done = np.zeros(circuit.n_signals, np.bool_)
-    done[: circuit.n_inputs] = True
-    a, b = circuit.a.tolist(), circuit.b.tolist()
-    for output, signal in enumerate(circuit.outputs.tolist()):
-        stack = [signal]
-        while stack:
-            top = stack[-1]
-            if done[top]:
-                stack.pop()
-                continue
-            gate = top - circuit.n_inputs
-            missing = [wire for wire in (b[gate], a[gate]) if not done[wire]]
-            if missing:
-                stack += missing
-                continue
-            done[top] = True
-            yield _Step(stack.pop())
-        yield _Step(signal, output)
-
-
-def _crossing(circuit: Circuit, parts: list[list[_Step]]) -> list[int]:
-    """Gates that a later function than their own reads, in the order of signals."""
-    own = np.zeros(circuit.n_signals, np.int64)
-    found = set()
-    for number, body in enumerate(parts):
-        for step in body:
-            gate = step.signal - circuit.n_inputs
-            if step.output < 0:
-                own[step.signal] = number
-            read = (step.signal,) if step.output >= 0 else (int(circuit.a[gate]), int(circuit.b[gate]))
-            found |= {signal for signal in read if signal >= circuit.n_inputs and own[signal] < number}
-    return sorted(found)
-
-
-def _function(
-    circuit: Circuit, head: GroupSum, body: list[_Step], number: int, slot: dict[int, int], prefix: str
+def _part(
+    circuit: Circuit,
+    head: GroupSum,
+    split: Parts,
+    number: int,
+    slot: dict[int, int],
+    uses: dict[int, list[int]],
+    prefix: str,
 ) -> Kernel:
-    parameters = (Parameter("slots", "uint8", len(slot)), Parameter("scores", "int32", head.classes))
-    base = circuit.inverted.reshape(head.classes, head.group).sum(axis=1)
+    gates = split.gates[number].tolist()
+    made = [circuit.n_inputs + gate for gate in gates]
+    inputs = range(circuit.n_inputs) if number == 0 else ()  # outputs that are inputs are added by the first function
+    own = [output for signal in (*inputs, *made) for output in uses.get(signal, ())]
+    inverted = np.zeros(head.n_inputs, np.bool_)
+    inverted[own] = circuit.inverted[own]
 
     def emit(slots: Buffer, scores: Buffer) -> None:
-        if number == 0:
-            for c in range(head.classes):
-                T.buffer_store(scores, constant(int(base[c]), "int32"), [c])
         known: dict[int, Expr] = {}
+        totals = _Scores(head, inverted)
 
         def value(signal: int) -> Expr:
             if signal not in known:
-                known[signal] = T.Bind(tirx.Cast("int32", slots[slot[signal]]))
+                known[signal] = T.Bind(tirx.Cast("uint32", slots[slot[signal]]))
+                if signal < circuit.n_inputs and number == 0:
+                    count(signal)
             return known[signal]
 
-        current, total = -1, None
-        for step in body:
-            if step.output < 0:
-                gate = step.signal - circuit.n_inputs
-                execute = _EXECUTE_TABLE[int(circuit.table[gate])]
-                result = T.Bind(execute(value(int(circuit.a[gate])), value(int(circuit.b[gate]))))
-                known[step.signal] = result
-                if step.signal in slot:
-                    T.buffer_store(slots, tirx.Cast("uint8", result), [slot[step.signal]])
-                continue
-            c = step.output // head.group
-            if c != current:
-                if total is not None:
-                    T.buffer_store(scores, total, [current])
-                current, total = c, T.Bind(scores[c])
-            bit = value(step.signal)
-            total = T.Bind(total - bit if circuit.inverted[step.output] else total + bit)
-        if total is not None:
-            T.buffer_store(scores, total, [current])
+        def count(signal: int) -> None:
+            for output in uses.get(signal, ()):
+                totals.add(known[signal], output, bool(circuit.inverted[output]))
 
+        for gate, signal in zip(gates, made, strict=True):
+            execute = _EXECUTE_TABLE[int(circuit.table[gate])]
+            known[signal] = T.Bind(execute(value(int(circuit.a[gate])), value(int(circuit.b[gate]))))
+            if signal in slot:
+                T.buffer_store(slots, tirx.Cast("uint8", known[signal]), [slot[signal]])
+            count(signal)
+        for signal in inputs:
+            if signal in uses:
+                value(signal)
+        totals.store(scores, first=number == 0)
+
+    parameters = (Parameter("slots", "uint8", len(slot)), Parameter("scores", "int32", head.classes))
     return kernel(f"{prefix}_part{number}", parameters, (), emit)

@@ -27,16 +27,17 @@ _PROLOGUE = """\
 """
 
 
-def c_source(kernels: Sequence[Kernel], comment: str, epilogue: str = "") -> str:
+def c_source(kernels: Sequence[Kernel], comment: str, prologue: str = "", epilogue: str = "") -> str:
     """One C99 file with the kernels and their tables.
 
     Args:
-        kernels: with distinct symbols. They call nothing, and their variables are of global scope, the only one that
-            TVM's C knows; pointers called `sample` and `words` are only read through. Tables may be shared.
+        kernels: with distinct symbols. They call nothing but what `prologue` defines, and their variables are of
+            global scope, the only one that TVM's C knows; pointers called `sample` and `words` are only read through. Tables may be shared.
         comment: the first line, without the comment's delimiters.
-        epilogue: C that goes to the end.
+        prologue: C that goes before them.
+        epilogue: C that goes behind them.
     """
-    parts = [f"/* {comment} */\n\n{_PROLOGUE}"]
+    parts = [f"/* {comment} */\n\n{_PROLOGUE}", *([prologue] if prologue else [])]
     written = set()
     for kernel in kernels:
         parts += [_table(table) for table in kernel.tables if table.symbol not in written]

@@ -11,6 +11,14 @@ from lgn_edge.targets.target import Level, Target
 from lgn_edge.targets.toolchain import Machine
 
 _WORD = Shape(word_bits=32, lanes=1)
+_FLAGS = (
+    "-ffreestanding",
+    "-fno-unwind-tables",
+    "-fno-asynchronous-unwind-tables",
+    # straight-line code stands in an order that needs few registers; LLVM's scheduler does not know that
+    "-mllvm",
+    "-enable-misched=false",
+)
 
 
 def _core(name: str, architecture: str, cpu: str, description: str) -> Target:
@@ -20,11 +28,7 @@ def _core(name: str, architecture: str, cpu: str, description: str) -> Target:
         description=description,
         triple=f"{architecture}-none-eabi",
         levels=(Level(cpu, vector_bits=128),),  # nothing here is a vector; without a number TVM warns
-        machine=Machine(
-            "thumb-freestanding-eabi",
-            cpu.replace("-", "_"),
-            ("-ffreestanding", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables"),
-        ),
+        machine=Machine("thumb-freestanding-eabi", cpu.replace("-", "_"), _FLAGS),
         shape=_WORD,
         workspace_on_stack=1024,
         execution=name,
