@@ -8,9 +8,10 @@ OUTPUT ?= build/demo-$(DATASET)
 BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv-peers/.ready
+NODE := build/node/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench peers clean
+.PHONY: help demo test check bench peers node clean
 
 help:
 	@echo "make demo    train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
@@ -18,6 +19,7 @@ help:
 	@echo "make check   formatting, lint and types"
 	@echo "make bench   every benchmark, the short way"
 	@echo "make peers   other projects' packages, in .venv-peers, for benchmarks/cpu_vs_peers.py"
+	@echo "make node    ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
 	@echo "make clean   remove what these commands made"
 
 $(READY): pyproject.toml constraints.txt
@@ -50,6 +52,14 @@ $(PEERS): benchmarks/peers-constraints.txt
 	@touch $@
 
 peers: $(PEERS)
+
+$(NODE): tests/onnx_model/node/package.json
+	mkdir -p build/node
+	cp $< build/node/
+	npm install --prefix build/node --ignore-scripts --no-audit --no-fund --no-package-lock
+	@touch $@
+
+node: $(NODE)
 
 clean:
 	rm -rf .venv .venv-peers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,89 @@
+"""The same bits in ONNX Runtime for node and for the web, where `make node` has installed them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lgn_edge.network import Network
+from lgn_edge.onnx_model import Form, write
+from lgn_edge.onnx_model.form import feed, input_info, resolved
+from tests.onnx_model.forms import FORMS, converted, suits
+from tests.strategies import random_network, random_samples
+
+SCRIPT = Path(__file__).parent / "node" / "run.cjs"
+PACKAGES = Path(__file__).parents[2] / "build" / "node" / "node_modules"
+NETWORKS = {
+    "uint8": random_network(2, widths=(60, 45), input_dtype="uint8"),
+    "wide": random_network(7, widths=(600, 387), classes=3),
+    "one class": random_network(5, widths=(9, 300), classes=1),
+}
+BATCHES = (1, 63, 64, 65, 1100)
+TYPES = {"float32": "float32", "uint8": "uint8", "bool": "bool", "int64": "int64"}
+
+
+@pytest.fixture(params=["onnxruntime-node", "onnxruntime-web"])
+def runtime(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    if shutil.which("node") is None:
+        pytest.skip(f"{name}: node is not installed")
+    if not (PACKAGES / name).is_dir():
+        pytest.skip(f"{name}: the package is not installed; run: make node")
+    return name
+
+
+def run(runtime: str, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    result = subprocess.run(
+        ["node", SCRIPT, runtime],
+        input=json.dumps(questions),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"NODE_PATH": str(PACKAGES), "PATH": str(Path(shutil.which("node") or "").parent)},
+    )
+    assert result.returncode == 0, result.stderr
+    answers: list[dict[str, Any]] = json.loads(result.stdout)
+    return answers
+
+
+def question(network: Network, form: Form, path: Path, samples: np.ndarray) -> dict[str, Any]:
+    inside, form = resolved(network, form)
+    data = feed(inside.encoder if form.input not in ("bool", "packed") else network.encoder, form.input, samples)
+    values = data.ravel().tolist()
+    return {
+        "model": str(path),
+        "name": input_info(inside, form).name,
+        "type": TYPES[data.dtype.name],
+        "dims": data.shape,
+        "data": [str(value) for value in values] if data.dtype == np.int64 else [float(v) for v in values],
+    }
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_same_bits(runtime: str, name: str, tmp_path: Path) -> None:
+    network = NETWORKS[name]
+    questions, wanted = [], []
+    for number, form in enumerate(FORMS.values()):
+        if not suits(form, network):
+            continue
+        path = tmp_path / f"{number}.onnx"
+        write(network, path, form)
+        for n in BATCHES:
+            samples = np.nan_to_num(random_samples(network, n, seed=n))  # JSON has no NaN
+            questions.append(question(network, form, path, converted(form, samples)))
+            wanted.append(network.evaluate(samples))
+    for asked, answer, want in zip(questions, run(runtime, questions), wanted, strict=True):
+        n = len(want.classes)
+        scores, logits = answer["scores"], answer["logits"]
+        assert scores["type"] == "int32"
+        got = np.array(scores["data"], np.int32).reshape(scores["dims"])[:n]
+        np.testing.assert_array_equal(got, want.scores, err_msg=asked["model"])
+        floats = np.array(logits["data"], np.float32).reshape(logits["dims"])[:n]
+        assert floats.tobytes() == network.head.logits(want.scores).tobytes()
+        assert [int(c) for c in answer["class"]["data"][:n]] == want.classes.tolist()
