@@ -23,7 +23,7 @@ def workspace_rows(network: Network, program: Program | UniformProgram, shape: S
     """Rows of memory that the kernels work in."""
     counters = program.classes * counter_planes(program.group) if isinstance(program, UniformProgram) else 0
     # packing is done when the gates begin: it may share its rows with the counters
-    return program.n_slots + max(extra_rows(network.encoder.n_features, shape), counters)
+    return program.n_slots + max(extra_rows(comparisons(network.encoder, program.input_bit), shape), counters)
 
 
 def network_kernels(

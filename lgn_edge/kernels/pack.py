@@ -28,7 +28,8 @@ from lgn_edge.kernels.tir import (
 )
 
 _SQUARE = 64  # rows and columns of the bit matrix that is transposed at once
-_LANES = 8  # words of a row, and blocks of 64 columns that are compared together at most
+_LANES = 8  # words of a row, and blocks of 64 columns whose words are transposed together
+_COMPARED = 16  # blocks that are compared together where that is all: their levels stay in registers
 _NARROWEST = 8  # features that vector comparisons need at least
 
 
@@ -44,20 +45,24 @@ def pack(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
         shape: the machine's row.
         prefix: of the C symbols.
     """
-    emit = _pack_vector if extra_rows(bits.n_features, shape) else _pack_scalar
+    emit = _pack_vector if _is_vector(bits, shape) else _pack_scalar
     return emit(bits, n_slots, shape, prefix)
 
 
-def extra_rows(n_features: int, shape: Shape) -> int:
+def extra_rows(bits: Comparisons, shape: Shape) -> int:
     """Rows behind the slots that packing works in: one that nobody reads, and squares to transpose."""
-    return 1 + _LANES * _SQUARE if shape.lanes > 1 and n_features >= _NARROWEST else 0
+    return 1 + _pieces(bits, 0).halves * _LANES * _SQUARE if _is_vector(bits, shape) else 0
+
+
+def _is_vector(bits: Comparisons, shape: Shape) -> bool:
+    return shape.lanes > 1 and bits.n_features >= _NARROWEST
 
 
 def _parameters(bits: Comparisons, n_slots: int, shape: Shape) -> tuple[Parameter, ...]:
     return (
         Parameter("samples", bits.element, 1),
         Parameter("count"),
-        Parameter("slots", shape.word, (n_slots + extra_rows(bits.n_features, shape)) * shape.lanes),
+        Parameter("slots", shape.word, (n_slots + extra_rows(bits, shape)) * shape.lanes),
     )
 
 
@@ -103,7 +108,7 @@ class _Pieces:
 
     Attributes:
         width: features of a piece, 8..64.
-        together: blocks that are compared, then transposed, at a time; divides the blocks.
+        together: blocks that are compared, then transposed, at a time, 1..16; divides the blocks.
         start: int32[pieces], first feature.
         level: int32[pieces * width].
         slot: int32[blocks * 64], where each column goes.
@@ -121,6 +126,11 @@ class _Pieces:
     def blocks(self) -> int:
         """Blocks of 64 columns."""
         return len(self.slot) // _SQUARE
+
+    @property
+    def halves(self) -> int:
+        """Rows that hold a word of each block compared together."""
+        return -(-self.together // _LANES)
 
 
 def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
@@ -144,7 +154,8 @@ def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
             at = end
     per_block = _SQUARE // width
     blocks = -(-len(starts) // per_block)
-    together = max(1, -(-blocks // max(1, -(-blocks // _LANES))))
+    most = _COMPARED if blocks <= _COMPARED else _LANES
+    together = max(1, -(-blocks // max(1, -(-blocks // most))))
     starts += [0] * (-(-blocks // together) * together * per_block - len(starts))
     start = np.array(starts, np.int32)
     column = piece * width + feature - start[piece] if len(order) else piece
@@ -158,8 +169,8 @@ def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
 def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
     """Compare up to 64 features of a sample at once, then transpose 64 x 64 bits for all words of the row at once.
 
-    A few blocks of 64 columns at a time: the features of a sample that are read together lie side by side, and what is
-    transposed stays in the first-level cache.
+    Where registers hold the levels of all blocks of 64 columns, samples are read from memory once, from front to back;
+    else a few blocks at a time, whose features lie side by side.
     """
     if shape.word_bits != _SQUARE or shape.lanes != _LANES:
         raise ValueError(f"the vector form packs {_LANES} words of 64 bits, not {shape}")
@@ -177,38 +188,45 @@ def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
     def body(
         samples: Buffer, count: Expr, slots: Buffer, start: Buffer, level: Buffer, column_slot: Buffer, one_slot: Buffer
     ) -> None:
-        square = n_slots + 1  # rows [word, sample of the word] of lanes [block], then [block, ...] of lanes [word]
+        halves = pieces.halves
+        square = n_slots + 1  # [word, sample of the word, half] of lanes [block], then [block, ...] of lanes [word]
 
-        def compare(s: Expr, block: Expr, lane: Expr) -> None:
-            mask: Expr = constant(0, shape.word)
-            for p in range(per_block):
-                piece = block * per_block + p
-                x = tirx.BufferLoad(samples, [tirx.Ramp(s * bits.n_features + as_index(start[piece]), 1, width)])
-                part = tirx.call_extern(shape.word, above, x, row(level, piece, width))
-                mask = mask | (part << constant(p * width, shape.word))
-            T.buffer_store(slots, mask, [(square + s) * _LANES + lane])
+        def place(block_or_word: Expr, sample: Expr, half: int) -> Expr:
+            return square + (block_or_word * _SQUARE + sample) * halves + half
 
         with T.serial(0, pieces.blocks // together) as group:
             first = T.Bind(group * together)
-            with T.serial(0, count) as s, T.serial(0, together) as lane:
-                compare(s, first + lane, lane)
-            with T.serial(0, _SQUARE) as s:
-                rows = [T.Bind(row(slots, square + word * _SQUARE + s, _LANES)) for word in range(_LANES)]
-                for block, value in enumerate(_transpose_words(rows)[:together]):
-                    store_row(slots, square + block * _SQUARE + s, _LANES, value)
-            with T.serial(0, together) as lane:
-                bits_of_block = T.Bind(square + lane * _SQUARE)
-                with T.serial(0, 8) as r:
-                    places = [bits_of_block + 8 * i + r for i in range(8)]
-                    values = _transpose_bits([T.Bind(row(slots, place, _LANES)) for place in places], (32, 16, 8))
-                    for place, value in zip(places, values, strict=True):
-                        store_row(slots, place, _LANES, value)
-                with T.serial(0, 8) as r:
-                    columns = [8 * r + i for i in range(8)]
-                    values = [T.Bind(row(slots, bits_of_block + column, _LANES)) for column in columns]
-                    for column, value in zip(columns, _transpose_bits(values, (4, 2, 1)), strict=True):
-                        slot = as_index(column_slot[(first + lane) * _SQUARE + column])
-                        store_row(slots, slot, _LANES, value)
+            parts = [(first + lane) * per_block + p for lane in range(together) for p in range(per_block)]
+            features = [T.Bind(as_index(start[piece])) for piece in parts]
+            levels = [T.Bind(row(level, piece, width)) for piece in parts]
+            with T.serial(0, count) as s:
+                sample = T.Bind(s * bits.n_features)
+                for lane in range(together):
+                    mask: Expr = constant(0, shape.word)
+                    for p in range(per_block):
+                        i = lane * per_block + p
+                        x = tirx.BufferLoad(samples, [tirx.Ramp(sample + features[i], 1, width)])
+                        part = tirx.call_extern(shape.word, above, x, levels[i])
+                        mask = mask | (part << constant(p * width, shape.word))
+                    T.buffer_store(slots, mask, [(square + s * halves) * _LANES + lane])
+            for half in range(halves):
+                blocks = range(half * _LANES, min(together, (half + 1) * _LANES))
+                with T.serial(0, _SQUARE) as s:
+                    rows = [T.Bind(row(slots, place(word, s, half), _LANES)) for word in range(_LANES)]
+                    for lane, value in enumerate(_transpose_words(rows)[: len(blocks)]):
+                        store_row(slots, place(lane, s, half), _LANES, value)
+                with T.serial(0, len(blocks)) as lane:
+                    with T.serial(0, 8) as r:
+                        places = [place(lane, 8 * i + r, half) for i in range(8)]
+                        values = _transpose_bits([T.Bind(row(slots, at, _LANES)) for at in places], (32, 16, 8))
+                        for at, value in zip(places, values, strict=True):
+                            store_row(slots, at, _LANES, value)
+                    with T.serial(0, 8) as r:
+                        columns = [8 * r + i for i in range(8)]
+                        values = [T.Bind(row(slots, place(lane, column, half), _LANES)) for column in columns]
+                        for column, value in zip(columns, _transpose_bits(values, (4, 2, 1)), strict=True):
+                            slot = as_index(column_slot[(first + half * _LANES + lane) * _SQUARE + column])
+                            store_row(slots, slot, _LANES, value)
         if len(pieces.ones):
             with T.serial(0, len(pieces.ones)) as i:
                 store_row(slots, as_index(one_slot[i]), _LANES, constant(2**64 - 1, shape.word, _LANES))

@@ -24,6 +24,10 @@ NETWORKS = {
     "float32, narrow pieces": random_network(2, features=9, bits=80, widths=(90, 94), classes=47),
     "float32, wide pieces": random_network(3, features=100, bits=300, widths=(400, 411), classes=3),
     "uint8, wide pieces": random_network(4, features=65, bits=300, widths=(300, 300), classes=1, input_dtype="uint8"),
+    "uint8, two rows a sample": random_network(
+        4, features=700, bits=690, widths=(900,), classes=9, input_dtype="uint8"
+    ),
+    "float32, groups of blocks": random_network(4, features=1300, bits=1290, widths=(900,), classes=9),
     "one feature, one class, one gate": random_network(5, features=1, bits=1, widths=(1,), classes=1),
     "group of 16, the carry-save tree once": random_network(6, features=20, bits=40, widths=(64, 48), classes=3),
     "constants only": random_network(7, features=8, bits=8, widths=(6, 6), classes=2, tables=(0, 15)),
