@@ -25,10 +25,17 @@ def load(program: Program | UniformProgram, shape: Shape, prefix: str) -> Kernel
     )
 
     def body(words: Buffer, stride: Expr, count: Expr, slots: Buffer, input_bit: Buffer) -> None:
-        with T.serial(0, len(program.input_bit)) as i:
-            first = T.Bind(as_index(input_bit[i]) * stride)
-            for word in range(shape.lanes):  # not a loop: LLVM would make it a call of memcpy
-                with T.If(word < count), T.Then():
-                    T.buffer_store(slots, words[first + word], [i * shape.lanes + word])
+        copy_rows(len(program.input_bit), shape, words, stride, count, slots, input_bit)
 
     return kernel(f"{prefix}_load", parameters, tables, body)
+
+
+def copy_rows(
+    n_bits: int | Expr, shape: Shape, words: Buffer, stride: Expr, count: Expr, slots: Buffer, input_bit: Buffer
+) -> None:
+    """Emit what `load` does."""
+    with T.serial(0, n_bits) as i:
+        first = T.Bind(as_index(input_bit[i]) * stride)
+        for word in range(shape.lanes):  # not a loop: LLVM would make it a call of memcpy
+            with T.If(word < count), T.Then():
+                T.buffer_store(slots, words[first + word], [i * shape.lanes + word])

@@ -30,7 +30,7 @@ def scores(program: UniformProgram, shape: Shape, prefix: str) -> Kernel:
     def body(slots: Buffer, count: Expr, scores: Buffer, classes: Buffer) -> None:
         finish(program.n_slots, program.classes, n_planes, shape, slots, count, scores, classes)
 
-    return kernel(f"{prefix}_sum", parameters, (), body, _ADD_BITS)
+    return kernel(f"{prefix}_sum", parameters, (), body, ADD_BITS)
 
 
 def finish(
@@ -77,7 +77,7 @@ def _assemble(slots: Buffer, first: Expr, n_planes: int | Expr, part: int, shape
 
 
 # Add a weight where a bit is set: with mask registers one instruction, elsewhere a few.
-_ADD_BITS = f"""
+ADD_BITS = f"""
 define linkonce_odr hidden <{_LANES} x i32> @lgn_add_bits(
     <{_LANES} x i32> %sum, i{_LANES} %bits, <{_LANES} x i32> %weight) alwaysinline {{
   %mask = bitcast i{_LANES} %bits to <{_LANES} x i1>
