@@ -84,7 +84,8 @@ class Choice(nn.Module):
 
     def soft(self) -> Tensor:
         """Softmax [2, gates, K] of the logits divided by the temperature."""
-        return self._gates((self.logits / self.temperature).softmax(2))
+        logits = self.logits if self.temperature == 1 else self.logits / self.temperature
+        return self._gates(logits.softmax(2))
 
     def _gates(self, rows: Tensor) -> Tensor:
         return rows if self.lanes == 1 else rows.repeat_interleave(self.lanes, 1)

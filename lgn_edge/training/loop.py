@@ -63,6 +63,8 @@ class Epoch:
         gap: soft_accuracy - hard_accuracy, the discretisation gap.
         undecided: share of gates with a soft corner between 0.1 and 0.9.
         constant: share of gates whose discrete truth table is 0 or 1.
+        gradient_first: norm of the gradient of the first layer's gates in the last step.
+        gradient_last: the same of the last layer; where it is much larger, gradients vanish on the way.
     """
 
     epoch: int
@@ -73,6 +75,8 @@ class Epoch:
     gap: float
     undecided: float
     constant: float
+    gradient_first: float
+    gradient_last: float
 
 
 @dataclass(frozen=True)
@@ -244,9 +248,8 @@ class _Run:
                     choice.redraw(recipe.redraw)
         soft, hard = self.accuracies(self.held_bits, self.held_y)
         undecided, constant = gate_shares(self.model)
-        return Epoch(
-            number, recipe.learning_rate * factor, total / samples, soft, hard, soft - hard, undecided, constant
-        )
+        rate, norms = recipe.learning_rate * factor, gradient_norms(self.model)
+        return Epoch(number, rate, total / samples, soft, hard, soft - hard, undecided, constant, *norms)
 
     def _step(self, chosen: Tensor, when: str) -> float:
         """One step on a batch; returns its mean loss."""
@@ -380,6 +383,15 @@ def gate_shares(model: LogicGateNetwork) -> tuple[float, float]:
             undecided += int(((corners > low) & (corners < high)).any(1).sum())
             constant += int(((tables == 0) | (tables == 15)).sum())
     return undecided / model.n_gates, constant / model.n_gates
+
+
+def gradient_norms(model: LogicGateNetwork) -> tuple[float, float]:
+    """Norms of the gradients that the gates of the first and of the last layer have now; 0 without one."""
+
+    def norm(layer: LogicDense) -> float:
+        return 0.0 if layer.weight.grad is None else float(layer.weight.grad.norm())
+
+    return norm(model.logic[0]), norm(model.logic[-1])
 
 
 @torch.no_grad()

@@ -154,6 +154,7 @@ def test_learns_and_reports_what_it_reaches(tmp_path: Path) -> None:
     assert len(rows) == 30
     for row, epoch in zip(rows, result.history, strict=True):
         assert float(row["hard_accuracy"]) == epoch.hard_accuracy
+        assert float(row["gradient_first"]) > 0 < float(row["gradient_last"])
         assert float(row["gap"]) == float(row["soft_accuracy"]) - float(row["hard_accuracy"])
 
 
