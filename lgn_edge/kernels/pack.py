@@ -50,8 +50,8 @@ def pack(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
 
 
 def extra_rows(bits: Comparisons, shape: Shape) -> int:
-    """Rows behind the slots that packing works in: one that nobody reads, and squares to transpose."""
-    return 1 + _pieces(bits, 0).halves * _LANES * _SQUARE if _is_vector(bits, shape) else 0
+    """Rows behind the slots that packing works in."""
+    return _pieces(bits, 0).form.extra_rows if _is_vector(bits, shape) else 0
 
 
 def _is_vector(bits: Comparisons, shape: Shape) -> bool:
@@ -71,32 +71,86 @@ def _pack_scalar(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
     level: Integers = bits.level.astype(np.int16 if bits.element == "uint8" else np.int32)
     tables = (Table(f"{prefix}_bit_feature", narrow(bits.feature)), Table(f"{prefix}_bit_level", level))
 
-    def body(samples: Buffer, count: Expr, slots: Buffer, feature: Buffer, level: Buffer) -> None:
-        word = scratch(shape.word, 1)
-        with T.serial(0, len(bits.feature)) as bit:
-            column = T.Bind(as_index(feature[bit]))
-            bound = T.Bind(as_index(level[bit]))
-
-            def above(s: Expr, column: Expr = column, bound: Expr = bound) -> Expr:
-                x = samples[s * bits.n_features + column]
-                return tirx.Cast(shape.word, float_above(x, bound) if bits.element == "int32" else as_index(x) > bound)
-
-            with T.serial(0, shape.lanes) as lane:
-                first = T.Bind(lane * shape.word_bits)
-                with T.If(first < count), T.Then():
-                    # the first sample starts the word: storing a zero first would become a call of memset
-                    T.buffer_store(word, above(first), [0])
-                    with T.serial(1, tirx.min(count - first, shape.word_bits)) as s:
-                        T.buffer_store(word, word[0] | (above(first + s) << tirx.Cast(shape.word, s)), [0])
-                    T.buffer_store(slots, word[0], [bit * shape.lanes + lane])
+    def body(samples: Buffer, count: Expr, slots: Buffer, *given: Buffer) -> None:
+        compare_scalar(bits.element, bits.n_features, len(bits.feature), shape, samples, count, slots, *given)
 
     return kernel(f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body)
+
+
+def compare_scalar(
+    element: str,
+    n_features: int | Expr,
+    n_bits: int | Expr,
+    shape: Shape,
+    samples: Buffer,
+    count: Expr,
+    slots: Buffer,
+    feature: Buffer,
+    level: Buffer,
+) -> None:
+    """Emit one comparison at a time: bit i is that of `feature[i]` with `level[i]`, and goes to slot i."""
+    word = scratch(shape.word, 1)
+    with T.serial(0, n_bits) as bit:
+        column = T.Bind(as_index(feature[bit]))
+        bound = T.Bind(as_index(level[bit]))
+
+        def above(s: Expr, column: Expr = column, bound: Expr = bound) -> Expr:
+            x = samples[s * n_features + column]
+            return tirx.Cast(shape.word, float_above(x, bound) if element == "int32" else as_index(x) > bound)
+
+        with T.serial(0, shape.lanes) as lane:
+            first = T.Bind(lane * shape.word_bits)
+            with T.If(first < count), T.Then():
+                # the first sample starts the word: storing a zero first would become a call of memset
+                T.buffer_store(word, above(first), [0])
+                with T.serial(1, tirx.min(count - first, shape.word_bits)) as s:
+                    T.buffer_store(word, word[0] | (above(first + s) << tirx.Cast(shape.word, s)), [0])
+                T.buffer_store(slots, word[0], [bit * shape.lanes + lane])
 
 
 def float_above(x: Expr, level: Expr) -> Expr:
     """Whether the float with the bit pattern `x` is above the float with the key `level`."""
     key = x ^ ((x >> 31) & constant(0x7FFFFFFF, "int32"))
     return tirx.And(key > level, key <= constant(INFINITY_KEY, "int32"))
+
+
+@dataclass(frozen=True)
+class PackForm:
+    """What the code of vector comparisons depends on.
+
+    Attributes:
+        element: as in `Comparisons`.
+        width: features of a piece, 8, 16, 32 or 64.
+        together: blocks that are compared, then transposed, at a time, 1..16.
+    """
+
+    element: str
+    width: int
+    together: int
+
+    @property
+    def per_block(self) -> int:
+        """Pieces of a block of 64 columns."""
+        return _SQUARE // self.width
+
+    @property
+    def halves(self) -> int:
+        """Rows that hold a word of each block compared together."""
+        return -(-self.together // _LANES)
+
+    @property
+    def extra_rows(self) -> int:
+        """Rows behind the slots that packing works in: one that nobody reads, and squares to transpose."""
+        return 1 + self.halves * _LANES * _SQUARE
+
+    @property
+    def above(self) -> str:
+        """The symbol of the comparison of a piece."""
+        return f"lgn_above_{self.element}x{self.width}"
+
+    def llvm(self) -> str:
+        """What it is in LLVM's IR."""
+        return _compare_ir(self.above, self.element, self.width)
 
 
 @dataclass(frozen=True)
@@ -107,16 +161,14 @@ class _Pieces:
     columns; the 64 samples of a word and a block form the square that is transposed.
 
     Attributes:
-        width: features of a piece, 8..64.
-        together: blocks that are compared, then transposed, at a time, 1..16; divides the blocks.
+        form: its `together` divides the blocks.
         start: int32[pieces], first feature.
         level: int32[pieces * width].
         slot: int32[blocks * 64], where each column goes.
         ones: int32[...], slots whose bit is 1 for every sample.
     """
 
-    width: int
-    together: int
+    form: PackForm
     start: NDArray[np.int32]
     level: NDArray[np.int32]
     slot: NDArray[np.int32]
@@ -126,11 +178,6 @@ class _Pieces:
     def blocks(self) -> int:
         """Blocks of 64 columns."""
         return len(self.slot) // _SQUARE
-
-    @property
-    def halves(self) -> int:
-        """Rows that hold a word of each block compared together."""
-        return -(-self.together // _LANES)
 
 
 def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
@@ -163,19 +210,15 @@ def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
     slot = np.full(len(start) * width, nowhere, np.int32)
     level[column] = bits.level[order]
     slot[column] = order
-    return _Pieces(width, together, start, level, slot, np.flatnonzero(always).astype(np.int32))
+    return _Pieces(PackForm(bits.element, width, together), start, level, slot, np.flatnonzero(always).astype(np.int32))
 
 
 def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
-    """Compare up to 64 features of a sample at once, then transpose 64 x 64 bits for all words of the row at once.
-
-    Where registers hold the levels of all blocks of 64 columns, samples are read from memory once, from front to back;
-    else a few blocks at a time, whose features lie side by side.
-    """
+    """Compare up to 64 features of a sample at once, then transpose 64 x 64 bits for all words of the row at once."""
     if shape.word_bits != _SQUARE or shape.lanes != _LANES:
         raise ValueError(f"the vector form packs {_LANES} words of 64 bits, not {shape}")
     pieces = _pieces(bits, nowhere=n_slots)
-    width, per_block, together = pieces.width, _SQUARE // pieces.width, pieces.together
+    form, groups, ones = pieces.form, pieces.blocks // pieces.form.together, len(pieces.ones)
     level = pieces.level.astype(bits.element)
     tables = (
         Table(f"{prefix}_piece_feature", narrow(pieces.start)),
@@ -183,57 +226,74 @@ def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
         Table(f"{prefix}_column_slot", narrow(pieces.slot)),
         Table(f"{prefix}_one_slot", narrow(pieces.ones)),
     )
-    above = f"lgn_above_{bits.element}x{width}"
 
-    def body(
-        samples: Buffer, count: Expr, slots: Buffer, start: Buffer, level: Buffer, column_slot: Buffer, one_slot: Buffer
-    ) -> None:
-        halves = pieces.halves
-        square = n_slots + 1  # [word, sample of the word, half] of lanes [block], then [block, ...] of lanes [word]
+    def body(samples: Buffer, count: Expr, slots: Buffer, *given: Buffer) -> None:
+        compare_vectors(form, bits.n_features, n_slots, groups, ones, samples, count, slots, *given)
 
-        def place(block_or_word: Expr, sample: Expr, half: int) -> Expr:
-            return square + (block_or_word * _SQUARE + sample) * halves + half
+    return kernel(f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body, form.llvm())
 
-        with T.serial(0, pieces.blocks // together) as group:
-            first = T.Bind(group * together)
-            parts = [(first + lane) * per_block + p for lane in range(together) for p in range(per_block)]
-            features = [T.Bind(as_index(start[piece])) for piece in parts]
-            levels = [T.Bind(row(level, piece, width)) for piece in parts]
-            with T.serial(0, count) as s:
-                sample = T.Bind(s * bits.n_features)
-                for lane in range(together):
-                    mask: Expr = constant(0, shape.word)
-                    for p in range(per_block):
-                        i = lane * per_block + p
-                        x = tirx.BufferLoad(samples, [tirx.Ramp(sample + features[i], 1, width)])
-                        part = tirx.call_extern(shape.word, above, x, levels[i])
-                        mask = mask | (part << constant(p * width, shape.word))
-                    T.buffer_store(slots, mask, [(square + s * halves) * _LANES + lane])
-            for half in range(halves):
-                blocks = range(half * _LANES, min(together, (half + 1) * _LANES))
-                with T.serial(0, _SQUARE) as s:
-                    rows = [T.Bind(row(slots, place(word, s, half), _LANES)) for word in range(_LANES)]
-                    for lane, value in enumerate(_transpose_words(rows)[: len(blocks)]):
-                        store_row(slots, place(lane, s, half), _LANES, value)
-                with T.serial(0, len(blocks)) as lane:
-                    with T.serial(0, 8) as r:
-                        places = [place(lane, 8 * i + r, half) for i in range(8)]
-                        values = _transpose_bits([T.Bind(row(slots, at, _LANES)) for at in places], (32, 16, 8))
-                        for at, value in zip(places, values, strict=True):
-                            store_row(slots, at, _LANES, value)
-                    with T.serial(0, 8) as r:
-                        columns = [8 * r + i for i in range(8)]
-                        values = [T.Bind(row(slots, place(lane, column, half), _LANES)) for column in columns]
-                        for column, value in zip(columns, _transpose_bits(values, (4, 2, 1)), strict=True):
-                            slot = as_index(column_slot[(first + half * _LANES + lane) * _SQUARE + column])
-                            store_row(slots, slot, _LANES, value)
-        if len(pieces.ones):
-            with T.serial(0, len(pieces.ones)) as i:
-                store_row(slots, as_index(one_slot[i]), _LANES, constant(2**64 - 1, shape.word, _LANES))
 
-    return kernel(
-        f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body, _compare_ir(above, bits.element, width)
-    )
+def compare_vectors(
+    form: PackForm,
+    n_features: int | Expr,
+    n_slots: int | Expr,
+    n_groups: int | Expr,
+    n_ones: int | Expr,
+    samples: Buffer,
+    count: Expr,
+    slots: Buffer,
+    start: Buffer,
+    level: Buffer,
+    column_slot: Buffer,
+    one_slot: Buffer,
+) -> None:
+    """Emit vector comparisons and the transposition, from the tables of pieces.
+
+    Where registers hold the levels of all blocks of 64 columns, samples are read from memory once, from front to back;
+    else a few blocks at a time, whose features lie side by side.
+    """
+    width, per_block, together, halves = form.width, form.per_block, form.together, form.halves
+    square = n_slots + 1  # [word, sample of the word, half] of lanes [block], then [block, ...] of lanes [word]
+
+    def place(block_or_word: Expr, sample: Expr, half: int) -> Expr:
+        return square + (block_or_word * _SQUARE + sample) * halves + half
+
+    with T.serial(0, n_groups) as group:
+        first = T.Bind(group * together)
+        parts = [(first + lane) * per_block + p for lane in range(together) for p in range(per_block)]
+        features = [T.Bind(as_index(start[piece])) for piece in parts]
+        levels = [T.Bind(row(level, piece, width)) for piece in parts]
+        with T.serial(0, count) as s:
+            sample = T.Bind(s * n_features)
+            for lane in range(together):
+                mask: Expr = constant(0, "uint64")
+                for p in range(per_block):
+                    i = lane * per_block + p
+                    x = tirx.BufferLoad(samples, [tirx.Ramp(sample + features[i], 1, width)])
+                    part = tirx.call_extern("uint64", form.above, x, levels[i])
+                    mask = mask | (part << constant(p * width, "uint64"))
+                T.buffer_store(slots, mask, [(square + s * halves) * _LANES + lane])
+        for half in range(halves):
+            blocks = range(half * _LANES, min(together, (half + 1) * _LANES))
+            with T.serial(0, _SQUARE) as s:
+                rows = [T.Bind(row(slots, place(word, s, half), _LANES)) for word in range(_LANES)]
+                for lane, value in enumerate(_transpose_words(rows)[: len(blocks)]):
+                    store_row(slots, place(lane, s, half), _LANES, value)
+            with T.serial(0, len(blocks)) as lane:
+                with T.serial(0, 8) as r:
+                    places = [place(lane, 8 * i + r, half) for i in range(8)]
+                    values = _transpose_bits([T.Bind(row(slots, at, _LANES)) for at in places], (32, 16, 8))
+                    for at, value in zip(places, values, strict=True):
+                        store_row(slots, at, _LANES, value)
+                with T.serial(0, 8) as r:
+                    columns = [8 * r + i for i in range(8)]
+                    values = [T.Bind(row(slots, place(lane, column, half), _LANES)) for column in columns]
+                    for column, value in zip(columns, _transpose_bits(values, (4, 2, 1)), strict=True):
+                        slot = as_index(column_slot[(first + half * _LANES + lane) * _SQUARE + column])
+                        store_row(slots, slot, _LANES, value)
+    if not isinstance(n_ones, int) or n_ones:
+        with T.serial(0, n_ones) as i:
+            store_row(slots, as_index(one_slot[i]), _LANES, constant(2**64 - 1, "uint64", _LANES))
 
 
 def _transpose_words(rows: list[Expr]) -> list[Expr]:
