@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { LANES = 16, CHUNK = 8 };
+enum { LANES = 16, CHUNK = 8, AHEAD = 24 };
 
 typedef float Row __attribute__((vector_size(4 * LANES), aligned(4)));
 typedef int32_t Mask __attribute__((vector_size(4 * LANES), aligned(4)));
@@ -19,6 +19,15 @@ typedef float Four __attribute__((vector_size(16), aligned(4)));
 #define INLINE static inline __attribute__((always_inline))
 
 INLINE Row row(const float *p) { return *(const Row *)p; }
+
+/* Ask for the rows of a gate that comes later, if there is one: no prefetcher guesses them. */
+INLINE void prefetch(size_t gate, size_t gates, const float *x, const int32_t *a, const int32_t *b)
+{
+    if (gate < gates) {
+        __builtin_prefetch(x + (size_t)a[gate] * LANES);
+        __builtin_prefetch(x + (size_t)b[gate] * LANES);
+    }
+}
 
 /* All ones in the lanes whose bit is set. */
 INLINE Mask lanes(uint16_t word)
@@ -96,6 +105,7 @@ void lgn_forward(size_t gates, size_t signals, size_t blocks, const float *x, co
         for (size_t gate = 0; gate < gates; gate++, y += LANES) {
             const Row p = row(x + (size_t)a[gate] * LANES), q = row(x + (size_t)b[gate] * LANES);
             const float *k = c + 4 * gate;
+            prefetch(gate + AHEAD, gates, x, a, b);
             *(Row *)y = (k[0] + k[1] * p) + (k[2] + k[3] * p) * q;
         }
 }
@@ -107,11 +117,11 @@ INLINE void backward(size_t gates, size_t signals, size_t blocks, const void *x,
 {
     const uint16_t *bits = x;
     const float *values = x;
-    for (size_t i = 0; gx && i < blocks * signals * LANES; i++)
-        gx[i] = 0;
     for (size_t i = 0; gc && i < 4 * gates; i++)
         gc[i] = 0;
     for (size_t block = 0; block < blocks; block++) {
+        for (size_t i = 0; gx && i < signals * LANES; i++)
+            gx[i] = 0;
         for (size_t first = 0; first < gates; first += 4) {
             Row s[LANES] = {0};
             const size_t count = gates - first < 4 ? gates - first : 4;
@@ -121,6 +131,8 @@ INLINE void backward(size_t gates, size_t signals, size_t blocks, const void *x,
                 const Row q = packed ? bits_row(bits[v * blocks + block]) : row(values + v * LANES);
                 const Row r = row(g + (first + i) * LANES), rp = r * p;
                 const float *k = c + 4 * (first + i);
+                if (!packed)
+                    prefetch(first + i + AHEAD, gates, values, a, b);
                 if (gx) {
                     *(Row *)(gx + u * LANES) += r * (k[1] + k[3] * q);
                     *(Row *)(gx + v * LANES) += r * (k[2] + k[3] * p);
