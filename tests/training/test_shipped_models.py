@@ -1,0 +1,41 @@
+"""The models of examples/models are small, and reach what their cards say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+import lgn_edge
+from lgn_edge.training import load_dataset, recipe_names
+
+FOLDERS = sorted(path.parent for path in (Path(__file__).parents[2] / "examples" / "models").glob("*/model.onnx"))
+
+
+def test_there_are_models() -> None:
+    assert FOLDERS
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_model_is_small_and_tells_its_recipe(folder: Path) -> None:
+    assert (folder / "model.onnx").stat().st_size < 2_000_000
+    network = lgn_edge.load(folder / "model.onnx")
+    recipe = json.loads(network.provenance["recipe"])
+    assert folder.name in recipe_names()
+    card = (folder / "README.md").read_text()
+    for key, value in recipe.items():
+        assert f"\n{key} = {json.dumps(value)}\n" in card
+
+
+@pytest.mark.skipif(not os.environ.get("LGN_EDGE_DATA"), reason="LGN_EDGE_DATA is not set")
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_model_reaches_its_card(folder: Path) -> None:
+    network = lgn_edge.load(folder / "model.onnx")
+    data = load_dataset(network.provenance["dataset"])
+    share = float((network.evaluate(data.test_x).classes == data.test_y).mean())
+    claimed = re.search(r"accuracy \| \*\*([0-9.]+) %\*\* of all ([0-9,]+)", (folder / "README.md").read_text())
+    assert claimed is not None
+    assert claimed.groups() == (f"{100 * share:.2f}", f"{len(data.test_y):,}")
