@@ -21,8 +21,8 @@ from lgn_edge.passes.push_complements import OPERATIONS, push_complements
 __all__ = ["TREE", "UniformProgram", "uniform_gate", "uniform_schedule"]
 
 TREE: Final = 16  # rows that are counted together, as in uniform.c
-_CACHE_ROWS: Final = 700  # rows of 64 bytes that are taken to stay in a first-level cache of 48 KiB
-_LATENCY: Final = 16  # gates between a result and its first reader, so that nobody waits for it
+CACHE_ROWS: Final = 700  # rows of 64 bytes that are taken to stay in a first-level cache of 48 KiB
+LATENCY: Final = 16  # gates between a result and its first reader, so that nobody waits for it
 
 _SOURCE: Final = Path(__file__).with_name("uniform.c")
 _OP_OF_TABLE = np.zeros(16, np.uint8)
@@ -203,7 +203,7 @@ def uniform_schedule(circuit: Circuit, classes: int) -> UniformProgram:
     tree_stop, tree_class, tree_inverted = (zeros(most_trees) for _ in range(3))
     given: list[int | NDArray[Any]] = [n_live, n_gates, _OP_OF_TABLE[circuit.table]]
     given += [number[circuit.a], number[circuit.b]]
-    given += [n_outputs, classes, number[circuit.outputs], circuit.inverted.view(np.uint8), _CACHE_ROWS, _LATENCY]
+    given += [n_outputs, classes, number[circuit.outputs], circuit.inverted.view(np.uint8), CACHE_ROWS, LATENCY]
     working: list[NDArray[Any]] = [zeros(n_signals + 1), zeros(n_signals), zeros(2 * n_gates)]  # readers of signals
     working += [np.zeros(n_signals, np.uint8), zeros(n_signals), zeros(n_signals)]  # state, readings left, slot
     working += [zeros(n_signals + 1), zeros(n_signals + 1)]  # free slots, when each slot was touched
