@@ -193,6 +193,7 @@ class _Count(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        blocks, signals, lanes = ctx.shape
-        groups = grad.shape[1]
-        return grad.unsqueeze(2).expand(blocks, groups, signals // groups, lanes).reshape(ctx.shape), None, None
+        blocks, signals, _ = ctx.shape
+        spread = torch.empty(ctx.shape)
+        cpu.call("lgn_spread", grad.shape[1], signals, blocks, grad.contiguous(), spread)
+        return spread, None, None
