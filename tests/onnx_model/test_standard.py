@@ -116,6 +116,23 @@ def test_levels_are_the_same_network(network: Network) -> None:
         assert set(layer.table) <= set(KINDS)
 
 
+def test_thresholds_of_uint8_are_whole() -> None:
+    """Below 0, between numbers, on the greatest and above it: the same bits of every sample, in Greater of uint8."""
+    limits = np.array([-7.5, -0.25, 0, 0.5, 1, 254.5, 255, 300], np.float32)
+    wires = np.arange(8)
+    network = Network(
+        Threshold(1, np.zeros(8), limits, "uint8"), (LogicDense(8, wires, wires, [3] * 8),), GroupSum(8, 8)
+    )
+    every = np.arange(256, dtype=np.uint8)[:, None]
+    model = to_model(network, STANDARD)
+    assert_same(network, onnxruntime_run(model), every, STANDARD)
+    assert from_model(model).evaluate(every) == network.evaluate(every)
+    assert levelled(network).encoder.threshold.tolist() == [-1, -1, 0, 0, 1, 254, 255, 255]
+    set_rows("threshold.always", lambda a: a[::-1].copy())(model)
+    with pytest.raises(InputError, match=r"threshold.always must be 1 for some bits whose threshold is 0"):
+        from_model(model)
+
+
 def test_common_zeros_are_left_out() -> None:
     table = np.array([0, 0, 1, 0, 6, 15], np.uint8)
     network = Network(Threshold.bits(2), (LogicDense(2, [0] * 6, [1] * 6, table),), GroupSum(6, 2))

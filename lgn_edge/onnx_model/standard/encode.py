@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -10,38 +11,52 @@ from onnx import TensorProto
 from lgn_edge.network import Threshold
 from lgn_edge.onnx_model.builder import Builder
 
-# A product with the powers of two makes one number of 16 bits of 0 or 1, exactly in float32; four make a word.
-_PLACES: Final = np.kron(np.eye(4), 2.0 ** np.arange(16))
+_LIMIT_OF_UINT8: Final = 255
+
+# Eight bits of 0 or 1 times the powers of two are a byte, and eight bytes times the powers of 256 are a word.
+_BITS: Final = np.kron(np.eye(8), 2 ** np.arange(8))
+_BYTES: Final = 1 << np.arange(0, 64, 8, dtype=np.uint64)
+
+
+def normalised(encoder: Threshold) -> Threshold:
+    """The encoder with whole thresholds from -1 to 255 where it takes uint8, which exceed the same numbers."""
+    if encoder.input_dtype != "uint8":
+        return encoder
+    return replace(encoder, threshold=np.clip(np.floor(encoder.threshold), -1, _LIMIT_OF_UINT8))
 
 
 def threshold(graph: Builder, encoder: Threshold, samples: str) -> str:
-    """Add the nodes of `Threshold` for samples [64 * W, features]; returns packed bits int64 [bits, W]."""
+    """Add the nodes of a `normalised` encoder for samples [64 * W, features]; returns packed bits int64 [bits, W]."""
     values = samples
     if not np.array_equal(encoder.feature, np.arange(encoder.n_features)):
         feature = graph.data("threshold.feature", encoder.feature)
         by_feature = graph.node("Transpose", values, name="threshold.by_feature", perm=[1, 0])
         watched = graph.node("Gather", by_feature, feature, name="threshold.watched", axis=0)
         values = graph.node("Transpose", watched, name="threshold.values", perm=[1, 0])
-    if encoder.input_dtype != "float32":
-        values = graph.node("Cast", values, name="threshold.float", to=TensorProto.FLOAT)
-    limits = graph.data("threshold.threshold", encoder.threshold)
-    return pack(graph, graph.node("Greater", values, limits, name="threshold.above"), encoder.n_outputs)
+    limits = encoder.threshold
+    always = limits < 0
+    if encoder.input_dtype == "uint8":
+        limits = np.where(always, 0, limits).astype(np.uint8)
+    above = graph.node("Greater", values, graph.data("threshold.threshold", limits), name="threshold.above")
+    if encoder.input_dtype == "uint8" and always.any():
+        ones = graph.data("threshold.always", always.astype(np.uint8))
+        ones = graph.node("Cast", ones, name="threshold.ones", to=TensorProto.BOOL)
+        above = graph.node("Or", above, ones, name="threshold.bits")
+    return pack(graph, above, encoder.n_outputs)
 
 
 def pack(graph: Builder, bits: str, n_bits: int) -> str:
     """Add the nodes that pack bits bool [64 * W, n_bits] to int64 [n_bits, W]."""
-    numbers = graph.node("Cast", bits, name="pack.numbers", to=TensorProto.FLOAT)
+    numbers = graph.node("Cast", bits, name="pack.numbers", to=TensorProto.UINT8)
     shape = graph.constant([-1, 64, n_bits], name="pack.shape")
     by_word = graph.node("Reshape", numbers, shape, name="pack.by_word")
-    places = graph.constant(_PLACES, np.float32, name="pack.places")
-    quarters = graph.node("MatMul", places, by_word, name="pack.quarters")
-    whole = graph.node("Cast", quarters, name="pack.integers", to=TensorProto.INT64)
-    shift = graph.constant([[1], [1 << 16], [1 << 32], [1 << 48]], name="pack.shift")
-    placed = graph.node("Mul", whole, shift, name="pack.placed")  # wraps into the sign: two's complement
-    part = [
-        graph.node("Gather", placed, graph.constant(i, name="pack.quarter"), name="pack.part", axis=1) for i in range(4)
-    ]
-    low = graph.node("BitwiseOr", part[0], part[1], name="pack.low")
-    high = graph.node("BitwiseOr", part[2], part[3], name="pack.high")
-    words = graph.node("BitwiseOr", low, high, name="pack.words")
-    return graph.node("Transpose", words, name="pack.signals", perm=[1, 0])
+    places = graph.constant(_BITS, np.uint8, name="pack.places")
+    octets = graph.node("MatMulInteger", places, by_word, name="pack.bytes")  # [W, 8, n_bits]
+    unsigned = graph.node("Cast", octets, name="pack.unsigned", to=TensorProto.UINT64)
+    weights = graph.constant(_BYTES[None], np.uint64, name="pack.weights")
+    by_signal = graph.node("Transpose", unsigned, name="pack.by_signal", perm=[1, 2, 0])
+    flat = graph.node("Reshape", by_signal, graph.constant([8, -1], name="pack.rows"), name="pack.flat")
+    words = graph.node("MatMul", weights, flat, name="pack.words")  # [1, n_bits * W]
+    shape = graph.constant([n_bits, -1], name="pack.words_shape")
+    whole = graph.node("Reshape", words, shape, name="pack.unsigned_words")
+    return graph.node("Cast", whole, name="pack.signals", to=TensorProto.INT64)
