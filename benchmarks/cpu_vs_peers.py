@@ -48,11 +48,15 @@ from lgn_edge.artifact import Artifact, build
 from lgn_edge.errors import LgnError
 from lgn_edge.network import Network
 from lgn_edge.network.bits import unpack
+from lgn_edge.targets.host import runs_here
+from lgn_edge.targets.x86_64 import X86_64
 
 TRAINED = ROOT / "tests" / "data" / "digits"
 COMPILE_S, QUICK_COMPILE_S = 600.0, 60.0
 OURS, TWO, LIMIT, TWO_LIMITS = "ours", "2 threads", "limit", "2 limits"
-STAGES = ("pack", "gates", "sum")
+KERNELS = ("pack", "gates", "scores")
+V2, V3 = "x86-64-v2", "x86-64-v3"
+READING = "reading"
 
 
 @dataclass(frozen=True)
@@ -154,10 +158,12 @@ def _case(case: Case, network: Network, stages: Stages, options: Options) -> lis
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         artifact = build(network, "native", Path(folder) / "native")
         assert artifact.predict(samples) == expected, f"{case.name}: the artifact differs from the reference"
-        timers = {OURS: _predict(artifact, samples, 1), LIMIT: stages.limit(), **stages.of(artifact, samples)}
+        timers = {OURS: _predict(artifact, samples, 1), LIMIT: stages.limit(), **stages.of(network, artifact, samples)}
+        timers[READING] = stages.reading(samples, artifact.manifest.block)
         if "threads" in case.must and (os.cpu_count() or 1) > 1:
             assert artifact.predict(samples, threads=2) == expected, f"{case.name}: two threads differ"
             timers |= {TWO: _predict(artifact, samples, 2), TWO_LIMITS: stages.limit_twice()}
+            timers |= _lower_levels(network, samples, Path(folder))
         notes = {}
         for peer in VERSIONS:
             with _not_run(notes, peer):
@@ -183,6 +189,18 @@ def _predict(artifact: Artifact, samples: NDArray[Any], threads: int) -> Timer:
         return time.perf_counter() - start
 
     return timer
+
+
+def _lower_levels(network: Network, samples: NDArray[Any], folder: Path) -> dict[str, Timer]:
+    """The same network on the older levels of x86-64 that this machine has; none on another machine."""
+    if not runs_here(X86_64.triple):
+        return {}
+    timers = {}
+    for number, level in ((2, V2), (3, V3)):
+        artifact = build(network, "x86-64", folder / level, name=f"level_{number}")
+        if artifact.library.set_level(number):
+            timers[level] = _predict(artifact, samples, 1)
+    return timers
 
 
 @contextmanager
@@ -218,20 +236,30 @@ def _own_rows(case: Case, artifact: Artifact, times: Mapping[str, list[float]]) 
     total = median(times[OURS]) / case.samples * 512e6
     note = f"{report['gates']:,} gates, {report['gates_scheduled']:,} run; {artifact.manifest.cpu}"
     yield Row(f"{case.name}: end to end", case.samples / median(times[OURS]), "samples/s", note=note)
-    rest = total - sum(median(times[stage]) for stage in STAGES) / block * 512e6
+    rest = total - sum(median(times[kernel]) for kernel in KERNELS) / block * 512e6
     yield Row(f"{case.name}: end to end", total, "us / 512 samples", note=f"{rest:.1f} of it outside the stages below")
-    shares = {stage: 100 * blocks * _ratio(times[stage], times[OURS]) for stage in STAGES}
-    for stage in STAGES:
-        microseconds = median(times[stage]) / block * 512e6
-        yield Row(f"{case.name}: {stage}", microseconds, "us / 512 samples", note=f"{shares[stage]:.0f} % of the time")
+    # outputs are counted while gates run: what that adds to the gate loop belongs to the sum
+    counting = zip(times["gates"], times["gate loop"], times["scores"], strict=True)
+    spent = {"pack": times["pack"], "gates": times["gate loop"], "sum": [g - loop + s for g, loop, s in counting]}
+    shares = {stage: 100 * blocks * _ratio(spent[stage], times[OURS]) for stage in spent}
+    for stage in spent:
+        microseconds = median(spent[stage]) / block * 512e6
+        note = f"{shares[stage]:.0f} % of the time"
+        if stage == "pack":
+            note += f"; reading the samples alone: {median(times[READING]) / block * 512e6:.1f}"
+        yield Row(f"{case.name}: {stage}", microseconds, "us / 512 samples", note=note)
     share, note = shares["pack"] + shares["sum"], "of the time end to end"
     yield Row(f"{case.name}: pack + sum", share, "%", case.must.get("share", ""), case.aim.get("share", ""), note)
     gates, limit = report["gates_scheduled"] * block / 512, LIMIT_GATES
-    reached = 100 * _ratio([t / limit for t in times[LIMIT]], [t / gates for t in times["gates"]])
-    speeds = gates / median(times["gates"]) / 1e9, limit / median(times[LIMIT]) / 1e9
+    reached = 100 * _ratio([t / limit for t in times[LIMIT]], [t / gates for t in times["gate loop"]])
+    speeds = gates / median(times["gate loop"]) / 1e9, limit / median(times[LIMIT]) / 1e9
     note = f"{speeds[0]:.2f} of {speeds[1]:.2f} G gates of 512 samples/s"
     bars = case.must.get("limit", ""), case.aim.get("limit", "")
     yield Row(f"{case.name}: gate loop of the L1 limit", reached, "%", *bars, note)
+    for level in (V2, V3):
+        if level in times:
+            note = f"of the speed of {artifact.manifest.cpu}"
+            yield Row(f"{case.name}: {level}, end to end", 100 * _ratio(times[OURS], times[level]), "%", note=note)
     if "threads" in case.must:
         value, note = None, "not run: one processor"
         if TWO in times:

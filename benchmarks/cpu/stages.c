@@ -38,3 +38,16 @@ void repeat_sum(void (*sum)(const void *, int32_t, int32_t *, uint16_t *), const
         sum(slots, block, scores + at * scores_of_block, classes + at * (size_t)block);
     }
 }
+
+/* Every line of the samples once, as wide as the machine reads. */
+void reading(const row *samples, size_t bytes, size_t blocks, size_t n)
+{
+    for (size_t i = 0; i < n; ++i) {
+        const row *block = samples + (i % blocks) * (bytes / sizeof(row));
+        row sum[4] = {{0}, {0}, {0}, {0}};
+        for (size_t k = 0; k + 4 <= bytes / sizeof(row); k += 4) {
+            for (size_t j = 0; j < 4; ++j) sum[j] ^= block[k + j];
+        }
+        __asm__ volatile("" : : "m"(sum) : "memory");
+    }
+}

@@ -1,4 +1,4 @@
-"""Pack, gates and sum of a native artifact one by one, and the limit of the machine, without Python in between."""
+"""The stages of a native artifact one by one, and the limit of the machine, without Python in between."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_edge.artifact import Artifact
+from lgn_edge.kernels.uniform import uniform_interpreter
+from lgn_edge.network import Network, flatten
+from lgn_edge.passes import simplify, uniform_schedule
+from lgn_edge.passes.schedule import TREE
 from lgn_edge.targets import toolchain
+from lgn_edge.targets.compile import compile_kernels
+from lgn_edge.targets.host import native
 
 Timer = Callable[[int], float]
 LIMIT_GATES = 64_000  # gates of one repeat of the limit; a multiple of 64
@@ -51,11 +58,15 @@ class Stages:
 
         return timer
 
-    def of(self, artifact: Artifact, samples: NDArray[Any]) -> Mapping[str, Timer]:
-        """Seconds of `repeats` blocks of each stage; packing reads and the sum writes a fresh block each time."""
+    def of(self, network: Network, artifact: Artifact, samples: NDArray[Any]) -> Mapping[str, Timer]:
+        """Seconds of `repeats` blocks of each kernel; packing reads and scores writes a fresh block each time.
+
+        "gates" counts the outputs as they come; "gate loop" is the same without counting.
+        """
         manifest = artifact.manifest
         library = ctypes.CDLL(str(artifact.folder / "lib" / f"liblgn_{manifest.name}.so"))
         pack, gates, total = (getattr(library, f"lgn_{manifest.name}_{stage}") for stage in ("pack", "gates", "sum"))
+        loop = _gate_loop(network)
         block, blocks = manifest.block, len(samples) // manifest.block
         slots = _aligned(manifest.workspace_bytes, manifest.workspace_align)
         scores, classes = np.empty((len(samples), manifest.classes), np.int32), np.empty(len(samples), np.uint16)
@@ -64,10 +75,29 @@ class Stages:
         return {
             "pack": lambda n: _timed(loops.repeat_pack, pack, samples, size, blocks, block, slots, n),
             "gates": lambda n: _timed(loops.repeat_gates, gates, slots, n),
-            "sum": lambda n: _timed(
+            "gate loop": lambda n: _timed(loops.repeat_gates, loop, slots, n),
+            "scores": lambda n: _timed(
                 loops.repeat_sum, total, slots, block, block * manifest.classes, blocks, scores, classes, n
             ),
         }
+
+    def reading(self, samples: NDArray[Any], block: int) -> Timer:
+        """Seconds of reading `repeats` blocks of samples and doing nothing with them, a fresh block each time."""
+        size, blocks = samples[:block].nbytes, len(samples) // block
+        return lambda repeats: _timed(self._library.reading, samples, size, blocks, repeats)
+
+
+def _gate_loop(network: Network) -> Any:
+    """The gates of a network as its artifact runs them, with one tree at the end instead of all."""
+    program = uniform_schedule(simplify(flatten(network))[0], network.head.classes)
+    last = {"tree_slot": program.tree_slot[-TREE:], "tree_stop": program.tree_stop[-1:]}
+    last |= {"tree_class": program.tree_class[-1:], "tree_inverted": program.tree_inverted[-1:]}
+    target = native()
+    kernel = uniform_interpreter(replace(program, **last), target.shape, "loop")
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "loop.so"
+        toolchain.link_shared(compile_kernels([kernel], target, Path(folder)), library)
+        return ctypes.CDLL(str(library)).loop_gates
 
 
 def _timed(function: Any, *arguments: Any) -> float:
