@@ -163,7 +163,8 @@ class LogicDense(nn.Module):
     @property
     def compiled(self) -> bool:
         """Whether the layer can compute on blocks in its present mode."""
-        return self.choice is None or self.discrete or not (self.training and torch.is_grad_enabled())
+        fixed = self.choice is None or not (self.training and torch.is_grad_enabled())
+        return self.weight.dtype == torch.float32 and (fixed or self.discrete)
 
     def wires(self) -> tuple[Tensor, Tensor]:
         """The inputs a and b of each gate, int32 [out_features]; of learned wirings the ones chosen now."""

@@ -115,6 +115,15 @@ def test_networks_have_torchs_gradients(parametrization: str, estimator: str, wi
         close(fast, run())
 
 
+def test_other_types_are_computed_by_torch() -> None:
+    layers = [LogicDense(6, 9, seed=1, init="gaussian")]
+    model = LogicGateNetwork(Threshold.bits(6), layers, GroupSum(9, 3)).train()
+    x = torch.tensor([[0, 1, 1, 0, 1, 0], [1, 1, 0, 0, 0, 1]], dtype=torch.uint8)
+    single = model(x)
+    double = model.double()(x)
+    torch.testing.assert_close(double.float(), single)
+
+
 def test_the_same_batch_gives_the_same_bits() -> None:
     layer = LogicDense(500, 800, seed=1)
     x = torch.rand(100, 500, generator=torch.Generator().manual_seed(3)) > 0.5
