@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import given
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper, parser
 from onnx.reference import ReferenceEvaluator
 
-from lgn_edge.errors import InputError
+from lgn_edge.errors import InputError, LgnError
 from lgn_edge.network import Circuit, pack, unpack
 from lgn_edge.onnx_model import bitwise, read_circuit
 from lgn_edge.onnx_model.bitwise import circuit
+from lgn_edge.onnx_model.text import check_text
 from tests.strategies import circuits
 
 PACKED = """
@@ -179,6 +182,22 @@ def test_what_is_no_circuit_is_refused(case: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         circuit(model)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [PACKED, LOGICAL, SINGLE])
+def test_flipped_bytes(text: str) -> None:
+    whole, rng = parser.parse_model(text).SerializeToString(), np.random.default_rng(0)
+    for _ in range(500):
+        broken = bytearray(whole)
+        broken[rng.integers(0, len(broken))] ^= int(rng.integers(1, 256))
+        with suppress(LgnError, DecodeError):
+            assert isinstance(from_bytes(bytes(broken)), Circuit)
+
+
+def from_bytes(data: bytes) -> Circuit:
+    model = ModelProto.FromString(data)
+    check_text(model)
+    return circuit(model)
 
 
 def test_values_that_double_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

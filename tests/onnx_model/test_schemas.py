@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import ModelProto, TensorProto, checker, defs, helper, shape_inference
 
-from lgn_edge.onnx_model import to_model
+from lgn_edge.onnx_model import Form, to_model
 from lgn_edge.onnx_model.schemas import OPS, register
 from tests.strategies import random_network
 
@@ -43,6 +43,17 @@ def test_each_op_is_documented() -> None:
         assert all(parameter.description for parameter in [*schema.inputs, *schema.outputs])
         assert all(attribute.description for attribute in schema.attributes.values())
         assert schema.has_type_and_shape_inference_function
+
+
+@pytest.mark.parametrize("form", ["packed", "bool", "uint8", "float32"])
+def test_every_input_has_shapes(form: str) -> None:
+    network = random_network(1, widths=(13, 12), input_dtype="uint8")
+    model = to_model(network, Form(input=form))
+    del model.functions[:]
+    found = infer(model)
+    assert [found[name][1][0] for name in ("layer0", "layer1")] == [13, 12]
+    assert found["scores"][0] == TensorProto.INT32
+    assert found["class"][1] == ["N"]
 
 
 def test_register_twice_does_nothing() -> None:

@@ -316,8 +316,10 @@ def test_a_bad_encoder_in_the_metadata(ops: str, value: str, message: str) -> No
         from_model(model)
 
 
-def test_flipped_bytes() -> None:
-    whole = to_model(random_network(1, widths=(14, 12)), STANDARD).SerializeToString()
+@pytest.mark.parametrize("ops", ["standard", "qonnx"])
+@pytest.mark.parametrize("chosen", ["", "bool"])
+def test_flipped_bytes(ops: str, chosen: str) -> None:
+    whole = to_model(random_network(1, widths=(14, 12), input_dtype="uint8"), Form(ops, chosen)).SerializeToString()
     rng = np.random.default_rng(1)
     for _ in range(400):
         broken = bytearray(whole)
