@@ -79,46 +79,6 @@ def finish(
         T.buffer_store(classes, tirx.Cast("uint16", winner[s]), [s])
 
 
-def _write(
-    scores: Buffer, values: Sequence[Expr], first: Expr, count: Expr, n_classes: int | Expr, class_of: Expr
-) -> None:
-    """Write the scores of neighbouring classes for 16 samples from `first` on, as far as there are samples.
-
-    Four scores of a sample are one store: 4 x 4 numbers are transposed four times at once.
-    """
-    if len(values) == 1:
-        part = scratch("int32", _LANES)
-        store_row(part, 0, _LANES, values[0])
-        with T.serial(0, tirx.max(0, tirx.min(count - first, _LANES))) as s:
-            T.buffer_store(scores, part[s], [(first + s) * n_classes + class_of])
-        return
-    pairs = [T.Bind(_interleave(values[i], values[i + 1], 1, half)) for i in (0, 2) for half in range(2)]
-    fours = [T.Bind(_interleave(pairs[half], pairs[2 + half], 2, upper)) for half in range(2) for upper in range(2)]
-    with T.If(first + _LANES <= count):
-        with T.Then():
-            for s in range(_LANES):
-                index = (first + s) * n_classes + class_of
-                T.buffer_store(scores, _quarter(fours[s % 4], s // 4), [tirx.Ramp(index, 1, _TOGETHER)])
-        with T.Else():
-            for s in range(_LANES):
-                with T.If(first + s < count), T.Then():
-                    index = (first + s) * n_classes + class_of
-                    T.buffer_store(scores, _quarter(fours[s % 4], s // 4), [tirx.Ramp(index, 1, _TOGETHER)])
-
-
-def _interleave(a: Expr, b: Expr, size: int, half: int) -> Expr:
-    """In each quarter of 16 lanes: take `size` lanes of a, as many of b, ... from their lower or upper half."""
-    lanes = []
-    for quarter in range(0, _LANES, 4):
-        for i in range(quarter + 2 * half, quarter + 2 * half + 2, size):
-            lanes += [*range(i, i + size), *range(_LANES + i, _LANES + i + size)]
-    return tirx.Shuffle([a, b], [tirx.const(lane, "int32") for lane in lanes])
-
-
-def _quarter(vector: Expr, i: int) -> Expr:
-    return tirx.Shuffle([vector], [tirx.const(4 * i + lane, "int32") for lane in range(4)])
-
-
 def _counts(slots: Buffer, first: Expr, n_planes: int | Expr, shape: Shape) -> list[Expr]:
     """Counts of the 64 samples of a word as uint8x64, the lowest byte first: bit s of plane p has the weight 2**p."""
 
@@ -183,17 +143,6 @@ def _interleave(a: Expr, b: Expr, size: int, half: int) -> Expr:
 
 def _quarter(vector: Expr, i: int) -> Expr:
     return tirx.Shuffle([vector], [tirx.const(4 * i + lane, "int32") for lane in range(4)])
-
-
-def _assemble(slots: Buffer, first: Expr, n_planes: int | Expr, part: int, shape: Shape) -> Expr:
-    """Scores of the 16 samples `part` of a word: bit s of plane p has the weight 2**p."""
-
-    def add(plane: Expr, score: Expr) -> Expr:
-        shifted = slots[first + plane * shape.lanes] >> constant(part * _LANES, shape.word)
-        weight = tirx.Broadcast(tirx.const(1, "int32") << plane, _LANES)
-        return tirx.call_extern(f"int32x{_LANES}", "lgn_add_bits", score, tirx.Cast("uint16", shifted), weight)
-
-    return repeat(n_planes, 0, constant(0, "int32", _LANES), add, "int32", _LANES)
 
 
 # Add a weight where a bit is set: with mask registers one instruction, elsewhere a few.
