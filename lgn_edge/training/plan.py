@@ -15,6 +15,7 @@ from lgn_edge.training.recipe import Recipe
 
 _FLOAT = 4
 _ADAM = 4  # numbers that a parameter takes: itself, its gradient and two moments
+_CHOICE = 3  # numbers that a choice's logit takes besides: its share of the softmax, and two gradients
 _REAL = 3  # real-valued rows of a signal that are alive at once: its values, its gradient and a temporary
 
 
@@ -43,7 +44,7 @@ class Plan:
         layers: one entry a layer.
         kernels: "compiled" or "torch", what computes the layers.
         steps: training steps in all.
-        parameter_bytes: parameters, their gradients and the optimiser's moments.
+        parameter_bytes: parameters, the optimiser's moments, and what a step computes of them.
         sample_bytes: signals and gradients of one sample of a batch.
         data_bytes: the data set, encoded or raw.
         batch: samples of a step.
@@ -94,6 +95,7 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
     )
     discrete = all(layer.discrete for layer in model.train().logic)
     compiled = cpu.usable(recipe.device) and all(layer.compiled for layer in model.logic)
+    choices = sum(layer.choice.logits.numel() for layer in model.logic if layer.choice)
     signals = model.encoder.out_features + sum(layer.gates for layer in layers)
     widest = max(layer.gates for layer in layers)
     # With bits only the gradients of two neighbouring layers are real numbers.
@@ -104,7 +106,7 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
         layers,
         "compiled" if compiled else "torch",
         recipe.epochs * -(-samples // recipe.batch),
-        sum(layer.parameters for layer in layers) * _ADAM * _FLOAT,
+        (_ADAM * sum(layer.parameters for layer in layers) + _CHOICE * choices) * _FLOAT,
         sample,
         samples * features,
         recipe.batch,
