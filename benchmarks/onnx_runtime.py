@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,7 @@ LARGE = {"61,000,020 gates": 10_166_670}
 LARGE_QUICK = {"1,000,020 gates": 166_670}
 LARGE_LAYERS = 6
 LARGE_SAMPLES = 512
+LARGE_GIB = 24
 
 Speeds = dict[tuple[str, int, int], float]  # samples a second by form, batch and threads
 
@@ -160,11 +162,12 @@ def _large_rows(name: str, width: int, form: str) -> list[Row]:
         Row(f"{name}, {what}: export", export, "s", note=note),
         Row(f"{name}, {what}: load", load, "s", "", "<= 10"),
         Row(f"{name}, {what}: run {LARGE_SAMPLES} samples", took, "s", note="the second call"),
-        Row(f"{name}, {what}: peak memory", peak, "GiB", "<= 24", note="of exporting, loading and running"),
+        Row(f"{name}, {what}: peak memory", peak, "GiB", f"<= {LARGE_GIB}", note="of exporting, loading and running"),
     ]
 
 
 def _one(width: int, ops: str) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (LARGE_GIB << 30,) * 2)  # fails by itself, and takes nobody else along
     network = random_network((width,) * LARGE_LAYERS, gates=TRUE_GATES)
     samples = random_samples(network, LARGE_SAMPLES)
     form = Form(ops, outputs=OUTPUTS)
