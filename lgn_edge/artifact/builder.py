@@ -185,7 +185,9 @@ def _write_sources(
         "word_type": f"uint{manifest.word_bits}_t",
         "vectors": target.selftest_vectors,
         "sample": ", ".join(map(c_literal, samples[-1].tolist())),
-        "zig_cpu": target.machine.cpu,
+        "zig": f"-target {target.machine.triple} -mcpu={target.machine.cpu}",
+        "gcc": target.gcc[0],
+        "gcc_flags": target.gcc[1],
     }
     (folder / "src").mkdir()
     device = isinstance(program, DeviceProgram)
@@ -208,7 +210,8 @@ def _write_sources(
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(render(template, values))
     if not target.hosted:
-        shutil.copytree(deploy_folder() / target.family, folder / "board")
+        for part in ("bare", target.family):
+            shutil.copytree(deploy_folder() / part, folder / "board", dirs_exist_ok=True)
 
 
 def _compile(

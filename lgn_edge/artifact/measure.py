@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 
 # Memory of the emulated part: larger than real ones, so that what fits a real one fits here.
 _FLASH = 64 << 20
-_RAM = {"cortex-m": 4 << 20, "aarch64": 64 << 20}
-_ELF_MACHINES = {"cortex-m": "EM_ARM", "aarch64": "EM_AARCH64"}
+_RAM = {"cortex-m": 4 << 20, "riscv32": 4 << 20, "avr": 0x2000, "aarch64": 64 << 20, "riscv64": 64 << 20}
+_ELF_MACHINES = {
+    "cortex-m": "EM_ARM",
+    "riscv32": "EM_RISCV",
+    "avr": "EM_AVR",
+    "aarch64": "EM_AARCH64",
+    "riscv64": "EM_RISCV",
+}
 _SAMPLES_RAM = 1 << 20  # kept free for samples and results
 
 
@@ -55,7 +61,7 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
         return Measured(not_measured="a hosted target shares its memory with the program around it")
     from lgn_edge import emulate
 
-    reason = emulate.available() or _too_large(manifest, target)
+    reason = emulate.available(manifest.execution) or _too_large(manifest, target)
     if reason:
         return Measured(not_measured=reason)
     firmware = link(folder, manifest, keep=("predict",))
@@ -67,14 +73,17 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
         ram_bytes=use.ram,
         sections={"text": use.text, "rodata": use.rodata, "data": use.data, "bss": use.bss},
         stack_bytes=max(one.stack_bytes, word.stack_bytes),
-        instructions=one.instructions,
-        instructions_word=word.instructions,
+        instructions=one.instructions or None,  # not every emulator counts
+        instructions_word=word.instructions or None,
     )
 
 
 def _too_large(manifest: Manifest, target: Target) -> str | None:
-    ram = _RAM[target.family]
-    if manifest.workspace_bytes > ram - _SAMPLES_RAM:
+    from lgn_edge import emulate
+
+    debugged = emulate.DEBUGGED.get(manifest.execution)
+    ram = debugged.ram[1] if debugged else _RAM[target.family]
+    if manifest.workspace_bytes > ram - min(_SAMPLES_RAM, ram // 4):
         return f"the workspace of {manifest.workspace_bytes:,} bytes does not fit the emulator's RAM of {ram:,} bytes"
     return None
 
@@ -102,12 +111,17 @@ def link(folder: Path, manifest: Manifest, keep: tuple[str, ...] = ("predict", "
     with tempfile.TemporaryDirectory() as work:
         image, script = Path(work) / "firmware.elf", Path(work) / "linker.ld"
         memory = f"LGN_FLASH_LENGTH = {_FLASH:#x};\nLGN_RAM_LENGTH = {_RAM[target.family]:#x};\n"
+        debugged = emulate.DEBUGGED.get(manifest.execution)
+        memory = debugged.linking if debugged and debugged.linking else memory
         script.write_text(memory + (deploy_folder() / target.family / "linker.ld").read_text())
         inputs = [folder / "lib" / f"lib{prefix}.a"]
-        if target.hosted:
-            inputs.append(Path(work) / "string.o")
-            toolchain.compile_c(deploy_folder() / "cortex-m" / "string.c", inputs[-1], target.machine)
-        toolchain.link_firmware(inputs, image, script, keep=[f"{prefix}_{function}" for function in keep])
+        extra = ["bare/string"] * target.hosted + ["bare/emulator"] * (debugged is not None)
+        extra += ["avr/runtime"] * (target.family == "avr")
+        for source in extra:
+            inputs.append(Path(work) / f"{Path(source).name}.o")
+            toolchain.compile_c(deploy_folder() / f"{source}.c", inputs[-1], target.machine, optimize="-Os")
+        symbols = [f"{prefix}_{function}" for function in keep] + ["lgn_emulator_exit"] * (debugged is not None)
+        toolchain.link_firmware(inputs, image, script, keep=symbols)
         return emulate.Firmware(
             emulate.read_image(image, _ELF_MACHINES[target.family]),
             prefix,

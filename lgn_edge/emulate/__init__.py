@@ -5,13 +5,17 @@ from lgn_edge.emulate.availability import available
 from lgn_edge.emulate.boot import Booted, boot
 from lgn_edge.emulate.cortex_m import CORES, CortexM
 from lgn_edge.emulate.errors import EmulationError
+from lgn_edge.emulate.gdb import DEBUGGED, GdbMachine
 from lgn_edge.emulate.image import Image, MemoryUse, Section, Segment, Symbol, memory_use, object_use, read_image
 from lgn_edge.emulate.machine import Call, Machine
 from lgn_edge.emulate.predict import Emulator, Firmware, Usage, measure, predict, selftest
+from lgn_edge.emulate.riscv import RISCV_CORES, RiscV
 
 __all__ = [
     "AARCH64_CORES",
     "CORES",
+    "DEBUGGED",
+    "RISCV_CORES",
     "AArch64",
     "Booted",
     "Call",
@@ -19,9 +23,11 @@ __all__ = [
     "EmulationError",
     "Emulator",
     "Firmware",
+    "GdbMachine",
     "Image",
     "Machine",
     "MemoryUse",
+    "RiscV",
     "Section",
     "Segment",
     "Symbol",

@@ -10,8 +10,8 @@ from lgn_edge.emulate.image import Image, read_image
 from lgn_edge.emulate.machine import Convention, Machine
 from lgn_edge.errors import InputError
 
-AARCH64_CORES = ("cortex-a53", "cortex-a57", "cortex-a72")
-"""What can be executed."""
+AARCH64_CORES = ("cortex-a53", "cortex-a57", "cortex-a72", "max")
+"""What can be executed; "max" is a core with every extension that the emulator has."""
 
 _CODE = Region("code", 0x400000, 64 << 20, READ | EXECUTE)
 _RAM = (0x40000000, 64 << 20)

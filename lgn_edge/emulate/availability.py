@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 
 from lgn_edge.errors import MissingProgramError
 
 _PACKAGES = {"unicorn": "unicorn", "elftools": "pyelftools"}
+# for cores that unicorn lacks, the program that executes them, and Debian's package of it
+_PROGRAMS = {
+    "cortex-m55": ("qemu-system-arm", "qemu-system-arm"),
+    "qemu-riscv32": ("qemu-riscv32", "qemu-user"),
+    "atmega328p": ("simavr", "simavr"),
+    "atmega2560": ("simavr", "simavr"),
+}
 
 
-def available() -> str | None:
-    """Why nothing can be emulated here, or None; imports nothing."""
+def available(core: str = "") -> str | None:
+    """Why nothing, or not this core, can be emulated here, or None; imports nothing of the packages."""
     missing = [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
-    return _reason(*missing) if missing else None
+    if missing:
+        return _reason(*missing)
+    program, package = _PROGRAMS.get(core, ("", ""))
+    if program and shutil.which(program) is None:
+        return f"{program} is not installed: apt-get install {package}"
+    return None
 
 
 def require(module: str) -> None:

@@ -6,6 +6,7 @@ int lgn_<name>_selftest(void);
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from lgn_edge.emulate.aarch64 import AArch64
 from lgn_edge.emulate.cortex_m import CortexM
 from lgn_edge.emulate.errors import EmulationError
+from lgn_edge.emulate.gdb import DEBUGGED, GdbMachine
 from lgn_edge.emulate.image import Image
 from lgn_edge.emulate.machine import Call
+from lgn_edge.emulate.riscv import RiscV
 from lgn_edge.errors import InputError
 from lgn_edge.network import Prediction
 
@@ -72,8 +75,15 @@ class Firmware:
 
     def start(self) -> Emulator:
         """A fresh machine with this firmware in it."""
-        kind = AArch64 if self.image.machine == "EM_AARCH64" else CortexM
+        kind = GdbMachine if self.core in DEBUGGED else _MACHINES[self.image.machine]
         return kind(self.image, self.core)
+
+
+_MACHINES: Mapping[str, Callable[[Image, str], Emulator]] = {
+    "EM_AARCH64": AArch64,
+    "EM_ARM": CortexM,
+    "EM_RISCV": RiscV,
+}
 
 
 @dataclass(frozen=True)

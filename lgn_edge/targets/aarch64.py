@@ -27,4 +27,5 @@ AARCH64 = (
     _core("aarch64", "generic", "cortex-a53", "Linux aarch64: any Armv8-A with NEON"),
     _core("cortex-a53", "cortex-a53", "cortex-a53", "Linux on Arm Cortex-A53: Raspberry Pi 3, Zero 2 W"),
     _core("cortex-a72", "cortex-a72", "cortex-a72", "Linux on Arm Cortex-A72: Raspberry Pi 4"),
+    _core("neoverse", "neoverse-n1", "max", "Linux on Arm Neoverse N1: AWS Graviton2, Ampere Altra, and newer"),
 )

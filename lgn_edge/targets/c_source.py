@@ -19,7 +19,7 @@ _VALUES_PER_LINE = 16
 _PROLOGUE = """\
 #include <stdint.h>
 
-#if defined(__AVR__) && defined(__FLASH) && !defined(__STRICT_ANSI__)
+#if defined(__AVR__) && (defined(__FLASH) || defined(__flash)) && !defined(__STRICT_ANSI__)
 #define TABLE static const __flash
 #else
 #define TABLE static const
@@ -32,7 +32,8 @@ def c_source(kernels: Sequence[Kernel], comment: str, prologue: str = "", epilog
 
     Args:
         kernels: with distinct symbols. They call nothing but what `prologue` defines, and their variables are of
-            global scope, the only one that TVM's C knows; pointers called `sample` and `words` are only read through. Tables may be shared.
+            global scope, the only one that TVM's C knows; pointers called `sample` and `words` are only read through.
+            Tables may be shared.
         comment: the first line, without the comment's delimiters.
         prologue: C that goes before them.
         epilogue: C that goes behind them.

@@ -59,6 +59,10 @@ def _llvm_target(triple: str, level: Level) -> tvm.target.Target:
     options: dict[str, object] = {"kind": "llvm", "mtriple": triple, "mcpu": level.cpu}
     if level.vector_bits:
         options["vector-width"] = level.vector_bits
+    if level.features:
+        options["mattr"] = list(level.features)
+    if level.abi:
+        options["mabi"] = level.abi
     return tvm.target.Target(options)
 
 

@@ -32,6 +32,7 @@ def _core(name: str, architecture: str, cpu: str, description: str) -> Target:
         shape=_WORD,
         workspace_on_stack=1024,
         execution=name,
+        gcc=("arm-none-eabi-gcc", f"-mcpu={cpu} -mthumb"),
     )
 
 
@@ -42,4 +43,5 @@ CORTEX_M = (
     _core("cortex-m4", "thumbv7em", "cortex-m4", "Arm Cortex-M4: STM32F4, nRF52, SAMD51"),
     _core("cortex-m7", "thumbv7em", "cortex-m7", "Arm Cortex-M7: STM32F7/H7, i.MX RT"),
     _core("cortex-m33", "thumbv8m.main", "cortex-m33", "Arm Cortex-M33: STM32U5, nRF53, RP2350"),
+    _core("cortex-m55", "thumbv8.1m.main", "cortex-m55", "Arm Cortex-M55: Alif Ensemble, Himax WE2"),
 )

@@ -16,11 +16,15 @@ class Level:
         cpu: LLVM's name of the processor.
         vector_bits: width of vectors that LLVM may use; 0 leaves it the choice.
         suffix: of the symbols of this level's kernels, where a target has several.
+        features: LLVM's names of features that the processor has besides, such as "+simd128".
+        abi: LLVM's name of the calling convention, where the platform has several.
     """
 
     cpu: str
     vector_bits: int = 0
     suffix: str = ""
+    features: tuple[str, ...] = ()
+    abi: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Target:
         selftest_vectors: samples embedded in the self-test.
         execution: the emulator's name of the core, or "host" when only a machine of the triple's kind executes it.
         hosted: whether there is an operating system, and so a shared library.
+        gcc: GNU compiler and its flags for the processor, for the artifact's Makefile.
     """
 
     name: str
@@ -55,3 +60,4 @@ class Target:
     selftest_vectors: int = 8
     execution: str = "host"
     hosted: bool = False
+    gcc: tuple[str, str] = ("cc", "")

@@ -25,11 +25,13 @@ class Machine:
         triple: zig's target, such as "thumb-freestanding-eabi".
         cpu: zig's -mcpu, such as "cortex_m4"; empty for the triple's baseline.
         flags: more compiler flags, such as "-ffreestanding".
+        clang: call clang itself, for a triple of LLVM's and a part that zig does not pass on.
     """
 
     triple: str
     cpu: str = ""
     flags: tuple[str, ...] = ()
+    clang: bool = False
 
 
 def missing() -> str | None:
@@ -40,12 +42,30 @@ def missing() -> str | None:
 
 
 def compile_c(
-    source: Path, output: Path, machine: Machine, *, optimize: str = "-O2", include: Sequence[Path] = ()
+    source: Path,
+    output: Path,
+    machine: Machine,
+    *,
+    optimize: str = "-O2",
+    include: Sequence[Path] = (),
+    defines: Sequence[str] = (),
 ) -> None:
-    """Compile one C99 file to an object, every warning an error."""
-    flags = ["-std=c99", optimize, "-g0", "-ffunction-sections", "-fdata-sections", *STRICT_WARNINGS, *machine.flags]
-    flags += [f"-ffile-prefix-map={source.parent}=.", *(f"-I{folder}" for folder in include)]
-    _zig("cc", *_machine(machine), *flags, "-c", str(source), "-o", str(output))
+    """Compile one C99 file to an object, every warning an error; `defines` are flags such as -DSIZE=3."""
+    flags = ["-std=c99", optimize, *defines]
+    _zig(*_compiler(machine), *flags, *_compile_flags(source, machine, include), "-c", str(source), "-o",
+         str(output))  # fmt: skip
+
+
+def compile_cpp(source: Path, output: Path, machine: Machine, *, include: Sequence[Path] = ()) -> None:
+    """Compile one C++17 file that does without the C++ runtime to an object, every warning an error."""
+    flags = ["-std=c++17", "-O2", "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"]
+    _zig("c++", *_machine(machine), *flags, *_compile_flags(source, machine, include), "-c", str(source), "-o",
+         str(output))  # fmt: skip
+
+
+def _compile_flags(source: Path, machine: Machine, include: Sequence[Path]) -> list[str]:
+    flags = ["-g0", "-ffunction-sections", "-fdata-sections", *STRICT_WARNINGS, *machine.flags]
+    return [*flags, f"-ffile-prefix-map={source.parent}=.", *(f"-I{folder}" for folder in include)]
 
 
 def assemble(source: Path, output: Path, machine: Machine) -> None:
@@ -82,6 +102,19 @@ def link_firmware(inputs: Sequence[Path], output: Path, script: Path, keep: Sequ
 def link_program(inputs: Sequence[Path], output: Path, machine: Machine) -> None:
     """Link a hosted program with the C library that the toolchain brings."""
     _zig("cc", *_machine(machine), "-g0", *map(str, inputs), "-o", str(output))
+
+
+def _compiler(machine: Machine) -> list[str]:
+    if machine.clang:
+        return ["clang", f"--target={machine.triple}", f"-mmcu={machine.cpu}", f"-I{_headers()}"]
+    return ["cc", *_machine(machine)]
+
+
+def _headers() -> Path:
+    """The folder of the headers that come with clang."""
+    found = importlib.util.find_spec("ziglang")
+    places = list(found.submodule_search_locations or ()) if found else []
+    return Path(places[0] if places else ".") / "lib" / "include"
 
 
 def _machine(machine: Machine) -> list[str]:

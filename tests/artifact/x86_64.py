@@ -49,7 +49,7 @@ def linked_image(artifact: Artifact, folder: Path) -> Image:
     """The library, linked without a C library."""
     image, script, strings = folder / "image.elf", folder / "image.ld", folder / "string.o"
     script.write_text(SCRIPT)
-    toolchain.compile_c(deploy_folder() / "cortex-m" / "string.c", strings, X86_64.machine)
+    toolchain.compile_c(deploy_folder() / "bare" / "string.c", strings, X86_64.machine)
     prefix = f"lgn_{artifact.name}"
     keep = [f"{prefix}_{function}" for function in ("level", "set_level", "predict_in", "predict_packed_in")]
     toolchain.link_firmware([artifact.folder / "lib" / f"lib{prefix}.a", strings], image, script, keep)

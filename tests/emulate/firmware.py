@@ -9,7 +9,8 @@ from lgn_edge.emulate import Image, read_image
 from lgn_edge.targets.toolchain import Machine, compile_c, link_firmware
 
 DEVICE = deploy_folder() / "cortex-m"
-BOARD = ("startup.c", "semihosting.c", "string.c")
+BARE = deploy_folder() / "bare"
+BOARD = (DEVICE / "startup.c", BARE / "semihosting.c", BARE / "string.c")
 
 
 def machine(core: str) -> Machine:
@@ -19,14 +20,14 @@ def machine(core: str) -> Machine:
 def compile_text(folder: Path, text: str, core: str = "cortex-m4", name: str = "program") -> Path:
     source, output = folder / f"{name}.c", folder / f"{name}-{core}.o"
     source.write_text(text)
-    compile_c(source, output, machine(core), include=[DEVICE])
+    compile_c(source, output, machine(core), include=[BARE])
     return output
 
 
 def board_objects(folder: Path, core: str) -> list[Path]:
-    objects = [folder / f"{Path(source).stem}-{core}.o" for source in BOARD]
+    objects = [folder / f"{source.stem}-{core}.o" for source in BOARD]
     for source, output in zip(BOARD, objects, strict=True):
-        compile_c(DEVICE / source, output, machine(core))
+        compile_c(source, output, machine(core))
     return objects
 
 

@@ -9,7 +9,7 @@ import pytest
 from lgn_edge.emulate import CORES, EmulationError, Image, boot, memory_use
 from lgn_edge.errors import InputError, InvariantError
 from lgn_edge.targets.toolchain import compile_c
-from tests.emulate.firmware import DEVICE, board_objects, compile_text, link, machine
+from tests.emulate.firmware import BARE, DEVICE, board_objects, compile_text, link, machine
 
 PROGRAM = r"""
 #include <stddef.h>
@@ -89,10 +89,10 @@ def test_the_hard_float_unit_is_switched_on(tmp_path: Path) -> None:
     core = machine("cortex-m4")
     hard = type(core)("thumb-freestanding-eabihf", "cortex_m4+vfp4d16sp", core.flags)
     (tmp_path / "program.c").write_text(text)
-    sources = [DEVICE / "startup.c", DEVICE / "semihosting.c", tmp_path / "program.c"]
+    sources = [DEVICE / "startup.c", BARE / "semihosting.c", tmp_path / "program.c"]
     outputs = [tmp_path / f"{source.stem}.o" for source in sources]
     for source, output in zip(sources, outputs, strict=True):
-        compile_c(source, output, hard, include=[DEVICE])
+        compile_c(source, output, hard, include=[BARE])
     assert boot(link(tmp_path, outputs)).exit_code == 7
 
 

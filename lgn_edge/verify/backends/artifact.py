@@ -65,7 +65,7 @@ class ArtifactBackend:
         except UnsupportedError as error:
             return str(error)
         unbuildable = toolchain.missing() if self.given(subject) is None else None
-        return unbuildable or (None if self._runs_here else emulate.available())
+        return unbuildable or (None if self._runs_here else emulate.available(target.execution))
 
     def given(self, subject: Subject) -> Path | None:
         """The folder of the artifact."""

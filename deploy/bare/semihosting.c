@@ -1,4 +1,5 @@
-/* Arm semihosting for cores that execute Thumb: the operation in r0, its argument in r1, then bkpt 0xAB. */
+/* Semihosting: an operation and its argument in the first two argument registers, then a breakpoint that the debugger
+ * knows. On Arm cores that execute Thumb it is bkpt 0xAB; on RISC-V an ebreak between two shifts that do nothing. */
 
 #include "semihosting.h"
 
@@ -9,10 +10,20 @@ enum {
     APPLICATION_EXIT = 0x20026
 };
 
+#if defined(__riscv)
+#define FIRST "a0"
+#define SECOND "a1"
+#define TRAP ".option push\n.option norvc\n.balign 16\nslli x0, x0, 31\nebreak\nsrai x0, x0, 7\n.option pop"
+#else
+#define FIRST "r0"
+#define SECOND "r1"
+#define TRAP "bkpt 0xAB"
+#endif
+
 static void semihosting(uint32_t operation, const void *argument) {
-    register uint32_t r0 __asm__("r0") = operation;
-    register const void *r1 __asm__("r1") = argument;
-    __asm__ volatile("bkpt 0xAB" : "+r"(r0) : "r"(r1) : "memory");
+    register uint32_t first __asm__(FIRST) = operation;
+    register const void *second __asm__(SECOND) = argument;
+    __asm__ volatile(TRAP : "+r"(first) : "r"(second) : "memory");
 }
 
 void lgn_print(const char *text) {
