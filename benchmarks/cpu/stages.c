@@ -19,10 +19,10 @@ void limit(row *rows, size_t gates)
     }
 }
 
-void repeat_pack(void (*pack)(const void *, int32_t, void *), const uint8_t *samples, size_t bytes, size_t blocks,
-                 int32_t block, void *slots, size_t n)
+void repeat_pack(void (*pack)(const void *, int32_t, int32_t, void *), const uint8_t *samples, size_t bytes,
+                 size_t blocks, int32_t features, int32_t block, void *slots, size_t n)
 {
-    for (size_t i = 0; i < n; ++i) pack(samples + (i % blocks) * bytes, block, slots);
+    for (size_t i = 0; i < n; ++i) pack(samples + (i % blocks) * bytes, features, block, slots);
 }
 
 void repeat_gates(void (*gates)(void *), void *slots, size_t n)

@@ -73,7 +73,9 @@ class Stages:
         loops = self._library
         size = samples[:block].nbytes
         return {
-            "pack": lambda n: _timed(loops.repeat_pack, pack, samples, size, blocks, block, slots, n),
+            "pack": lambda n: _timed(
+                loops.repeat_pack, pack, samples, size, blocks, manifest.features, block, slots, n
+            ),
             "gates": lambda n: _timed(loops.repeat_gates, gates, slots, n),
             "gate loop": lambda n: _timed(loops.repeat_gates, loop, slots, n),
             "scores": lambda n: _timed(

@@ -63,7 +63,8 @@ class Artifact:
         A library for this machine is called; firmware runs in an emulator.
 
         Args:
-            samples: of the artifact's input type, or one that converts to it without loss.
+            samples: of the artifact's input type, or one that converts to it without loss. A library reads rows of
+                features where they lie (slices of rows, columns side by side, any step); other layouts are copied.
             threads: that share the work, for a library; by default one a physical core, fewer for a call that is
                 over before they are awake. Emulated firmware has one.
 
@@ -72,15 +73,18 @@ class Artifact:
             UnsupportedError: nothing on this machine runs it.
         """
         checked = check_samples(samples, self.manifest.features, self.manifest.input_dtype, "the artifact")
-        array = np.ascontiguousarray(checked)
         if threads is not None and threads < 1:
             raise InputError(f"threads is {threads}; it needs at least one")
         if self.execution == "host":
+            # a library reads rows where they lie
+            array = checked if self.library.takes(checked) else np.ascontiguousarray(checked)
             blocks = -(-len(array) // self.manifest.block)
             return self.library.predict(array, threads or worthwhile_threads(blocks, self.manifest.workspace_bytes))
         from lgn_edge import emulate
 
-        return emulate.predict(self.firmware, array)[0]
+        return emulate.predict(self.firmware, np.ascontiguousarray(checked))[0]
+
+    __call__ = predict
 
     def predict_packed(self, words: NDArray[np.uint64], n: int) -> Prediction:
         """Scores and classes of n samples whose bits are packed already, uint64[bits, ceil(n / 64)].

@@ -198,6 +198,7 @@ def _write_sources(
         values["samples"], values["expected"] = c_rows(samples), c_rows(network.evaluate(samples).scores)
     levels = f"levels_{target.family}" if len(target.levels) > 1 else None
     values["levels"] = render(f"{levels}.h.in", values) if levels else ""
+    values["strided"] = "" if device else render("strided.h.in", values)
     for template, path in (
         ("model.h.in", f"include/lgn_{manifest.name}.h"),
         ("device.c.in" if device else "model.c.in", f"src/lgn_{manifest.name}.c"),

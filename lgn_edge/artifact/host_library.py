@@ -43,23 +43,26 @@ class HostLibrary:
         # Workspaces of calls that have ended: a new one would cost a page fault for each 4 KiB that it is written to.
         self._memory: deque[NDArray[np.uint8]] = deque()
         pointer, size = ctypes.c_void_p, ctypes.c_size_t
-        self._predict = getattr(library, f"{prefix}_predict_in")
+        self._predict = getattr(library, f"{prefix}_predict_strided_in")
+        self._predict.argtypes = [pointer, pointer, ctypes.c_ssize_t, size, pointer, pointer]
         self._predict_packed = getattr(library, f"{prefix}_predict_packed_in")
-        for function in (self._predict, self._predict_packed):
-            function.argtypes, function.restype = [pointer, pointer, size, pointer, pointer], ctypes.c_int
+        self._predict_packed.argtypes = [pointer, pointer, size, pointer, pointer]
         self._library = library
         self._set_level = getattr(library, f"{prefix}_set_level", None)
         self._selftest = getattr(library, f"{prefix}_selftest")
         self._selftest.argtypes, self._selftest.restype = [], ctypes.c_int
 
     def predict(self, samples: NDArray[Any], threads: int = 1) -> Prediction:
-        """Scores and classes of samples [n, features], C-contiguous and of the interface's type.
+        """Scores and classes of samples [n, features] of the interface's type.
+
+        The features of a sample lie side by side; the samples may lie anywhere (`takes`).
 
         Several threads take pieces of whole blocks from one queue, so that a slow one does not hold up the others; the
         caller's is one of them.
         """
         n = len(samples)
         scores, classes = np.empty((n, self._classes), np.int32), np.empty(n, np.uint16)
+        stride = samples.strides[0] // samples.itemsize
         blocks = -(-n // self._block)
         threads = max(1, min(threads, blocks))
         piece = n if threads == 1 else max(1, blocks // (_PIECES * threads)) * self._block
@@ -72,7 +75,8 @@ class HostLibrary:
                 except IndexError:
                     return
                 stop = min(start + piece, n)
-                self._call(self._predict, samples[start:stop], stop - start, scores[start:stop], classes[start:stop])
+                given = samples[start:stop].ctypes.data, stride, stop - start
+                self._call(self._predict, given, scores[start:stop], classes[start:stop])
 
         helpers = [self._pool.submit(work) for _ in range(threads - 1)]
         work()
@@ -83,7 +87,7 @@ class HostLibrary:
     def predict_packed(self, words: Words, n: int) -> Prediction:
         """The same from packed bits uint64[bits, ceil(n / 64)], C-contiguous."""
         scores, classes = np.empty((n, self._classes), np.int32), np.empty(n, np.uint16)
-        self._call(self._predict_packed, words, n, scores, classes)
+        self._call(self._predict_packed, (words.ctypes.data, n), scores, classes)
         return Prediction(scores, classes)
 
     @cached_property
@@ -102,19 +106,26 @@ class HostLibrary:
         """
         return self._set_level is not None and self._set_level(level) == 0
 
-    def _call(self, function: Any, inputs: NDArray[Any], n: int, scores: NDArray[Any], classes: NDArray[Any]) -> None:
+    def takes(self, samples: NDArray[Any]) -> bool:
+        """Whether `predict` reads these samples where they lie; else they must be copied."""
+        rows, columns = samples.strides
+        size = samples.itemsize
+        side_by_side = columns == size and rows % size == 0 and abs(rows // size) <= 0x7FFFFFFF // self._block
+        return samples.flags.aligned and side_by_side
+
+    def _call(self, function: Any, given: tuple[int, ...], scores: NDArray[Any], classes: NDArray[Any]) -> None:
         size, align = self._workspace
         try:
             memory = self._memory.pop()
         except IndexError:
             memory = np.empty(size + align, np.uint8)
         workspace = memory.ctypes.data + -memory.ctypes.data % align
-        code = function(workspace, inputs.ctypes.data, n, scores.ctypes.data, classes.ctypes.data)
+        code = function(workspace, *given, scores.ctypes.data, classes.ctypes.data)
         self._memory.append(memory)
         if code == _E_CPU:
             raise UnsupportedError("this CPU is older than x86-64-v2, the oldest in the library; build for native")
         if code:
-            raise InvariantError(f"the library returned {code} for {n} samples")
+            raise InvariantError(f"the library returned {code} for {len(classes)} samples")
 
 
 def _load(path: Path) -> ctypes.CDLL:

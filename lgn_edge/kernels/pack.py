@@ -34,10 +34,11 @@ _NARROWEST = 8  # features that vector comparisons need at least
 
 
 def pack(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
-    """`void PREFIX_pack(const element *samples, int32_t count, word *slots)`: encode one block of samples.
+    """`void PREFIX_pack(const element *samples, int32_t stride, int32_t count, word *slots)`: encode one block.
 
-    Bit i of the encoder's live bits goes to slot i. `count` samples are read, 0..shape.samples; the bits behind them
-    are undefined. The vector form uses `extra_rows` rows behind the slots.
+    A sample begins `stride` elements behind the one before it, a negative number when they go backwards. Bit i of the
+    encoder's live bits goes to slot i. `count` samples are read, 0..shape.samples; the bits behind them are undefined.
+    The vector form uses `extra_rows` rows behind the slots.
 
     Args:
         bits: the comparisons, one a slot.
@@ -61,6 +62,7 @@ def _is_vector(bits: Comparisons, shape: Shape) -> bool:
 def _parameters(bits: Comparisons, n_slots: int, shape: Shape) -> tuple[Parameter, ...]:
     return (
         Parameter("samples", bits.element, 1),
+        Parameter("stride"),
         Parameter("count"),
         Parameter("slots", shape.word, (n_slots + extra_rows(bits, shape)) * shape.lanes),
     )
@@ -71,15 +73,15 @@ def _pack_scalar(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
     level: Integers = bits.level.astype(np.int16 if bits.element == "uint8" else np.int32)
     tables = (Table(f"{prefix}_bit_feature", narrow(bits.feature)), Table(f"{prefix}_bit_level", level))
 
-    def body(samples: Buffer, count: Expr, slots: Buffer, *given: Buffer) -> None:
-        compare_scalar(bits.element, bits.n_features, len(bits.feature), shape, samples, count, slots, *given)
+    def body(samples: Buffer, stride: Expr, count: Expr, slots: Buffer, *given: Buffer) -> None:
+        compare_scalar(bits.element, stride, len(bits.feature), shape, samples, count, slots, *given)
 
     return kernel(f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body)
 
 
 def compare_scalar(
     element: str,
-    n_features: int | Expr,
+    stride: Expr,
     n_bits: int | Expr,
     shape: Shape,
     samples: Buffer,
@@ -95,7 +97,7 @@ def compare_scalar(
         bound = T.Bind(as_index(level[bit]))
 
         def above(s: Expr, column: Expr = column, bound: Expr = bound) -> Expr:
-            x = samples[s * n_features + column]
+            x = samples[s * stride + column]
             return tirx.Cast(shape.word, float_above(x, bound) if element == "int32" else as_index(x) > bound)
 
         with T.serial(0, shape.lanes) as lane:
@@ -227,15 +229,15 @@ def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
         Table(f"{prefix}_one_slot", narrow(pieces.ones)),
     )
 
-    def body(samples: Buffer, count: Expr, slots: Buffer, *given: Buffer) -> None:
-        compare_vectors(form, bits.n_features, n_slots, groups, ones, samples, count, slots, *given)
+    def body(samples: Buffer, stride: Expr, count: Expr, slots: Buffer, *given: Buffer) -> None:
+        compare_vectors(form, stride, n_slots, groups, ones, samples, count, slots, *given)
 
     return kernel(f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body, form.llvm())
 
 
 def compare_vectors(
     form: PackForm,
-    n_features: int | Expr,
+    stride: Expr,
     n_slots: int | Expr,
     n_groups: int | Expr,
     n_ones: int | Expr,
@@ -264,7 +266,7 @@ def compare_vectors(
         features = [T.Bind(as_index(start[piece])) for piece in parts]
         levels = [T.Bind(row(level, piece, width)) for piece in parts]
         with T.serial(0, count) as s:
-            sample = T.Bind(s * n_features)
+            sample = T.Bind(s * stride)
             for lane in range(together):
                 mask: Expr = constant(0, "uint64")
                 for p in range(per_block):

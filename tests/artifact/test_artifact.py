@@ -73,12 +73,59 @@ def test_firmware_equals_the_reference(network: Network, core: str, tmp_path: Pa
         assert artifact.predict(x) == network.evaluate(x)
 
 
-def test_any_memory_layout_of_the_samples(built: Artifact) -> None:
-    x = random_samples(OCTET, 1200)
-    want = OCTET.evaluate(x)
-    odd = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].reshape(x.shape)
-    for same in (np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2], np.repeat(x, 2, axis=1)[:, ::2], odd):
-        assert built.predict(same) == want
+def layouts(x: np.ndarray) -> dict[str, np.ndarray]:
+    """The same samples, lying in memory in other ways."""
+    wide = np.zeros((len(x), x.shape[1] + 5), x.dtype)
+    wide[:, 3:-2] = x
+    odd = np.frombuffer(b"\0" + x.tobytes(), np.uint8)[1:].view(x.dtype) if x.itemsize == 1 else None
+    return {
+        "columns of a wider array": wide[:, 3:-2],
+        "every other row": np.repeat(x, 2, axis=0)[::2],
+        "rows backwards": np.ascontiguousarray(x[::-1])[::-1],
+        "feature by feature": np.asfortranarray(x),
+        "every other column": np.repeat(x, 2, axis=1)[:, ::2],
+        **({"at an odd address": odd.reshape(x.shape)} if odd is not None else {}),
+    }
+
+
+@pytest.mark.parametrize("network", [OCTET, FLOAT, ODD], ids=["uint8", "float32", "odd"])
+def test_any_memory_layout_of_the_samples(network: Network, tmp_path: Path) -> None:
+    artifact = build(network, "native", tmp_path / "native")
+    x = random_samples(network, 1200)
+    want = network.evaluate(x)
+    for name, same in layouts(x).items():
+        assert np.array_equal(same, x, equal_nan=True)
+        assert artifact(same) == want, name
+        assert artifact(same, threads=3) == want, name
+    same = np.broadcast_to(x[7], x.shape)
+    assert artifact(same) == network.evaluate(same)
+
+
+def test_rows_are_read_where_they_lie(built: Artifact) -> None:
+    there = {name for name, x in layouts(random_samples(OCTET, 600)).items() if built.library.takes(x)}
+    assert there == {"columns of a wider array", "every other row", "rows backwards", "at an odd address"}
+
+
+def test_many_samples_and_not_a_number(tmp_path: Path) -> None:
+    artifact = build(FLOAT, "native", tmp_path / "native")
+    x = random_samples(FLOAT, 100_003)
+    x[::17, ::3] = np.nan
+    x[5::31, 1::2] = np.inf
+    x[6::31, 2::2] = -np.inf
+    want = FLOAT.evaluate(x)
+    assert artifact(x) == want
+    assert artifact(x, threads=2) == want
+
+
+def test_a_stride_out_of_reach_is_refused(built: Artifact) -> None:
+    function = built.library._predict
+    memory = np.zeros(built.manifest.workspace_bytes + 64, np.uint8)
+    workspace = memory.ctypes.data + -memory.ctypes.data % 64
+    x, scores, classes = np.zeros(64, np.uint8), np.full(10, 7, np.int32), np.full(1, 7, np.uint16)
+    for stride in (2**31 // 512, -(2**31) // 512, 2**40):
+        assert function(workspace, x.ctypes.data, stride, 1, scores.ctypes.data, classes.ctypes.data) == -1
+    assert (scores == 7).all()
+    assert (classes == 7).all()
 
 
 def test_threads_and_simultaneous_calls(built: Artifact) -> None:
@@ -218,8 +265,8 @@ def _flipped(image: emulate.Image, address: int) -> emulate.Image:
 
 def test_null_pointers_are_refused(built: Artifact) -> None:
     library = built.library._predict
-    assert library(None, None, 0, None, None) == 0
-    assert library(None, None, 1, None, None) == -1
+    assert library(None, None, 64, 0, None, None) == 0
+    assert library(None, None, 64, 1, None, None) == -1
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def kernels(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def test_pack(kernels: Kernels, n: int) -> None:
     # the samples end where a page of other data begins: the kernel must not look behind them
     x = random_samples(kernels.network, n, seed=n)
-    kernels.call("pack", x, n, kernels.slots)
+    kernels.call("pack", x, x.shape[1], n, kernels.slots)
     live = kernels.program.input_bit
     want = unpack(kernels.network.encoder.evaluate(x), n)[:, live]
     assert (unpack(kernels.slots[: len(live)], n) == want).all()
