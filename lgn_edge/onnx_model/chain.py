@@ -12,7 +12,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.network import Layer, Network, Threshold
 from lgn_edge.onnx_model import interface
-from lgn_edge.onnx_model.domain import BITS, CLASS, DOMAIN, LOGITS, SAMPLES, SCORES, STANDARD_DOMAINS, VERSION, WORDS
+from lgn_edge.onnx_model.domain import CLASS, DOMAIN, LOGITS, SCORES, STANDARD_DOMAINS, VERSION
 from lgn_edge.onnx_model.form import BOOL, ELEMENT, PACKED
 from lgn_edge.onnx_model.interface import short
 from lgn_edge.onnx_model.metadata import Metadata
@@ -22,7 +22,6 @@ from lgn_edge.onnx_model.tensors import Initializers
 from lgn_edge.onnx_model.view import NodeView
 
 _LAYER_OF_OP: Final = {logic_layer.OP.name: logic_layer.layer}
-_INPUT_NAME: Final = {PACKED: WORDS, BOOL: BITS}
 _STANDARD_OPS: Final = ("Shape", "Mul", "ArgMax")
 
 
@@ -36,7 +35,7 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
     _check_domain(model)
     graph = model.graph
     chosen, width = interface.source(graph)
-    value = _INPUT_NAME.get(chosen, SAMPLES)
+    value = graph.input[0].name
     views = [NodeView(node, initializers) for node in _chain(graph, value, encoded=chosen == PACKED)]
     encoder = _encoder(views, chosen, width, about.encoder)
     layers: list[Layer] = []
@@ -55,7 +54,10 @@ def _check_domain(model: ModelProto) -> None:
     """Check the version of the domain, and that there is one function body for every op the graph uses."""
     imported = [entry.version for entry in model.opset_import if entry.domain == DOMAIN]
     if len(imported) != 1:
-        raise InputError(f"the model imports the domain {DOMAIN} {len(imported)} times, not once; is it an LGN?")
+        raise InputError(
+            f"the model imports the domain {DOMAIN} {len(imported)} times, not once; is it an LGN? Graphs of"
+            " bitwise ops are read by read_circuit"
+        )
     if imported[0] != VERSION:
         raise UnsupportedError(
             f"the model uses version {imported[0]} of the domain {DOMAIN}; this lgn-edge reads {VERSION}: use a newer"
