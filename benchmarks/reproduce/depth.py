@@ -10,8 +10,8 @@ from runs import SEEDS, Options, Row, images, mean, run, spread, trained
 
 def measure(options: Options) -> list[Row]:
     """One row a depth, parametrisation and initialisation."""
-    data = images(4000 if options.quick else 20_000)
-    seeds, epochs = (SEEDS[:1], 2) if options.quick else (SEEDS, 5)
+    data = images(4000 if options.quick else 10_000)
+    seeds, epochs = (SEEDS[:1], 2) if options.quick else (SEEDS, 8)
     rows = []
     for depth in (4, 8, 16, 32):
         for parametrization in ("raw", "light"):

@@ -61,8 +61,8 @@ def measure(options: Options) -> list[Row]:
 
 
 def _steps(options: Options) -> list[Row]:
-    data = images(4000 if options.quick else 20_000)
-    seeds, epochs = (SEEDS[:1], 4) if options.quick else (SEEDS, 20)
+    data = images(4000 if options.quick else 10_000)
+    seeds, epochs = (SEEDS[:1], 4) if options.quick else (SEEDS, 15)
     rows = []
     for init in ("gaussian", "residual"):
         ratios, raw_best, light_best = [], [], []

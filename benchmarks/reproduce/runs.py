@@ -20,7 +20,7 @@ from lgn_edge.training import Dataset, Epoch, Recipe, load_dataset, train
 __all__ = ["SEEDS", "Options", "Row", "Run", "images", "interleaved", "mean", "run", "spread", "trained"]
 
 SEEDS = (0, 1, 2)
-# 20,000 of MNIST's training images; a tenth of them validates.
+# A part of the training images; a tenth of it validates.
 BASE = {"name": "claim", "dataset": "mnist", "levels": 1, "spacing": "uniform", "batch": 128, "threads": 1}
 
 
