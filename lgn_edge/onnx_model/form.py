@@ -11,6 +11,7 @@ from onnx import TensorProto, ValueInfoProto, helper
 
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network, Threshold, unpack
+from lgn_edge.network.layers import check_samples
 from lgn_edge.onnx_model.domain import BITS, CLASS, LOGITS, SAMPLES, SCORES, WORDS
 
 CUSTOM: Final = "custom"
@@ -99,10 +100,14 @@ def input_of_info(name: str, element: int) -> str:
 
 
 def feed(encoder: Threshold, chosen: str, samples: ArrayLike) -> NDArray[Any]:
-    """Samples [n, features] as an input of this name takes them: encoded and packed where it wants that."""
+    """Samples [n, features] as an input of this name takes them: encoded and packed where it wants that.
+
+    Raises:
+        InputError: the samples have another shape, or a type that does not convert without loss.
+    """
     if chosen == PACKED:
         return encoder.evaluate(samples).view(np.int64)
     if chosen == BOOL:
         checked = encoder.check(samples)
         return unpack(encoder.evaluate(checked), len(checked))
-    return encoder.check(samples).astype(chosen, copy=False)
+    return check_samples(samples, encoder.n_features, chosen, "the model")
