@@ -27,6 +27,7 @@ from lgn_edge.kernels.tir import (
 from lgn_edge.passes.schedule import TREE, UniformProgram, uniform_gate
 
 _WORD = 64  # bits of a word of wires
+_UNROLLED = 4  # gates an iteration
 
 
 def uniform_interpreter(program: UniformProgram, shape: Shape, prefix: str) -> Kernel:
@@ -93,11 +94,20 @@ def run_gates(
     lanes, n_planes = shape.lanes, sizes.n_planes
     store_row(slots, sizes.zero_slot, lanes, constant(0, shape.word, lanes))
     clear_counters(slots, sizes.n_slots, sizes.classes * n_planes, shape)
+
+    def run(gate: Expr) -> None:
+        dst, x, y, z = first_words(wires, gate, form)
+        value = uniform_gate(*(_row_from(slots, word, lanes) for word in (x, y, z)))
+        T.buffer_store(slots, value, [tirx.Ramp(dst, 1, lanes)])
+
     with T.serial(0, sizes.n_trees) as tree:
-        with T.serial(as_index(stop[tree]), as_index(stop[tree + 1])) as gate:
-            dst, x, y, z = first_words(wires, gate, form)
-            value = uniform_gate(*(_row_from(slots, word, lanes) for word in (x, y, z)))
-            T.buffer_store(slots, value, [tirx.Ramp(dst, 1, lanes)])
+        start, end = T.Bind(as_index(stop[tree])), T.Bind(as_index(stop[tree + 1]))
+        several = T.Bind((end - start) // _UNROLLED)
+        with T.serial(0, several) as i:
+            for gate in range(_UNROLLED):
+                run(start + i * _UNROLLED + gate)
+        with T.serial(start + several * _UNROLLED, end) as gate:
+            run(gate)
         complemented = as_index(inverted[tree])
 
         def read(i: int, tree: Expr = tree, complemented: Expr = complemented) -> Expr:

@@ -6,7 +6,7 @@
 #define TREE 16      /* outputs that are counted together */
 #define BATCH 8      /* trees that are counted one after the other: the processor mispredicts less */
 #define STACK 32768  /* candidates remembered; those forgotten are found again */
-#define CHOICE 8     /* candidates that are compared */
+#define CHOICE 16    /* candidates that are compared */
 #define READERS 64   /* readers of a row that are considered when it comes into the cache */
 #define AVAILABLE 1u /* of a signal: its readers may run */
 #define DONE 2u      /* of a gate's signal: it has run */
