@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lgn_edge.api import export, load
     from lgn_edge.artifact import build, load_artifact
     from lgn_edge.network import Network, Prediction
+    from lgn_edge.onnx_library import onnx_library_path, onnx_session
     from lgn_edge.verify.api import verify
 
 _HOMES = {
@@ -28,6 +29,8 @@ _HOMES = {
     "export": "lgn_edge.api",
     "load": "lgn_edge.api",
     "load_artifact": "lgn_edge.artifact",
+    "onnx_library_path": "lgn_edge.onnx_library",
+    "onnx_session": "lgn_edge.onnx_library",
 }
 
 __all__ = [
@@ -39,6 +42,8 @@ __all__ = [
     "export",
     "load",
     "load_artifact",
+    "onnx_library_path",
+    "onnx_session",
     "verify",
 ]
 

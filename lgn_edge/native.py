@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -32,17 +33,37 @@ def native_library(source: Path) -> ctypes.CDLL:
     if reason:
         raise MissingProgramError(reason)
     machine = _machine()
-    key = repr((source.read_bytes(), machine, version("ziglang")))
-    path = _cache_folder() / f"{source.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}.so"
-    if not path.exists():
-        with tempfile.TemporaryDirectory() as folder, atomic_path(path) as library:
+
+    def build(library: Path) -> None:
+        with tempfile.TemporaryDirectory() as folder:
             compiled = Path(folder) / "compiled.o"
             toolchain.compile_c(source, compiled, machine, optimize="-O3")
             toolchain.link_shared([compiled], library)
+
+    path = cached_library(source.stem, (source.read_bytes(), machine, version("ziglang")), build)
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
         raise InputError(f"{path} cannot be loaded ({error}); delete it, so that it is compiled again") from error
+
+
+def cached_library(stem: str, ingredients: object, build: Callable[[Path], None]) -> Path:
+    """The library STEM in the user's cache folder, built there when it has not been from the same ingredients.
+
+    Args:
+        stem: of the file's name.
+        ingredients: all that the result depends on; its `repr` is what counts.
+        build: writes the library to the path it is given. Several processes may do so at once; one wins.
+
+    Raises:
+        InputError: the cache folder cannot be written.
+    """
+    name = f"{stem}-{hashlib.sha256(repr(ingredients).encode()).hexdigest()[:16]}.so"
+    path = _cache_folder() / name
+    if not path.exists():
+        with atomic_path(path) as library:
+            build(library)
+    return path
 
 
 def _machine() -> toolchain.Machine:

@@ -85,6 +85,12 @@ def link_shared(objects: Sequence[Path], output: Path) -> None:
          *map(str, objects))  # fmt: skip
 
 
+def link_library(objects: Sequence[Path], output: Path, machine: Machine) -> None:
+    """Link ELF objects that need nothing but the C library into a shared one."""
+    _zig("cc", *_machine(machine), "-g0", "-shared", "-Wl,--gc-sections", "-Wl,--build-id=none", "-Wl,-Bsymbolic",
+         "-Wl,-z,noexecstack", "-o", str(output), *map(str, objects))  # fmt: skip
+
+
 def link_firmware(inputs: Sequence[Path], output: Path, script: Path, keep: Sequence[str] = ()) -> None:
     """Link objects and archives into an ELF image by a linker script.
 
@@ -97,6 +103,13 @@ def link_firmware(inputs: Sequence[Path], output: Path, script: Path, keep: Sequ
     undefined = [f"--undefined={symbol}" for symbol in keep]
     _zig("ld.lld", "--gc-sections", "--build-id=none", *undefined, "-T", str(script), "-o", str(output),
          *map(str, inputs))  # fmt: skip
+
+
+def link_wasm(objects: Sequence[Path], output: Path, exports: Sequence[str]) -> None:
+    """Link objects into a WebAssembly module without imports that exports functions, its memory and `__heap_base`."""
+    flags = [f"--export={name}" for name in (*exports, "__heap_base")]
+    _zig("wasm-ld", "--no-entry", "--gc-sections", "--strip-all", "-z", "stack-size=65536", *flags, "-o", str(output),
+         *map(str, objects))  # fmt: skip
 
 
 def link_program(inputs: Sequence[Path], output: Path, machine: Machine) -> None:

@@ -24,6 +24,8 @@ PUBLIC = {
     "export",
     "load",
     "load_artifact",
+    "onnx_library_path",
+    "onnx_session",
     "verify",
 }
 

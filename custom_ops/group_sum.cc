@@ -1,0 +1,104 @@
+// GroupSum: packed bits of the last layer to scores and logits.
+
+#include "head.h"
+#include "ops.h"
+#include "plan.h"
+
+namespace lgn {
+namespace {
+
+struct GroupSum {
+    static constexpr const char *name = "GroupSum";
+    static constexpr ONNXTensorElementDataType inputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64,
+                                                           ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64};
+    static constexpr ONNXTensorElementDataType outputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
+                                                            ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+    static constexpr size_t required_inputs = 2, required_outputs = 0;
+    static constexpr int variadic_inputs = 0;
+
+    explicit GroupSum(const Name &name) : who(name) {}
+
+    OrtStatus *create(const Node &node)
+    {
+        Matrix words;
+        LGN_TRY(node.matrix(0, "words", &words));
+        LGN_TRY(head.create(node));
+        return words.rows < 0 ? nullptr : check(words.rows);
+    }
+
+    OrtStatus *check(int64_t signals) const
+    {
+        if (signals < head.classes || signals % head.classes != 0 || signals > INT32_MAX / LGN_LANES) {
+            return who.error("%d classes do not divide %lld signals", head.classes, static_cast<long long>(signals));
+        }
+        return nullptr;
+    }
+
+    OrtStatus *compute(const Call &call)
+    {
+        Matrix words;
+        int64_t n;
+        LGN_TRY(call.matrix(0, "words", &words));
+        LGN_TRY(call.number(1, "n", &n));
+        LGN_TRY(check(words.rows));
+        if (n < 0 || ceil_div(n, LGN_WORD_BITS) != words.columns) {
+            return who.error("n is %lld, for %lld words of 64 samples", static_cast<long long>(n),
+                             static_cast<long long>(words.columns));
+        }
+        const int64_t dims[] = {n, head.classes};
+        int32_t *scores;
+        float *logits;
+        LGN_TRY(call.output(0, dims, 2, &scores));
+        LGN_TRY(call.output(1, dims, 2, &logits));
+
+        const int32_t signals = static_cast<int32_t>(words.rows), group = signals / head.classes;
+        const int32_t planes = lgn_counter_planes(group), counters = head.classes * planes;
+        const int64_t n_words = words.columns, own = scores == nullptr ? ceil_div(head.classes * LGN_BLOCK, 16) : 0;
+        Flag failed;
+        const auto work = [&](int64_t block) {
+            const int64_t first = block * LGN_BLOCK, left = n - first;
+            const int32_t count = left < LGN_BLOCK ? static_cast<int32_t>(left) : LGN_BLOCK;
+            const int32_t n_columns = (count + LGN_WORD_BITS - 1) / LGN_WORD_BITS;
+            const bool whole = n_columns == LGN_LANES;
+            const Workspace workspace(workspaces, counters + own + (whole ? 0 : signals));
+            if (workspace.rows == nullptr) {
+                failed.set();
+                return;
+            }
+            const uint64_t *columns = static_cast<const uint64_t *>(words.data) + block * LGN_LANES;
+            int64_t stride = n_words;
+            if (!whole) {  // the kernel reads rows of whole blocks
+                uint64_t *const copy = workspace.rows + (counters + own) * LGN_LANES;
+                kernels->read(columns, stride, n_columns, copy, signals);
+                columns = copy;
+                stride = LGN_LANES;
+            }
+            uint16_t classes[LGN_BLOCK];
+            int32_t *const found = scores != nullptr
+                                       ? scores + first * head.classes
+                                       : reinterpret_cast<int32_t *>(workspace.rows + counters * LGN_LANES);
+            kernels->count(columns, stride, workspace.rows, head.classes, group, planes);
+            kernels->sum(workspace.rows, count, found, classes, 0, head.classes, planes);
+            if (logits != nullptr) {
+                head.logits(found, count, logits + first * head.classes);
+            }
+        };
+        if (n > 0) {
+            LGN_TRY(call.parallel(ceil_div(n, LGN_BLOCK), work));
+        }
+        return failed.get() ? who.no_memory() : nullptr;
+    }
+
+    const Name who;
+    Head head;
+    Workspaces workspaces;
+};
+
+}  // namespace
+
+const OrtCustomOp *group_sum_op()
+{
+    return op<GroupSum>();
+}
+
+}  // namespace lgn

@@ -1,0 +1,69 @@
+/* The compiled kernels, as lgn_edge/kernels/any_network.py and layers.py define them. Each works on one block of up to
+   LGN_BLOCK samples; a row is LGN_LANES words, aligned to LGN_ROW_BYTES. */
+
+#ifndef LGN_KERNELS_H
+#define LGN_KERNELS_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LGN_WORD_BITS 64
+#define LGN_LANES 8
+#define LGN_BLOCK (LGN_WORD_BITS * LGN_LANES)
+#define LGN_ROW_BYTES (LGN_BLOCK / 8)
+
+/* How the four rows of a gate lie in 64-bit words: 16-bit fields that hold first words of rows or, where these do not
+   fit, rows; 32-bit fields that hold first words. */
+enum lgn_form { LGN_NEAR, LGN_NARROW, LGN_WIDE, LGN_FORMS };
+
+typedef void lgn_pack(const void *samples, int32_t count, uint64_t *slots, const int32_t *start, const void *level,
+                      const int32_t *column_slot, const int32_t *one_slot, int32_t n_features, int32_t n_slots,
+                      int32_t n_groups, int32_t n_ones);
+typedef void lgn_pack_scalar(const void *samples, int32_t count, uint64_t *slots, const int32_t *feature,
+                             const int32_t *level, int32_t n_features, int32_t n_bits);
+typedef void lgn_load(const uint64_t *words, int32_t stride, int32_t count, uint64_t *slots, const int32_t *bit,
+                      int32_t n);
+typedef void lgn_gates(uint64_t *slots, const uint64_t *wires, const int32_t *tree_row, const int32_t *tree_stop,
+                       const int32_t *tree_class, const int32_t *tree_inverted, int32_t n_slots, int32_t zero_slot,
+                       int32_t n_trees, int32_t classes, int32_t n_planes);
+typedef void lgn_sum(const uint64_t *slots, int32_t count, int32_t *scores, uint16_t *classes, int32_t first,
+                     int32_t n_classes, int32_t n_planes);
+typedef void lgn_read(const uint64_t *words, int64_t stride, int32_t count, uint64_t *slots, int32_t n);
+typedef void lgn_write(const uint64_t *slots, uint64_t *words, int64_t stride, int32_t count, uint64_t last, int32_t n);
+typedef void lgn_layer(uint64_t *slots, const uint64_t *wires, uint64_t *words, int64_t stride, int32_t count,
+                       int32_t n_inputs, int32_t n_plain, int32_t n_gates);
+typedef void lgn_count(const uint64_t *words, int64_t stride, uint64_t *counters, int32_t classes, int32_t group,
+                       int32_t n_planes);
+
+/* Vector comparisons of samples of one element type, `width` features at a time and `together` blocks of 64 columns. */
+struct lgn_pack_form {
+    int32_t is_float, width, together, extra_rows;
+};
+
+extern const struct lgn_pack_form lgn_pack_forms[];
+extern const int32_t lgn_n_pack_forms;
+
+/* The kernels of one level of the processor. */
+struct lgn_kernels {
+    lgn_pack *const *pack; /* in the order of lgn_pack_forms */
+    lgn_pack_scalar *pack_scalar[2]; /* of uint8, of float */
+    lgn_load *load;
+    lgn_gates *gates[LGN_FORMS];
+    lgn_sum *sum;
+    lgn_read *read;
+    lgn_write *write;
+    lgn_layer *layer[LGN_FORMS];
+    lgn_count *count;
+};
+
+/* Those of the best level that this processor has, or NULL when it has none of them. */
+const struct lgn_kernels *lgn_best_kernels(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

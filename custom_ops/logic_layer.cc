@@ -1,0 +1,154 @@
+// LogicLayer: a layer of gates over packed bits. Gates are the uniform gate, with a row of zeros where it needs one; those
+// whose result is complemented come last.
+
+#include "ops.h"
+#include "plan.h"
+#include "shim.h"
+
+namespace lgn {
+namespace {
+
+// The rows of x ^ (y & ~z).
+struct Wires {
+    int32_t x, y, z;
+};
+
+// A table with f(0, 0) = 0.
+Wires uniform(int table, int32_t a, int32_t b, int32_t zero)
+{
+    switch (table) {
+    case 1: return {a, a, b};
+    case 2: return {zero, a, b};
+    case 3: return {a, zero, zero};
+    case 4: return {zero, b, a};
+    case 5: return {b, zero, zero};
+    case 6: return {a, b, zero};
+    case 7: return {a, b, a};
+    default: return {zero, zero, zero};
+    }
+}
+
+struct LogicLayer {
+    static constexpr const char *name = "LogicLayer";
+    static constexpr ONNXTensorElementDataType inputs[] = {
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8};
+    static constexpr ONNXTensorElementDataType outputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64};
+    static constexpr size_t required_inputs = 4, required_outputs = 1;
+    static constexpr int variadic_inputs = 0;
+
+    explicit LogicLayer(const Name &name) : who(name) {}
+    ~LogicLayer() { free(wires); }
+
+    OrtStatus *create(const Node &node)
+    {
+        Matrix words;
+        Vector<int32_t> a, b;
+        Vector<uint8_t> table;
+        LGN_TRY(node.matrix(0, "words", &words));
+        LGN_TRY(node.constant(1, "a", &a));
+        LGN_TRY(node.constant(2, "b", &b));
+        LGN_TRY(node.constant(3, "table", &table));
+        if (a.size != b.size || a.size != table.size || a.size > INT32_MAX / LGN_LANES) {
+            return who.error("there are %lld a, %lld b and %lld tables; give one each a gate",
+                             static_cast<long long>(a.size), static_cast<long long>(b.size),
+                             static_cast<long long>(table.size));
+        }
+        n_gates = static_cast<int32_t>(a.size);
+        LGN_TRY(check(a, b, table, words.rows));
+        return plan(a, b, table);
+    }
+
+    // The inputs, which must be there, are those up to the last one that is read.
+    OrtStatus *check(const Vector<int32_t> &a, const Vector<int32_t> &b, const Vector<uint8_t> &table, int64_t signals)
+    {
+        const int64_t limit = signals < 0 ? INT32_MAX / LGN_LANES - 1 : signals;
+        for (int32_t g = 0; g < n_gates; g++) {
+            if (a[g] < 0 || a[g] >= limit) {
+                return bad_wire('a', g, a[g], limit);
+            }
+            if (b[g] < 0 || b[g] >= limit) {
+                return bad_wire('b', g, b[g], limit);
+            }
+            if (table[g] > 15) {
+                return who.error("table[%d] is %d; a gate is 0 to 15", g, table[g]);
+            }
+            n_inputs = a[g] >= n_inputs ? a[g] + 1 : n_inputs;
+            n_inputs = b[g] >= n_inputs ? b[g] + 1 : n_inputs;
+        }
+        return nullptr;
+    }
+
+    OrtStatus *bad_wire(char wire, int32_t gate, int32_t value, int64_t signals) const
+    {
+        return who.error("%c[%d] is %d; the signals before it are 0 to %lld", wire, gate, value,
+                         static_cast<long long>(signals - 1));
+    }
+
+    OrtStatus *plan(const Vector<int32_t> &a, const Vector<int32_t> &b, const Vector<uint8_t> &table)
+    {
+        form = lgn_form_for(n_gates > n_inputs + 1 ? n_gates : n_inputs + 1);
+        const size_t size = static_cast<size_t>(lgn_wire_words(form));
+        wires = static_cast<uint64_t *>(malloc((static_cast<size_t>(n_gates) + 1u) * size * sizeof *wires));
+        if (wires == nullptr) {
+            return who.no_memory();
+        }
+        uint64_t *place = wires;
+        for (int complement = 0; complement < 2; complement++) {
+            for (int32_t g = 0; g < n_gates; g++) {
+                if (table[g] >> 3 == complement) {
+                    const Wires w = uniform(complement != 0 ? 15 - table[g] : table[g], a[g], b[g], n_inputs);
+                    lgn_put_wires(form, place, g, w.x, w.y, w.z);
+                    place += size;
+                    n_plain += complement == 0;
+                }
+            }
+        }
+        return nullptr;
+    }
+
+    OrtStatus *compute(const Call &call)
+    {
+        Matrix words;
+        uint64_t *result;
+        LGN_TRY(call.matrix(0, "words", &words));
+        if (words.rows < n_inputs) {
+            return who.error("the gates read signal %d; the signals before it are 0 to %lld", n_inputs - 1,
+                             static_cast<long long>(words.rows - 1));
+        }
+        const int64_t n_words = words.columns, dims[] = {n_gates, n_words};
+        LGN_TRY(call.output(0, dims, 2, &result));
+
+        Flag failed;
+        const auto work = [&](int64_t block) {
+            const Workspace workspace(workspaces, n_inputs + 1);
+            if (workspace.rows == nullptr) {
+                failed.set();
+                return;
+            }
+            const int64_t first = block * LGN_LANES, left = n_words - first;
+            const int32_t count = left < LGN_LANES ? static_cast<int32_t>(left) : LGN_LANES;
+            kernels->read(static_cast<const uint64_t *>(words.data) + first, n_words, count, workspace.rows, n_inputs);
+            kernels->layer[form](workspace.rows, wires, result + first, n_words, count, n_inputs, n_plain, n_gates);
+        };
+        if (n_words > 0 && n_gates > 0) {
+            LGN_TRY(call.parallel(ceil_div(n_words, LGN_LANES), work));
+        }
+        return failed.get() ? who.no_memory() : nullptr;
+    }
+
+    const Name who;
+    int32_t n_inputs = 0, n_gates = 0, n_plain = 0;
+    lgn_form form = LGN_NEAR;
+    uint64_t *wires = nullptr;
+    Workspaces workspaces;
+};
+
+}  // namespace
+
+const OrtCustomOp *logic_layer_op()
+{
+    return op<LogicLayer>();
+}
+
+}  // namespace lgn

@@ -1,0 +1,17 @@
+// Every op of the domain, one a file.
+
+#ifndef LGN_OPS_H
+#define LGN_OPS_H
+
+#include "ort_abi.h"
+
+namespace lgn {
+
+const OrtCustomOp *threshold_op();
+const OrtCustomOp *logic_layer_op();
+const OrtCustomOp *group_sum_op();
+const OrtCustomOp *logic_network_op();
+
+}  // namespace lgn
+
+#endif

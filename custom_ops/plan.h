@@ -1,0 +1,44 @@
+/* A circuit in the order it runs in, with tables as the kernels take them. */
+
+#ifndef LGN_PLAN_H
+#define LGN_PLAN_H
+
+#include "circuit.h"
+#include "kernels.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Live input `input_bit[i]` is loaded into slot i; the slot behind them holds zeros; the counters of class c are the rows
+   from n_slots + c * n_planes on. */
+struct lgn_plan {
+    int32_t n_inputs, n_slots, n_trees, classes, n_planes;
+    int32_t *input_bit;
+    enum lgn_form form;
+    uint64_t *wires;
+    int32_t *tree_row, *tree_stop, *tree_class, *tree_inverted;
+};
+
+/* Planes that a class needs to count up to `group`. */
+int32_t lgn_counter_planes(int32_t group);
+
+/* The form of the wires of gates over that many rows. */
+enum lgn_form lgn_form_for(int32_t n_rows);
+
+/* The 64-bit words of a gate's wires in a form. */
+int32_t lgn_wire_words(enum lgn_form form);
+
+/* Put the rows of a gate into the words of its wires. */
+void lgn_put_wires(enum lgn_form form, uint64_t *wires, int32_t dst, int32_t x, int32_t y, int32_t z);
+
+/* Plan layers whose last one is counted for `classes`, to be freed by `lgn_free_plan` whatever comes back. */
+enum lgn_status lgn_make_plan(const struct lgn_layers *layers, int32_t classes, struct lgn_plan *plan,
+                              struct lgn_fault *fault);
+void lgn_free_plan(struct lgn_plan *plan);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,87 @@
+// Threshold: features of samples to packed bits.
+
+#include "encoder.h"
+#include "ops.h"
+
+namespace lgn {
+namespace {
+
+bool is_sample_type(ONNXTensorElementDataType type)
+{
+    return type == ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT || type == ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8 ||
+           type == ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL;
+}
+
+struct Threshold {
+    static constexpr const char *name = "Threshold";
+    static constexpr ONNXTensorElementDataType inputs[] = {
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+    static constexpr ONNXTensorElementDataType outputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64};
+    static constexpr size_t required_inputs = 3, required_outputs = 1;
+    static constexpr int variadic_inputs = 0;
+
+    explicit Threshold(const Name &name) : who(name) {}
+
+    OrtStatus *create(const Node &node)
+    {
+        Matrix samples;
+        const lgn_comparisons *unused;
+        LGN_TRY(node.matrix(0, "x", &samples));
+        if (!is_sample_type(samples.type)) {
+            return who.error("the input x must be float32, uint8 or bool");
+        }
+        LGN_TRY(encoder.create(node, samples, 1, 2));
+        LGN_TRY(encoder.load(who, nullptr, encoder.bits(), encoder.bits()));
+        return samples.columns < 0 ? nullptr : encoder.comparisons(who, samples.columns, &unused);
+    }
+
+    OrtStatus *compute(const Call &call)
+    {
+        Matrix x;
+        const lgn_comparisons *comparisons;
+        uint64_t *words;
+        LGN_TRY(call.matrix(0, "x", &x));
+        LGN_TRY(encoder.check(who, x));
+        LGN_TRY(encoder.comparisons(who, x.columns, &comparisons));
+        const int64_t n_words = ceil_div(x.rows, LGN_WORD_BITS), dims[] = {encoder.bits(), n_words};
+        LGN_TRY(call.output(0, dims, 2, &words));
+
+        const int64_t rows = encoder.bits() + comparisons->extra_rows;
+        const size_t sample_bytes = encoder.sample_bytes(x.columns);
+        Flag failed;
+        const auto work = [&](int64_t block) {
+            const Workspace workspace(workspaces, rows);
+            if (workspace.rows == nullptr) {
+                failed.set();
+                return;
+            }
+            const int64_t first = block * LGN_BLOCK, left = x.rows - first;
+            const int32_t count = left < LGN_BLOCK ? static_cast<int32_t>(left) : LGN_BLOCK;
+            const int32_t over = count % LGN_WORD_BITS;
+            lgn_compare(kernels, comparisons,
+                        static_cast<const char *>(x.data) + static_cast<size_t>(first) * sample_bytes, count,
+                        workspace.rows, encoder.bits());
+            kernels->write(workspace.rows, words + block * LGN_LANES, n_words,
+                           (count + LGN_WORD_BITS - 1) / LGN_WORD_BITS, over == 0 ? ~0ull : (1ull << over) - 1u,
+                           encoder.bits());
+        };
+        if (x.rows > 0) {
+            LGN_TRY(call.parallel(ceil_div(x.rows, LGN_BLOCK), work));
+        }
+        return failed.get() ? who.no_memory() : nullptr;
+    }
+
+    const Name who;
+    Encoder encoder;
+    Workspaces workspaces;
+};
+
+}  // namespace
+
+const OrtCustomOp *threshold_op()
+{
+    return op<Threshold>();
+}
+
+}  // namespace lgn

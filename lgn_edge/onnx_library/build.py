@@ -1,0 +1,117 @@
+"""Building the library: kernels compiled by TVM, C and C++ by the ziglang wheel, one shared object without dependencies
+but the C library.
+"""  # noqa: D205
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from lgn_edge.artifact.templates import render
+from lgn_edge.kernels import any_network, layers
+from lgn_edge.kernels.any_network import ELEMENTS, PACK_FORMS
+from lgn_edge.kernels.tir import Kernel
+from lgn_edge.onnx_library.folder import PLAN_SOURCE, sources_folder
+from lgn_edge.passes.schedule.uniform import CACHE_ROWS, LATENCY
+from lgn_edge.targets import toolchain
+from lgn_edge.targets.compile import compile_kernels
+from lgn_edge.targets.target import Level, Target
+
+_PREFIX: Final = "lgn_onnx"
+
+
+def build_library(target: Target, output: Path) -> None:
+    """Build the library for a hosted target with rows of eight words.
+
+    The same sources give the same bytes.
+
+    Raises:
+        MissingProgramError: the C toolchain is not installed.
+    """
+    kernels = _Kernels.of(target)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        objects = compile_kernels(kernels.all, target, work)
+        for name, text in _generated(kernels, target).items():
+            (work / name).write_text(text)
+        include = [sources_folder(), PLAN_SOURCE.parent, work]
+        sources = [*sorted(sources_folder().glob("*.c")), *sorted(work.glob("*.c"))]
+        for source in sources:
+            objects.append(work / f"{source.stem}.o")
+            defines = [f"-DCACHE_ROWS={CACHE_ROWS}", f"-DLATENCY={LATENCY}"] if source.stem == "plan" else []
+            toolchain.compile_c(source, objects[-1], target.machine, include=include, defines=defines)
+        for source in sorted(sources_folder().glob("*.cc")):
+            objects.append(work / f"{source.stem}.o")
+            toolchain.compile_cpp(source, objects[-1], target.machine, include=include)
+        toolchain.link_library(objects, output, target.machine)
+
+
+@dataclass(frozen=True)
+class _Kernels:
+    """All kernels, by their places in `struct lgn_kernels`."""
+
+    pack: Sequence[Kernel]
+    fields: Mapping[str, Sequence[Kernel]]
+
+    @classmethod
+    def of(cls, target: Target) -> _Kernels:
+        shape = target.shape
+        return cls(
+            [any_network.pack(form, shape, _PREFIX) for form in PACK_FORMS],
+            {
+                "pack_scalar": [any_network.pack_scalar(element, shape, _PREFIX) for element in ELEMENTS],
+                "load": [any_network.load(shape, _PREFIX)],
+                "gates": any_network.gates(shape, _PREFIX),
+                "sum": [any_network.scores(shape, _PREFIX)],
+                "read": [layers.read_rows(shape, _PREFIX)],
+                "write": [layers.write_rows(shape, _PREFIX)],
+                "layer": layers.layer(shape, _PREFIX),
+                "count": [layers.count_rows(shape, _PREFIX)],
+            },
+        )
+
+    @property
+    def all(self) -> list[Kernel]:
+        return [*self.pack, *(kernel for kernels in self.fields.values() for kernel in kernels)]
+
+
+def _generated(kernels: _Kernels, target: Target) -> dict[str, str]:
+    """The C that depends on the target: tables of kernels, and the choice among levels."""
+    files = {"kernel_table.c": _table(kernels, target.levels)}
+    if len(target.levels) > 1:
+        values = {"name": "onnx", "NAME": "ONNX", "version": "the build of this library"}
+        levels = f"levels_{target.family}"
+        files["lgn_onnx.h"] = f"#define LGN_ONNX_OK 0\n{render(f'{levels}.h.in', values)}"
+        files["levels.c"] = render(f"{levels}.c.in", values)
+    return files
+
+
+def _table(kernels: _Kernels, levels: Sequence[Level]) -> str:
+    lines = ['#include "kernels.h"', "#include <stddef.h>"]
+    if len(levels) > 1:
+        lines.append('#include "lgn_onnx.h"')
+    lines.append("const struct lgn_pack_form lgn_pack_forms[] = {")
+    for form in PACK_FORMS:
+        lines.append(f"    {{{ELEMENTS.index(form.element)}, {form.width}, {form.together}, {form.extra_rows}}},")
+    lines += ["};", f"const int32_t lgn_n_pack_forms = {len(PACK_FORMS)};"]
+    for level in levels:
+        for field, members in {"pack": kernels.pack, **kernels.fields}.items():
+            lines += [f"lgn_{field} {kernel.symbol}{level.suffix};" for kernel in members]
+        pack = ", ".join(kernel.symbol + level.suffix for kernel in kernels.pack)
+        lines.append(f"static lgn_pack *const pack{level.suffix}[] = {{{pack}}};")
+        lines.append(f"static const struct lgn_kernels kernels{level.suffix} = {{pack{level.suffix}")
+        for members in kernels.fields.values():
+            names = ", ".join(kernel.symbol + level.suffix for kernel in members)
+            lines.append(f"    , {{{names}}}" if len(members) > 1 else f"    , {names}")
+        lines.append("};")
+    lines += ["const struct lgn_kernels *lgn_best_kernels(void)", "{"]
+    if len(levels) > 1:
+        lines += ["    switch (lgn_onnx_level()) {"]
+        lines += [f"    case {level.suffix[2:]}: return &kernels{level.suffix};" for level in levels]
+        lines += ["    default: return NULL;", "    }"]
+    else:
+        lines += [f"    return &kernels{levels[0].suffix};"]
+    return "\n".join([*lines, "}", ""])

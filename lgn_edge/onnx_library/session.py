@@ -1,0 +1,40 @@
+"""Sessions of ONNX Runtime that have the library."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from lgn_edge.errors import InputError
+from lgn_edge.onnx_library.path import onnx_library_path
+
+
+def onnx_session(model: str | os.PathLike[str] | bytes, *, threads: int | None = None, optimize: bool = True) -> Any:
+    """An `onnxruntime.InferenceSession` on the CPU in which ops of the domain `ai.lgn` run as compiled code.
+
+    Args:
+        model: an ONNX file, or its bytes. Any model that holds ops of the domain somewhere.
+        threads: threads inside one op; ONNX Runtime's choice when None.
+        optimize: let ONNX Runtime rewrite the graph (all its levels), or not at all.
+
+    Raises:
+        InputError: no such file, or ONNX Runtime refuses the model; the message says why.
+        MissingProgramError, UnsupportedError: see `onnx_library_path`.
+    """
+    import onnxruntime
+
+    if not isinstance(model, bytes) and not Path(model).is_file():
+        raise InputError(f"{os.fspath(model)} is not a file; give the name of an ONNX file")
+    options = onnxruntime.SessionOptions()
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors; warnings about constants go to standard error
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
+    options.register_custom_ops_library(os.fspath(onnx_library_path()))
+    source = model if isinstance(model, bytes) else os.fspath(model)
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own, one class a status code
+        raise InputError(f"ONNX Runtime refuses the model: {str(error).splitlines()[0]}") from error
