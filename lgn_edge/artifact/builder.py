@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -15,12 +14,12 @@ from pathlib import Path
 from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
 from lgn_edge.artifact.device import DeviceProgram, c_literal, c_rows, device_program, write_kernels
+from lgn_edge.artifact.layout import copy_board, templates
 from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest, sha256
 from lgn_edge.artifact.measure import measure
 from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.artifact.templates import render
-from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.errors import InputError, MissingProgramError
 from lgn_edge.files import atomic_directory
 from lgn_edge.network import Circuit, Network, flatten
@@ -29,7 +28,9 @@ from lgn_edge.targets import toolchain
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
 
+_INPUT_ARRAYS = {"uint8": "Uint8Array", "float32": "Float32Array"}
 _INPUT_TYPES = {"uint8": "uint8_t", "float32": "float"}
+_EXPORTS = ("predict", "predict_in", "predict_packed", "predict_packed_in", "selftest")
 _PACKAGES = ("apache-tvm", "ziglang", "numpy")
 
 
@@ -186,6 +187,11 @@ def _write_sources(
         "vectors": target.selftest_vectors,
         "sample": ", ".join(map(c_literal, samples[-1].tolist())),
         "zig": f"-target {target.machine.triple} -mcpu={target.machine.cpu}",
+        "tau_js": manifest.tau,
+        "beta_js": manifest.beta,
+        "name_js": manifest.name.replace("_", "-"),
+        "input_array": _INPUT_ARRAYS[manifest.input_dtype],
+        "sample_js": ", ".join(map(str, samples[-1].tolist())),
         "gcc": target.gcc[0],
         "gcc_flags": target.gcc[1],
     }
@@ -199,20 +205,10 @@ def _write_sources(
     levels = f"levels_{target.family}" if len(target.levels) > 1 else None
     values["levels"] = render(f"{levels}.h.in", values) if levels else ""
     values["strided"] = "" if device else render("strided.h.in", values)
-    for template, path in (
-        ("model.h.in", f"include/lgn_{manifest.name}.h"),
-        ("device.c.in" if device else "model.c.in", f"src/lgn_{manifest.name}.c"),
-        ("device_selftest.c.in" if device else "selftest.c.in", f"src/lgn_{manifest.name}_selftest.c"),
-        *([(f"{levels}.c.in", f"src/lgn_{manifest.name}_levels.c")] if levels else []),
-        ("main.c.in" if target.hosted else "main_bare.c.in", "examples/main.c"),
-        ("Makefile.in" if target.hosted else "Makefile_bare.in", "Makefile"),
-        ("CMakeLists.txt.in", "CMakeLists.txt"),
-    ):
+    for template, path in templates(target, manifest.name, one_sample=device):
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(render(template, values))
-    if not target.hosted:
-        for part in ("bare", target.family):
-            shutil.copytree(deploy_folder() / part, folder / "board", dirs_exist_ok=True)
+    copy_board(folder, target)
 
 
 def _compile(
@@ -245,8 +241,13 @@ def _compile(
 
 
 def _link(objects: Sequence[Path], folder: Path, identifier: str, target: Target) -> None:
+    if target.family == "c":
+        return  # compiling was the proof that it compiles
     library = folder / "lib"
     library.mkdir()
     toolchain.archive(objects, library / f"liblgn_{identifier}.a")
     if target.hosted:
         toolchain.link_shared(objects, library / f"liblgn_{identifier}.so")
+    if target.family == "wasm":
+        exports = [f"lgn_{identifier}_{function}" for function in _EXPORTS]
+        toolchain.link_wasm(objects, folder / f"lgn_{identifier}.wasm", exports)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,10 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
     reason = emulate.available(manifest.execution) or _too_large(manifest, target)
     if reason:
         return Measured(not_measured=reason)
+    if target.family == "wasm":
+        return _measure_wasm(folder, manifest)
     firmware = link(folder, manifest, keep=("predict",))
+    assert isinstance(firmware.image, emulate.Image)
     use = emulate.memory_use(firmware.image)
     samples = np.zeros((manifest.word_bits, manifest.features), manifest.input_dtype)
     one, word = (emulate.measure(firmware, samples[:n]) for n in (1, manifest.word_bits))
@@ -78,11 +82,28 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
     )
 
 
+def _measure_wasm(folder: Path, manifest: Manifest) -> Measured:
+    from lgn_edge import emulate
+
+    firmware = link(folder, manifest)
+    assert isinstance(firmware.image, emulate.WasmModule)
+    machine = emulate.WasmMachine(firmware.image)
+    samples = np.zeros((manifest.word_bits, manifest.features), manifest.input_dtype)
+    one, word = (emulate.measure(firmware, samples[:n], machine=machine) for n in (1, manifest.word_bits))
+    return Measured(
+        flash_bytes=len(firmware.image.content),
+        ram_bytes=machine.initial_bytes,
+        sections=firmware.image.section_bytes(),
+        instructions=one.instructions,
+        instructions_word=word.instructions,
+    )
+
+
 def _too_large(manifest: Manifest, target: Target) -> str | None:
     from lgn_edge import emulate
 
     debugged = emulate.DEBUGGED.get(manifest.execution)
-    ram = debugged.ram[1] if debugged else _RAM[target.family]
+    ram = debugged.ram[1] if debugged else _RAM.get(target.family, sys.maxsize)
     if manifest.workspace_bytes > ram - min(_SAMPLES_RAM, ram // 4):
         return f"the workspace of {manifest.workspace_bytes:,} bytes does not fit the emulator's RAM of {ram:,} bytes"
     return None
@@ -104,6 +125,18 @@ def link(folder: Path, manifest: Manifest, keep: tuple[str, ...] = ("predict", "
     from lgn_edge import emulate
 
     target = find_target(manifest.target)
+    if target.family == "c":
+        raise UnsupportedError(f"{folder} holds C sources; compile them for the machine that is to run them")
+    if target.family == "wasm":
+        module = folder / f"lgn_{manifest.name}.wasm"
+        return emulate.Firmware(
+            emulate.WasmModule(module.name, module.read_bytes()),
+            f"lgn_{manifest.name}",
+            manifest.features,
+            manifest.input_dtype,
+            manifest.classes,
+            manifest.execution,
+        )
     reason = _too_large(manifest, target)
     if reason:
         raise UnsupportedError(f"{folder}: {reason}; it runs on a device with more memory only")

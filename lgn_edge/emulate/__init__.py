@@ -10,6 +10,7 @@ from lgn_edge.emulate.image import Image, MemoryUse, Section, Segment, Symbol, m
 from lgn_edge.emulate.machine import Call, Machine
 from lgn_edge.emulate.predict import Emulator, Firmware, Usage, measure, predict, selftest
 from lgn_edge.emulate.riscv import RISCV_CORES, RiscV
+from lgn_edge.emulate.wasm import WasmMachine, WasmModule
 
 __all__ = [
     "AARCH64_CORES",
@@ -32,6 +33,8 @@ __all__ = [
     "Segment",
     "Symbol",
     "Usage",
+    "WasmMachine",
+    "WasmModule",
     "available",
     "boot",
     "measure",

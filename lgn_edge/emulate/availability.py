@@ -7,7 +7,8 @@ import shutil
 
 from lgn_edge.errors import MissingProgramError
 
-_PACKAGES = {"unicorn": "unicorn", "elftools": "pyelftools"}
+_PACKAGES = {"unicorn": "unicorn", "elftools": "pyelftools", "wasmtime": "wasmtime"}
+_WASM = ("wasmtime",)
 # for cores that unicorn lacks, the program that executes them, and Debian's package of it
 _PROGRAMS = {
     "cortex-m55": ("qemu-system-arm", "qemu-system-arm"),
@@ -19,7 +20,10 @@ _PROGRAMS = {
 
 def available(core: str = "") -> str | None:
     """Why nothing, or not this core, can be emulated here, or None; imports nothing of the packages."""
-    missing = [package for module, package in _PACKAGES.items() if importlib.util.find_spec(module) is None]
+    if core == "source":
+        return "sources run where they are compiled"
+    needed = [module for module in _PACKAGES if (module in _WASM) == (core in _WASM)]
+    missing = [_PACKAGES[module] for module in needed if importlib.util.find_spec(module) is None]
     if missing:
         return _reason(*missing)
     program, package = _PROGRAMS.get(core, ("", ""))

@@ -20,6 +20,7 @@ from lgn_edge.emulate.gdb import DEBUGGED, GdbMachine
 from lgn_edge.emulate.image import Image
 from lgn_edge.emulate.machine import Call
 from lgn_edge.emulate.riscv import RiscV
+from lgn_edge.emulate.wasm import WasmMachine, WasmModule
 from lgn_edge.errors import InputError
 from lgn_edge.network import Prediction
 
@@ -58,7 +59,7 @@ class Firmware:
     """A linked image with an artifact in it.
 
     Attributes:
-        image: the firmware.
+        image: the firmware, or a WebAssembly module.
         prefix: what its symbols begin with, such as "lgn_digits".
         n_features: columns of a sample.
         input_dtype: "float32" or "uint8".
@@ -66,7 +67,7 @@ class Firmware:
         core: what executes it, such as "cortex-m4".
     """
 
-    image: Image
+    image: Image | WasmModule
     prefix: str
     n_features: int
     input_dtype: str
@@ -75,6 +76,8 @@ class Firmware:
 
     def start(self) -> Emulator:
         """A fresh machine with this firmware in it."""
+        if isinstance(self.image, WasmModule):
+            return WasmMachine(self.image)
         kind = GdbMachine if self.core in DEBUGGED else _MACHINES[self.image.machine]
         return kind(self.image, self.core)
 

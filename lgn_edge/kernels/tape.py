@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
@@ -104,6 +105,8 @@ def run_tape(tape: Tape, head: GroupSum, prefix: str, unroll: int = 1) -> Kernel
         Parameter("classes", "uint16", 1),
     )
     n_store, n_count = len(tape.where), 2 * head.classes
+    used = tape.length.reshape(-1, N_OPERATIONS) > 0
+    stored, counted_ops = used[:n_store].any(axis=0), used[n_store:].any(axis=0)
 
     def body(
         slots: Buffer,
@@ -124,9 +127,11 @@ def run_tape(tape: Tape, head: GroupSum, prefix: str, unroll: int = 1) -> Kernel
         T.buffer_store(element, constant(0, "int32"), [0])
         T.buffer_store(counted, constant(0, "int32"), [0])
 
-        def runs(group: Expr, finish: Callable[[Expr], None]) -> None:
-            """The four runs of a group; `finish` takes each result."""
+        def runs(group: Expr, present: NDArray[np.bool_], finish: Callable[[Expr], None]) -> None:
+            """The runs of a group, of the operations that are present; `finish` takes each result."""
             for op, execute in enumerate(EXECUTE):
+                if not present[op]:
+                    continue
                 run = T.Bind(group * N_OPERATIONS + op)
                 begin, many = T.Bind(element[0]), T.Bind(as_index(length[run]))
                 a = _variable()
@@ -156,21 +161,25 @@ def run_tape(tape: Tape, head: GroupSum, prefix: str, unroll: int = 1) -> Kernel
         def count(value: Expr) -> None:
             T.buffer_store(total, total[0] + value, [0])
 
-        with T.serial(0, n_store) as group:
-            T.buffer_store(place, as_index(where[group]), [0])
-            runs(group, store)
-        with T.serial(0, n_count) as group:
-            T.buffer_store(total, constant(0, "int32"), [0])
-            runs(group + n_store, count)
+        def count_slots(group: Expr) -> None:
             begin, many = T.Bind(counted[0]), T.Bind(as_index(n_slots[group]))
             T.buffer_store(place, as_index(slot_first[group]), [0])
 
-            def slot(i: Expr, begin: Expr = begin) -> None:
+            def slot(i: Expr) -> None:
                 T.buffer_store(place, place[0] + as_index(slot_step[begin + i]), [0])
                 count(as_index(slots[place[0]]))
 
-            _unrolled(many, 2 * unroll, slot)
+            _unrolled(many, 4 * unroll if tape.slots.max() >= 4 * unroll else 1, slot)
             T.buffer_store(counted, begin + many, [0])
+
+        with T.serial(0, n_store) as group:
+            T.buffer_store(place, as_index(where[group]), [0])
+            runs(group, stored, store)
+        with T.serial(0, n_count) as group:
+            T.buffer_store(total, constant(0, "int32"), [0])
+            runs(group + n_store, counted_ops, count)
+            if len(tape.slot_step):
+                count_slots(group)
             c = T.Bind(group >> 1)
             with T.If((group & 1) == 0):
                 with T.Then():

@@ -73,22 +73,23 @@ def assemble_tables(tables: Sequence[Table], target: Target, folder: Path, name:
     """
     # Wide machines load whole vectors from tables; small ones would only lose flash to padding.
     align = 64 if target.shape.lanes > 1 else 4
+    elf = target.family != "wasm"
     lines = []
     for table in tables:
         data = folder / f"{table.symbol}.bin"
         values = table.values
         data.write_bytes(values.astype(values.dtype.newbyteorder("<")).tobytes())
         lines += [
-            f'.section .rodata.{table.symbol},"a",%progbits',
+            f".section .rodata.{table.symbol}," + ('"a",%progbits' if elf else '"",@'),
             f".balign {align}",
             f".globl {table.symbol}",
             f".hidden {table.symbol}",
-            f".type {table.symbol},%object",
+            f".type {table.symbol},{'%' if elf else '@'}object",
             f"{table.symbol}:",
             f'.incbin "{data.name}"',
             f".size {table.symbol}, . - {table.symbol}",
         ]
-    lines.append('.section .note.GNU-stack,"",%progbits')
+    lines += ['.section .note.GNU-stack,"",%progbits'] * elf
     source = folder / f"{name}.S"
     source.write_text("\n".join(lines) + "\n")
     output = folder / f"{name}.o"

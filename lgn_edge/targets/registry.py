@@ -9,10 +9,12 @@ from types import MappingProxyType
 from lgn_edge.errors import InputError
 from lgn_edge.targets.aarch64 import AARCH64
 from lgn_edge.targets.avr import AVR
+from lgn_edge.targets.c import C
 from lgn_edge.targets.cortex_m import CORTEX_M
 from lgn_edge.targets.host import native
 from lgn_edge.targets.riscv import RISCV32, RISCV64
 from lgn_edge.targets.target import Target
+from lgn_edge.targets.wasm import WASM
 from lgn_edge.targets.x86_64 import X86_64
 
 
@@ -24,11 +26,20 @@ def _constant(target: Target) -> Callable[[], Target]:
 TARGETS: Mapping[str, Callable[[], Target]] = MappingProxyType(
     {
         "native": native,
-        **{target.name: _constant(target) for target in (X86_64, *AARCH64, RISCV64, *CORTEX_M, *RISCV32, *AVR)},
+        **{
+            target.name: _constant(target)
+            for target in (X86_64, *AARCH64, RISCV64, *CORTEX_M, *RISCV32, *AVR, *WASM, C)
+        },
     }
 )
 ALIASES: Mapping[str, str] = MappingProxyType(
-    {"arm": "cortex-m4", "raspberry-pi-3": "cortex-a53", "raspberry-pi-4": "cortex-a72", "esp32-c3": "riscv32"}
+    {
+        "arm": "cortex-m4",
+        "raspberry-pi-3": "cortex-a53",
+        "raspberry-pi-4": "cortex-a72",
+        "esp32-c3": "riscv32",
+        "esp32": "c",
+    }
 )
 
 

@@ -1,0 +1,56 @@
+"""Which files an artifact consists of besides its library: templates of deploy/artifact/, and start-up files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from lgn_edge.deploy_files import deploy_folder
+from lgn_edge.targets.target import Target
+
+_CMAKE: Final = ("CMakeLists.txt.in", "CMakeLists.txt")
+_HOSTED: Final = (("main.c.in", "examples/main.c"), ("Makefile.in", "Makefile"), _CMAKE)
+_BARE: Final = (("main_bare.c.in", "examples/main.c"), ("Makefile_bare.in", "Makefile"), _CMAKE)
+_FAMILIES: Final = {
+    "avr": (("main_avr.c.in", "examples/main.c"), ("Makefile_avr.in", "Makefile"), _CMAKE),
+    "c": (
+        ("main.c.in", "examples/main.c"),
+        ("Makefile_source.in", "Makefile"),
+        ("CMakeLists_source.txt.in", "CMakeLists.txt"),
+    ),
+    "wasm": (
+        ("loader.mjs.in", "lgn_{name}.mjs"),
+        ("loader.d.ts.in", "lgn_{name}.d.ts"),
+        ("package.json.in", "package.json"),
+        ("main.mjs.in", "examples/main.mjs"),
+    ),
+}
+_WITH_BOARD: Final = ("cortex-m", "riscv32")
+
+
+def templates(target: Target, name: str, *, one_sample: bool) -> list[tuple[str, str]]:
+    """Each template, and the path of what it becomes.
+
+    Args:
+        target: what the artifact is for.
+        name: C identifier of the model.
+        one_sample: whether the kernels take one sample at a time.
+    """
+    levels = f"levels_{target.family}.c.in"
+    files = [
+        ("model.h.in", "include/lgn_{name}.h"),
+        ("device.c.in" if one_sample else "model.c.in", "src/lgn_{name}.c"),
+        ("device_selftest.c.in" if one_sample else "selftest.c.in", "src/lgn_{name}_selftest.c"),
+        *([(levels, "src/lgn_{name}_levels.c")] if len(target.levels) > 1 else []),
+        *_FAMILIES.get(target.family, _HOSTED if target.hosted else _BARE),
+    ]
+    return [(template, path.format(name=name)) for template, path in files]
+
+
+def copy_board(folder: Path, target: Target) -> None:
+    """Copy what a program on the bare machine needs to folder/board."""
+    if target.family in _WITH_BOARD:
+        for part in ("bare", target.family):
+            shutil.copytree(deploy_folder() / part, folder / "board", dirs_exist_ok=True)
+        (folder / "board" / "emulator.c").unlink()

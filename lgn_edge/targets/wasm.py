@@ -1,0 +1,34 @@
+"""WebAssembly, for browsers and servers: one sample at a time in any engine, rows of samples where it has vectors."""
+
+from __future__ import annotations
+
+from lgn_edge.kernels.shape import Shape
+from lgn_edge.targets.target import Level, Target
+from lgn_edge.targets.toolchain import Machine
+
+
+def _target(name: str, level: Level, cpu: str, shape: Shape, vectors: int, description: str) -> Target:
+    return Target(
+        name=name,
+        family="wasm",
+        description=description,
+        triple="wasm32-unknown-unknown",
+        levels=(level,),
+        machine=Machine("wasm32-freestanding", cpu, ("-ffreestanding",)),
+        shape=shape,
+        selftest_vectors=vectors,
+        execution="wasmtime",
+    )
+
+
+WASM = (
+    _target("wasm", Level("generic"), "generic", Shape(32, 1), 8, "WebAssembly: every browser, Node.js, WASI hosts"),
+    _target(
+        "wasm-simd128",
+        Level("generic", vector_bits=128, features=("+simd128",)),
+        "generic+simd128",
+        Shape(64, 8),
+        67,
+        "WebAssembly with 128-bit vectors: browsers since 2023; best for many samples a call",
+    ),
+)

@@ -1,0 +1,120 @@
+"""The sources of an artifact under other compilers, in other build systems, on this machine."""
+
+from __future__ import annotations
+
+import ctypes
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lgn_edge.artifact import Artifact, build
+from lgn_edge.errors import UnsupportedError
+from lgn_edge.network import Network, Prediction
+from lgn_edge.targets import toolchain
+from lgn_edge.targets.host import native
+from tests.artifact.test_artifact import NETWORKS, OCTET
+from tests.strategies import random_samples
+
+STRICT = ["-std=c99", "-Os", "-fPIC", *toolchain.STRICT_WARNINGS]
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return build(OCTET, "c", tmp_path_factory.mktemp("sources") / "c", name="octet")
+
+
+def needs(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    return path
+
+
+def compiled(artifact: Artifact, folder: Path, compiler: str) -> ctypes.CDLL:
+    objects = []
+    for source in sorted((artifact.folder / "src").glob("*.c")):
+        objects.append(folder / f"{source.stem}.o")
+        if compiler == "zig":
+            toolchain.compile_c(source, objects[-1], native().machine, include=[artifact.folder / "include"])
+        else:
+            include = f"-I{artifact.folder / 'include'}"
+            subprocess.run([needs(compiler), *STRICT, include, "-c", source, "-o", objects[-1]], check=True)
+    toolchain.link_shared(objects, folder / "library.so")
+    return ctypes.CDLL(str(folder / "library.so"))
+
+
+def predicted(library: ctypes.CDLL, artifact: Artifact, samples: np.ndarray) -> Prediction:
+    samples = np.ascontiguousarray(samples)
+    scores = np.zeros((len(samples), artifact.manifest.classes), np.int32)
+    classes = np.zeros(len(samples), np.uint16)
+    pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (samples, scores, classes)]
+    function = library[f"lgn_{artifact.name}_predict"]
+    assert function(pointers[0], ctypes.c_size_t(len(samples)), pointers[1], pointers[2]) == 0
+    return Prediction(scores, classes)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "zig"])
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_sources_under_two_compilers(network: Network, compiler: str, tmp_path: Path) -> None:
+    artifact = build(network, "c", tmp_path / "c")
+    library = compiled(artifact, tmp_path, compiler)
+    assert library[f"lgn_{artifact.name}_selftest"]() == 0
+    for n in (0, 1, 33):
+        x = random_samples(network, n, seed=n)
+        assert predicted(library, artifact, x) == network.evaluate(x)
+
+
+def test_sources_do_not_run_by_themselves(sources: Artifact) -> None:
+    with pytest.raises(UnsupportedError, match="holds C sources; compile them"):
+        sources.predict(np.zeros((1, 64), np.uint8))
+
+
+def test_sources_name_no_header_but_the_standard_ones(sources: Artifact) -> None:
+    for source in (sources.folder / "src").glob("*.c"):
+        includes = {line.split()[1] for line in source.read_text().splitlines() if line.startswith("#include")}
+        assert includes <= {"<stdint.h>", '"lgn_octet.h"'}
+
+
+def test_make_builds_the_example(sources: Artifact, tmp_path: Path) -> None:
+    needs("gcc")
+    folder = shutil.copytree(sources.folder, tmp_path / "c")
+    subprocess.run([needs("make"), "-C", folder, "CC=gcc", "example"], check=True, capture_output=True)
+    assert subprocess.run([folder / "example"], check=True, capture_output=True).stdout.startswith(b"self-test: ok")
+
+
+def test_cmake_installs_a_package_that_another_project_finds(sources: Artifact, tmp_path: Path) -> None:
+    cmake = needs("cmake")
+    folder = shutil.copytree(sources.folder, tmp_path / "c")
+    prefix = tmp_path / "prefix"
+
+    def run(*arguments: object) -> None:
+        result = subprocess.run([cmake, *map(str, arguments)], capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+
+    run("-S", folder, "-B", tmp_path / "build", f"-DCMAKE_INSTALL_PREFIX={prefix}")
+    run("--build", tmp_path / "build", "--target", "install")
+    user = tmp_path / "user"
+    user.mkdir()
+    shutil.copy(folder / "examples" / "main.c", user / "main.c")
+    (user / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.13)\nproject(user C)\nfind_package(lgn_octet REQUIRED)\n"
+        "add_executable(user main.c)\ntarget_link_libraries(user PRIVATE lgn::octet)\n"
+    )
+    run("-S", user, "-B", tmp_path / "user-build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("--build", tmp_path / "user-build")
+    output = subprocess.run([tmp_path / "user-build" / "user"], check=True, capture_output=True).stdout
+    assert output.startswith(b"self-test: ok")
+
+
+def test_cppcheck_finds_nothing(sources: Artifact) -> None:
+    command = [needs("cppcheck"), "--std=c99", "--enable=warning,portability,performance", "--error-exitcode=1", "-q"]
+    result = subprocess.run(
+        [*command, f"-I{sources.folder / 'include'}", sources.folder / "src"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
