@@ -6,7 +6,6 @@ Every value of such a graph is a list of signals along one axis; the other axes 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -45,16 +44,19 @@ def circuit(model: ModelProto) -> Circuit:
     return _Reading(model.graph).circuit()
 
 
-@dataclass
 class _Reading:
-    graph: GraphProto
-    values: dict[str, Literals] = field(default_factory=dict)
-    tables: list[UInt8Array] = field(default_factory=list)
-    wires: list[tuple[Literals, Literals]] = field(default_factory=list)
-    n_signals: int = 0
+    """A graph followed node by node: the literals of each value, and the gates made so far."""
+
+    def __init__(self, graph: GraphProto) -> None:
+        self.graph = graph
+        self.values: dict[str, Literals] = {}
+        self.constants: dict[str, TensorProto] = {}
+        self.tables: list[UInt8Array] = []
+        self.wires: list[tuple[Literals, Literals]] = []
+        self._find_input()
+        self._find_constants()
 
     def circuit(self) -> Circuit:
-        self._open()
         for node in self.graph.node:
             try:
                 self._node(node)
@@ -75,8 +77,8 @@ class _Reading:
             (found & 1).astype(np.bool_),
         )
 
-    def _open(self) -> None:
-        """Find the input, what its signals are, and the constants."""
+    def _find_input(self) -> None:
+        """Find the input, the axis of its signals, and the ops that belong to it."""
         if len(self.graph.input) != 1 or not self.graph.output:
             raise InputError(
                 f"the inputs are {short(i.name for i in self.graph.input)}; a circuit has one, and an output"
@@ -95,6 +97,8 @@ class _Reading:
         if not 1 <= self.n_inputs <= _MOST:
             raise InputError(f"the input {source.name!r} has no fixed number of signals along axis {self.axis}")
         self.values[source.name] = 2 * np.arange(self.n_inputs)
+
+    def _find_constants(self) -> None:
         self.constants = {tensor.name: tensor for tensor in self.graph.initializer}
         for node in self.graph.node:
             if node.op_type == "Constant" and node.output and (found := _tensor(node)) is not None:
