@@ -204,6 +204,9 @@ def test_export_writes_a_model_in_another_form(lgn_edge_command, files, tmp_path
     assert read(tmp_path / "web.onnx").evaluate(samples) == NETWORK.evaluate(samples)
     assert onnxruntime_session(tmp_path / "web.onnx")(samples) == NETWORK.evaluate(samples)
     assert lgn_edge_command("verify", "web.onnx", *FAST, "--backend", "onnxruntime-standard").code == 0
+    done = lgn_edge_command("run", "web.onnx", "--input", files / "samples.npy")
+    assert done.stdout.split() == [str(c) for c in np.load(files / "labels.npy")]
+    assert "gates" in lgn_edge_command("inspect", "web.onnx").stdout
 
 
 @pytest.mark.parametrize(
