@@ -212,7 +212,7 @@ def test_export_writes_a_model_in_another_form(lgn_edge_command, files, tmp_path
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (("--ops", "magic"), "no 'magic' ops; choose one of custom, standard, qonnx"),
+        (("--ops", "magic"), "no 'magic' ops; choose one of custom, standard"),
         (("--input", "int8"), "no input 'int8'"),
         (("--outputs", "scores,label"), "choose at least one of scores, logits, class"),
         (("--outputs", ","), "choose at least one of"),
