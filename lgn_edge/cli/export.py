@@ -18,8 +18,9 @@ Examples:
 \b
 Ops: custom writes one node a layer, with function bodies in standard ops, and
 is what the other commands read best; standard writes standard ops only, and is
-the fastest in a runtime without a library for the domain ai.lgn; qonnx writes
-the LookupTable nodes of QONNX.
+the fastest in a runtime without a library for the domain ai.lgn; fused writes
+one node for the whole network, which needs that library and is the fastest with
+it; qonnx writes the LookupTable nodes of QONNX.
 
 \b
 Inputs: uint8 and float32 take samples [N, features]; bool takes encoded bits
@@ -30,7 +31,7 @@ def export(
     source: Annotated[Path, typer.Argument(help="Folder that `lgn-edge train` wrote, or an ONNX file to write anew.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="ONNX file to write.")] = Path("model.onnx"),
     ops: Annotated[
-        str, typer.Option("--ops", metavar="custom|standard|qonnx", help="What the graph is made of.")
+        str, typer.Option("--ops", metavar="custom|standard|fused|qonnx", help="What the graph is made of.")
     ] = "custom",
     chosen: Annotated[
         str,

@@ -110,9 +110,8 @@ def gates(shape: Shape, prefix: str) -> tuple[Kernel, ...]:
 
     def of(form: WireForm, symbol: str) -> Kernel:
         def body(slots: Buffer, wires: Buffer, *given: Any) -> None:
-            *others, flip = given
-            trees, sizes = others[: len(tables)], Sizes(*others[len(tables) :])
-            run_gates(sizes, form, shape, slots, wires, *trees, flip)
+            trees, sizes, flip = given[: len(tables)], given[len(tables) : -1], given[-1:]
+            run_gates(Sizes(*sizes), form, shape, slots, wires, *trees, *flip)
 
         return kernel(symbol, parameters, [Table(f"{symbol}_flip", flips(shape))], body)
 

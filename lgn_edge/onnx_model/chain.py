@@ -32,7 +32,8 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
         InputError: the model is not a legal network; the message names the node.
         UnsupportedError: a newer domain.
     """
-    _check_domain(model)
+    check_version(model)
+    _check_bodies(model)
     graph = model.graph
     chosen, width = interface.source(graph)
     value = graph.input[0].name
@@ -50,8 +51,13 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
     return Network(encoder, tuple(layers), head, about.name, about.class_names, about.provenance)
 
 
-def _check_domain(model: ModelProto) -> None:
-    """Check the version of the domain, and that there is one function body for every op the graph uses."""
+def check_version(model: ModelProto) -> None:
+    """Check that the model imports the domain once, in the version that is known.
+
+    Raises:
+        InputError: it does not import the domain once.
+        UnsupportedError: another version.
+    """
     imported = [entry.version for entry in model.opset_import if entry.domain == DOMAIN]
     if len(imported) != 1:
         raise InputError(
@@ -63,6 +69,10 @@ def _check_domain(model: ModelProto) -> None:
             f"the model uses version {imported[0]} of the domain {DOMAIN}; this lgn-edge reads {VERSION}: use a newer"
             " one"
         )
+
+
+def _check_bodies(model: ModelProto) -> None:
+    """Check that there is one function body for every op the graph uses."""
     bodies = Counter(function.name for function in model.functions if function.domain == DOMAIN and function.node)
     for name in sorted({node.op_type for node in model.graph.node if node.domain == DOMAIN} & {op.name for op in OPS}):
         if bodies[name] != 1:

@@ -16,8 +16,9 @@ from lgn_edge.onnx_model.domain import BITS, CLASS, LOGITS, SAMPLES, SCORES, WOR
 
 CUSTOM: Final = "custom"
 STANDARD: Final = "standard"
+FUSED: Final = "fused"
 QONNX: Final = "qonnx"
-OPS: Final = (CUSTOM, STANDARD, QONNX)
+OPS: Final = (CUSTOM, STANDARD, FUSED, QONNX)
 PACKED: Final = "packed"
 BOOL: Final = "bool"
 INPUTS: Final = (PACKED, BOOL, "uint8", "float32")
@@ -38,7 +39,8 @@ class Form:
 
     Attributes:
         ops: "custom": nodes of the domain `ai.lgn` with function bodies; "standard": standard ops only, gates sorted
-            by kind; "qonnx": LookupTable nodes of QONNX.
+            by kind; "fused": one node of the domain for all, which needs the library; "qonnx": LookupTable nodes of
+            QONNX.
         input: "uint8" or "float32": samples [N, features]; "bool": encoded bits [N, bits]; "packed": encoded and packed
             bits int64 [bits, W], for 64 * W samples; "" for what the encoder takes.
         outputs: some of "scores", "logits" and "class"; they are always in this order.

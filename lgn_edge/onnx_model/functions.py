@@ -10,5 +10,5 @@ from lgn_edge.onnx_model.schemas import OPS
 
 
 def functions(names: Container[str]) -> list[FunctionProto]:
-    """The model-local functions of the named ops, in the order of the domain."""
-    return [op.function() for op in OPS if op.name in names]
+    """The model-local functions of the named ops that have one, in the order of the domain."""
+    return [op.function() for op in OPS if op.name in names and op.body]

@@ -12,12 +12,16 @@ from onnx import GraphProto, ModelProto
 
 from lgn_edge.errors import InputError, LgnError
 from lgn_edge.network import Circuit, Network
-from lgn_edge.onnx_model import bitwise, chain, external, metadata, qonnx, standard
+from lgn_edge.onnx_model import bitwise, chain, external, fused, metadata, qonnx, standard
 from lgn_edge.onnx_model.domain import STANDARD_DOMAINS
 from lgn_edge.onnx_model.tensors import Initializers
 from lgn_edge.onnx_model.text import check_text
 
-_RECOGNISED: Final = ((standard.recognises, standard.network), (qonnx.recognises, qonnx.network))
+_RECOGNISED: Final = (
+    (standard.recognises, standard.network),
+    (fused.recognises, fused.network),
+    (qonnx.recognises, qonnx.network),
+)
 
 
 def read(path: str | os.PathLike[str]) -> Network:

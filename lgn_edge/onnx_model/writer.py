@@ -15,9 +15,9 @@ from lgn_edge._version import __version__
 from lgn_edge.errors import InputError
 from lgn_edge.files import atomic_path, write_atomic
 from lgn_edge.network import Network
-from lgn_edge.onnx_model import custom, external, metadata, qonnx, standard
+from lgn_edge.onnx_model import custom, external, fused, metadata, qonnx, standard
 from lgn_edge.onnx_model.domain import IR_VERSION, OPSET
-from lgn_edge.onnx_model.form import CUSTOM, QONNX, STANDARD, Form, input_info, output_infos, resolved
+from lgn_edge.onnx_model.form import CUSTOM, FUSED, QONNX, STANDARD, Form, input_info, output_infos, resolved
 from lgn_edge.onnx_model.lowering import Lowering
 from lgn_edge.onnx_model.tensors import describe, inline
 
@@ -26,6 +26,7 @@ Tensors = Callable[[str, NDArray[Any]], TensorProto]
 _LOWERINGS: Final[dict[str, Callable[[Network, Form], Lowering]]] = {
     CUSTOM: custom.lower,
     STANDARD: standard.lower,
+    FUSED: fused.lower,
     QONNX: qonnx.lower,
 }
 

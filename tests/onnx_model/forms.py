@@ -17,9 +17,11 @@ RUNTIMES = {
     "optimised": onnxruntime_run,
     "unoptimised": lambda model: onnxruntime_run(model, optimize=False),
 }
+PLAIN_OPS = tuple(ops for ops in OPS if ops != "fused")  # what runs without the library
+FUSED_FORMS = {f"fused-{chosen or 'own'}": Form("fused", chosen) for chosen in ("", *INPUTS)}
 FORMS = {
     f"{ops}-{chosen or 'own'}": Form(ops, chosen)
-    for ops, chosen in product(OPS, ("", *INPUTS))
+    for ops, chosen in product(PLAIN_OPS, ("", *INPUTS))
     if (ops, chosen) != ("qonnx", "packed")
 }
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from lgn_edge.errors import InputError
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
 from lgn_edge.onnx_model import Form, from_model, to_model
-from lgn_edge.onnx_model.form import OPS
 from lgn_edge.onnx_model.runtime import onnxruntime_run, onnxruntime_session, reference_run
-from tests.onnx_model.forms import BATCHES, FORMS, RUNTIMES, assert_same, suits
+from tests.onnx_model.forms import BATCHES, FORMS, PLAIN_OPS, RUNTIMES, assert_same, suits
 from tests.strategies import networks, random_network, random_samples
 
 NETWORKS = {
@@ -49,7 +48,7 @@ def test_any_network(network: Network, form: Form, n: int, seed: int) -> None:
         assert_same(network, open_model(model), samples, form)
 
 
-@pytest.mark.parametrize("ops", OPS)
+@pytest.mark.parametrize("ops", PLAIN_OPS)
 def test_deep_chain(ops: str) -> None:
     network = random_network(11, widths=(3,) * 150, classes=3, tables=(1, 2, 6, 7, 8, 9, 14))
     form = Form(ops)
@@ -58,7 +57,7 @@ def test_deep_chain(ops: str) -> None:
         assert_same(network, open_model(to_model(network, form)), samples, form)
 
 
-@pytest.mark.parametrize("ops", OPS)
+@pytest.mark.parametrize("ops", PLAIN_OPS)
 @pytest.mark.parametrize(
     "outputs", [("scores",), ("logits",), ("class",), ("scores", "class"), ("logits", "class"), ("class", "scores")]
 )
@@ -74,7 +73,7 @@ def test_outputs_that_are_asked_for(ops: str, outputs: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ops": "magic"}, "no 'magic' ops; choose one of custom, standard, qonnx"),
+        ({"ops": "magic"}, "no 'magic' ops; choose one of custom, standard, fused, qonnx"),
         ({"input": "int8"}, "no input 'int8'"),
         ({"outputs": ()}, "at least one of scores, logits, class"),
         ({"outputs": ("scores", "label")}, "at least one of scores"),
@@ -85,7 +84,7 @@ def test_forms_that_do_not_exist(options: dict[str, Any], message: str) -> None:
         Form(**options)
 
 
-@pytest.mark.parametrize("ops", OPS)
+@pytest.mark.parametrize("ops", PLAIN_OPS)
 def test_a_model_without_scores_does_not_predict(ops: str) -> None:
     network = NETWORKS["uint8"]
     predict = onnxruntime_session(to_model(network, Form(ops, outputs=("class",))))
@@ -114,7 +113,7 @@ def test_every_gate_on_every_input(runtime: str) -> None:
     np.testing.assert_array_equal(scores, rows)
 
 
-@pytest.mark.parametrize("ops", OPS)
+@pytest.mark.parametrize("ops", PLAIN_OPS)
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_comparison_is_exact_float32(runtime: str, ops: str) -> None:
     limit = np.array([0.1, 0.0, -0.0, 1e-45, 16777216.0, 3.4e38], np.float32)

@@ -19,11 +19,26 @@ BOOL = "tensor(bool)"
 
 @dataclass(frozen=True)
 class Parameter:
-    """One input or output: its name, type or type variable, and what it holds."""
+    """One input or output.
+
+    Attributes:
+        name: in the schema.
+        type: or type variable.
+        doc: what it holds.
+        option: whether it must be there; the last input may be variadic, each of its own type.
+    """
 
     name: str
     type: str
     doc: str
+    option: defs.OpSchema.FormalParameterOption = defs.OpSchema.FormalParameterOption.Single
+
+    def formal(self) -> defs.OpSchema.FormalParameter:
+        """The parameter as ONNX's registry takes it."""
+        is_homogeneous = self.option != defs.OpSchema.FormalParameterOption.Variadic
+        return defs.OpSchema.FormalParameter(
+            self.name, self.type, self.doc, param_option=self.option, is_homogeneous=is_homogeneous
+        )
 
 
 @dataclass(frozen=True)
@@ -45,7 +60,8 @@ class Op:
         inputs, outputs, attributes: in order.
         types: legal types of each type variable.
         infer: sets type and shape of the outputs.
-        body: the statements of the function body in ONNX's text syntax, standard ops of opset 18 only.
+        body: the statements of the function body in ONNX's text syntax, standard ops of opset 18 only; empty for an op
+            that has none.
     """
 
     name: str
@@ -59,14 +75,13 @@ class Op:
 
     def schema(self) -> defs.OpSchema:
         """The op as ONNX's registry takes it."""
-        formal = defs.OpSchema.FormalParameter
         schema = defs.OpSchema(
             self.name,
             DOMAIN,
             VERSION,
             self.doc,
-            inputs=[formal(p.name, p.type, p.doc) for p in self.inputs],
-            outputs=[formal(p.name, p.type, p.doc) for p in self.outputs],
+            inputs=[p.formal() for p in self.inputs],
+            outputs=[p.formal() for p in self.outputs],
             attributes=[defs.OpSchema.Attribute(a.name, a.type, a.doc) for a in self.attributes],
             type_constraints=[(name, legal, "") for name, legal in self.types],
         )

@@ -1,0 +1,86 @@
+"""The lowering to one node for the whole network, with the constants that the nodes of its layers would have, and back.
+
+The node has no function body: it needs the library of the domain.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from numpy.typing import NDArray
+from onnx import ModelProto
+
+from lgn_edge.errors import InputError, UnsupportedError
+from lgn_edge.network import LogicDense, Network, Threshold
+from lgn_edge.onnx_model import chain, interface
+from lgn_edge.onnx_model.domain import CLASS, DOMAIN, LOGITS, SCORES, VERSION
+from lgn_edge.onnx_model.form import BOOL, PACKED, Form, input_info
+from lgn_edge.onnx_model.lowering import Lowering
+from lgn_edge.onnx_model.metadata import Metadata
+from lgn_edge.onnx_model.ops import logic_layer, logic_network, threshold
+from lgn_edge.onnx_model.tensors import Initializers
+from lgn_edge.onnx_model.view import NodeView
+
+_NAME: Final = "network"
+
+
+def lower(network: Network, form: Form) -> Lowering:
+    """One node and the data of a network and a form that are `resolved`.
+
+    Raises:
+        UnsupportedError: a layer is not of 2-input gates.
+    """
+    encoder: dict[str, NDArray[Any]] = {}
+    if form.input != PACKED:
+        encoder = threshold.constants(network.encoder, "threshold")
+    wires: dict[str, NDArray[Any]] = {}
+    for i, layer in enumerate(network.layers):
+        if not isinstance(layer, LogicDense):
+            raise UnsupportedError(f"a {type(layer).__name__} layer has no place in {logic_network.OP.name} yet")
+        wires |= logic_layer.constants(layer, f"layer{i}")
+    source, bits = input_info(network, form).name, network.encoder.n_outputs
+    node = logic_network.node(network.head, _NAME, source, bits, list(encoder), list(wires))
+    return Lowering([node], encoder | wires, {}, {DOMAIN: VERSION})
+
+
+def recognises(model: ModelProto) -> bool:
+    """Whether the model has such a node."""
+    return any(node.domain == DOMAIN and node.op_type == logic_network.OP.name for node in model.graph.node)
+
+
+def network(model: ModelProto, initializers: Initializers, about: Metadata) -> Network:
+    """The network of a model whose header is checked.
+
+    Raises:
+        InputError: the model is not a legal network; the message names the node.
+        UnsupportedError: a newer domain.
+    """
+    chain.check_version(model)
+    graph = model.graph
+    chosen, width = interface.source(graph)
+    if len(graph.node) != 1:
+        raise InputError(f"the model has {len(graph.node)} nodes; a {logic_network.OP.name} stands alone")
+    view = NodeView(graph.node[0], initializers)
+    logic_network.check(view)
+    if list(view.node.output) != [SCORES, LOGITS, CLASS]:
+        raise view.error(f"its outputs are {list(view.node.output)}; they must be {[SCORES, LOGITS, CLASS]}")
+    if view.node.input[0] != graph.input[0].name:
+        raise view.error(f"it reads {view.node.input[0]!r}; it must read {graph.input[0].name!r}")
+    encoder = _encoder(view, chosen, width, about.encoder)
+    layers = logic_network.layers(view, encoder.n_outputs)
+    head = logic_network.head(view, layers[-1].n_outputs)
+    interface.outputs(graph, head.classes)
+    return Network(encoder, layers, head, about.name, about.class_names, about.provenance)
+
+
+def _encoder(view: NodeView, chosen: str, width: int, about: Threshold | None) -> Threshold:
+    if chosen == PACKED:
+        if any(view.node.input[1:3]):
+            raise view.error("packed bits come without feature and threshold")
+        return interface.outside(chosen, width, about)
+    encoder = logic_network.encoder(view, "uint8" if chosen == BOOL else chosen, width)
+    if chosen != BOOL:
+        return encoder
+    if encoder != Threshold.bits(width):
+        raise view.error("it must take every bit as it is: feature 0, 1, ... and threshold 0.5")
+    return interface.outside(chosen, width, about)
