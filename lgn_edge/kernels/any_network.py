@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lgn_edge.kernels.counters import flips
+from lgn_edge.kernels.counters import clear_counters, flips
 from lgn_edge.kernels.load import copy_rows
 from lgn_edge.kernels.pack import PackForm, compare_scalar, compare_vectors
 from lgn_edge.kernels.scores import ADD_BITS, finish
@@ -111,7 +111,9 @@ def gates(shape: Shape, prefix: str) -> tuple[Kernel, ...]:
     def of(form: WireForm, symbol: str) -> Kernel:
         def body(slots: Buffer, wires: Buffer, *given: Any) -> None:
             trees, sizes, flip = given[: len(tables)], given[len(tables) : -1], given[-1:]
-            run_gates(Sizes(*sizes), form, shape, slots, wires, *trees, *flip)
+            of_program = Sizes(*sizes)
+            clear_counters(slots, of_program.n_slots, of_program.classes * of_program.n_planes, shape)
+            run_gates(of_program, form, shape, slots, wires, *trees, *flip)
 
         return kernel(symbol, parameters, [Table(f"{symbol}_flip", flips(shape))], body)
 

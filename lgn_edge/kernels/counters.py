@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
+from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.kernels.shape import Shape
-from lgn_edge.kernels.tir import Buffer, Expr, Integers, constant, repeat, row, store_row
+from lgn_edge.kernels.tir import Buffer, Expr, Integers, as_index, constant, repeat, row, store_row
 from lgn_edge.passes.schedule import TREE
 
 _LEVELS: Final = TREE.bit_length() - 1  # a tree of full adders reaches that many planes; the others take its carry
@@ -64,7 +65,15 @@ def add_tree(slots: Buffer, read: Callable[[int], Expr], counter: Expr, n_planes
     repeat(n_planes, _LEVELS, upper, add, shape.word, lanes)
 
 
-def clear_counters(slots: Buffer, first: Expr, planes: int, shape: Shape) -> None:
+def clear_counters(slots: Buffer, first: int | Expr, planes: int | Expr, shape: Shape) -> None:
     """Set `planes` rows from `first` on to zeros."""
     with T.serial(0, planes) as plane:
         store_row(slots, first + plane, shape.lanes, constant(0, shape.word, shape.lanes))
+
+
+def set_counters(slots: Buffer, first: int, classes: int, n_planes: int, base: Buffer, shape: Shape) -> None:
+    """Let each class begin with `base[class]` for every sample; its lowest plane is row `first + class * n_planes`."""
+    with T.serial(0, classes) as c, T.serial(0, n_planes) as plane:
+        is_one = ((as_index(base[c]) >> plane) & 1) == 1
+        word = tirx.Select(is_one, constant(2**shape.word_bits - 1, shape.word), constant(0, shape.word))
+        store_row(slots, first + c * n_planes + plane, shape.lanes, tirx.Broadcast(word, shape.lanes))

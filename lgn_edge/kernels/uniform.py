@@ -9,7 +9,7 @@ import numpy as np
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
-from lgn_edge.kernels.counters import add_tree, clear_counters, counter_planes, flips
+from lgn_edge.kernels.counters import add_tree, counter_planes, flips, set_counters
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import (
     Buffer,
@@ -46,17 +46,20 @@ def uniform_interpreter(program: UniformProgram, shape: Shape, prefix: str) -> K
         Table(f"{prefix}_wires", pack_wires((program.dst, program.x, program.y, program.z), form)),
         # Rows by their first word, in 32 bits: narrower indices have LLVM widen and scale sixteen of them in a vector,
         # and taking them out again costs more than all the rest.
-        Table(f"{prefix}_tree_row", program.tree_slot * np.int32(lanes)),
+        Table(f"{prefix}_tree_row", program.tree_slot * np.int32(lanes) if program.n_trees else np.zeros(1, np.int32)),
         Table(f"{prefix}_tree_stop", narrow(np.concatenate([[0], program.tree_stop]))),
         Table(f"{prefix}_tree_class", narrow(program.tree_class)),
         Table(f"{prefix}_tree_inverted", narrow(program.tree_inverted)),
         Table(f"{prefix}_flip", flips(shape)),
+        Table(f"{prefix}_base", narrow(program.base)),
     )
 
     sizes = Sizes(program.n_slots, program.zero_slot, program.n_trees, program.classes, n_planes)
 
     def body(slots: Buffer, *given: Buffer) -> None:
-        run_gates(sizes, form, shape, slots, *given)
+        *trees, base = given
+        set_counters(slots, program.n_slots, program.classes, n_planes, base, shape)
+        run_gates(sizes, form, shape, slots, *trees)
 
     rows = program.n_slots + program.classes * n_planes
     return kernel(f"{prefix}_gates", [Parameter("slots", shape.word, rows * lanes)], tables, body)
@@ -90,10 +93,12 @@ def run_gates(
     inverted: Buffer,
     flip: Buffer,
 ) -> None:
-    """Emit the loop over trees and the gates before each, from tables as `uniform_interpreter` has them."""
+    """Emit the loop over trees and the gates before each, from tables as `uniform_interpreter` has them.
+
+    The counters hold what counting begins with.
+    """
     lanes, n_planes = shape.lanes, sizes.n_planes
     store_row(slots, sizes.zero_slot, lanes, constant(0, shape.word, lanes))
-    clear_counters(slots, sizes.n_slots, sizes.classes * n_planes, shape)
 
     def run(gate: Expr) -> None:
         dst, x, y, z = first_words(wires, gate, form)

@@ -256,8 +256,10 @@ int32_t lgn_schedule_uniform(
         first_reader[a[g]]++;
         first_reader[b[g]]++;
     }
-    for (int32_t o = 0; o < n_outputs; o++) {
-        first_output[output[o]]++;
+    for (int32_t o = 0; o < n_outputs; o++) { /* a negative one is not counted */
+        if (output[o] >= 0) {
+            first_output[output[o]]++;
+        }
     }
     for (int32_t s = 0; s < n_signals; s++) {
         left[s] = first_reader[s] + first_output[s];
@@ -272,7 +274,9 @@ int32_t lgn_schedule_uniform(
         readers[end_reader[b[g]]++] = g;
     }
     for (int32_t o = 0; o < n_outputs; o++) {
-        output_by_signal[first_output[output[o]]++] = o;
+        if (output[o] >= 0) {
+            output_by_signal[first_output[output[o]]++] = o;
+        }
     }
     for (int32_t s = n_signals; s > 0; s--) {
         first_output[s] = first_output[s - 1];

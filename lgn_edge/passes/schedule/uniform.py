@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +15,10 @@ from lgn_edge.native import native_library
 from lgn_edge.network import Circuit
 from lgn_edge.network.bits import unpack
 from lgn_edge.network.layers import ArrayRecord, Int32Array, check_wiring, frozen_array
+from lgn_edge.network.truth_table import A_AND_NOT_B, XOR
 from lgn_edge.passes.prune import prune
 from lgn_edge.passes.push_complements import OPERATIONS, push_complements
+from lgn_edge.passes.rewrite import BoolArray
 
 __all__ = ["TREE", "UniformProgram", "uniform_gate", "uniform_schedule"]
 
@@ -46,7 +48,7 @@ class UniformProgram(ArrayRecord):
     Live input `input_bit[i]` is loaded into slot i, and slot `zero_slot`, behind them, holds zeros. Gate g then does
     `slot[dst[g]] = uniform_gate(slot[x[g]], slot[y[g]], slot[z[g]])`, all read before the result is written. When
     `tree_stop[t]` gates have run, the 16 slots of tree t are counted for class `tree_class[t]`, the last
-    `tree_inverted[t]` of them complemented.
+    `tree_inverted[t]` of them complemented. Counting begins with `base`.
 
     Attributes:
         n_inputs: input bits of the circuit, live or not.
@@ -55,6 +57,7 @@ class UniformProgram(ArrayRecord):
         n_slots: slots in all, more than L.
         classes: classes that are counted for.
         group: outputs a class; no score is larger.
+        base: int32[classes], outputs that are always one.
         tree_slot: int32[16 * T].
         tree_stop: int32[T], ascending, at most G.
         tree_class, tree_inverted: int32[T].
@@ -69,13 +72,25 @@ class UniformProgram(ArrayRecord):
     n_slots: int
     classes: int
     group: int
+    base: Int32Array
     tree_slot: Int32Array
     tree_stop: Int32Array
     tree_class: Int32Array
     tree_inverted: Int32Array
 
     def __post_init__(self) -> None:
-        for name in ("input_bit", "dst", "x", "y", "z", "tree_slot", "tree_stop", "tree_class", "tree_inverted"):
+        for name in (
+            "input_bit",
+            "dst",
+            "x",
+            "y",
+            "z",
+            "base",
+            "tree_slot",
+            "tree_stop",
+            "tree_class",
+            "tree_inverted",
+        ):
             object.__setattr__(self, name, frozen_array(getattr(self, name), np.int32, f"program: {name}"))
         check_wiring(self.input_bit, self.n_inputs, "program: input_bit")
         if not 1 <= self.n_live_inputs < self.n_slots or (np.diff(self.input_bit) <= 0).any():
@@ -83,6 +98,8 @@ class UniformProgram(ArrayRecord):
                 f"program: {self.n_live_inputs} live inputs in {self.n_slots} slots; it needs at least one,"
                 " ascending, a slot for each and one of zeros"
             )
+        if len(self.base) != self.classes or (self.base < 0).any() or (self.base > self.group).any():
+            raise InputError(f"program: base is not one of 0..{self.group} for each of {self.classes} classes")
         if not len(self.dst) == len(self.x) == len(self.y) == len(self.z):
             raise InputError(
                 f"program: {len(self.dst)} dst, {len(self.x)} x, {len(self.y)} y and {len(self.z)} z; one each a gate"
@@ -145,7 +162,7 @@ class UniformProgram(ArrayRecord):
         samples = inputs.shape[1] * inputs.dtype.itemsize * 8
         slots = np.zeros((self.n_slots, inputs.shape[1]), inputs.dtype)
         slots[: self.n_live_inputs] = inputs[self.input_bit]
-        counts = np.zeros((self.classes, samples), np.int32)
+        counts = np.repeat(self.base[:, None], samples, axis=1)
         trees = self.tree_slot.reshape(-1, TREE)
         start = 0
         for t, stop in enumerate(self.tree_stop.tolist()):
@@ -166,7 +183,7 @@ def uniform_schedule(circuit: Circuit, classes: int) -> UniformProgram:
     input there, the one that frees most; else the first of those left in the circuit's order. A result's readers wait
     until some other gates have run, as they would wait for it in the machine. A signal's slot is freed with its last
     reading, and the slot freed last is taken first. Outputs are counted when 16 of a class are there, a few trees at a
-    time, and their slots freed.
+    time, and their slots freed; outputs that are constant are counted beforehand.
 
     The same circuit always gives the same program.
 
@@ -179,8 +196,12 @@ def uniform_schedule(circuit: Circuit, classes: int) -> UniformProgram:
     Raises:
         MissingProgramError: the C toolchain is not installed.
     """
-    circuit = prune(push_complements(circuit))
+    circuit = push_complements(circuit)
     n_inputs, n_outputs = circuit.n_inputs, len(circuit.outputs)
+    group, inverted = n_outputs // classes, circuit.inverted
+    constant = _zeros(circuit)[circuit.outputs]
+    base = (constant & inverted).reshape(classes, group).sum(axis=1)
+    circuit = prune(replace(circuit, outputs=circuit.outputs[~constant], inverted=inverted[~constant]))
     live = np.zeros(circuit.n_signals, np.bool_)
     for signals in (circuit.a, circuit.b, circuit.outputs):
         live[signals] = True
@@ -191,7 +212,9 @@ def uniform_schedule(circuit: Circuit, classes: int) -> UniformProgram:
     number[input_bit] = np.arange(n_live)
     number[n_inputs:] = n_live + np.arange(n_gates)
 
-    n_signals, group = n_live + n_gates, n_outputs // classes
+    output = np.full(n_outputs, -1, np.int32)
+    output[~constant] = number[circuit.outputs]
+    n_signals = n_live + n_gates
     most_trees = classes * -(-group // TREE)
     library = native_library(_SOURCE)
 
@@ -203,7 +226,7 @@ def uniform_schedule(circuit: Circuit, classes: int) -> UniformProgram:
     tree_stop, tree_class, tree_inverted = (zeros(most_trees) for _ in range(3))
     given: list[int | NDArray[Any]] = [n_live, n_gates, _OP_OF_TABLE[circuit.table]]
     given += [number[circuit.a], number[circuit.b]]
-    given += [n_outputs, classes, number[circuit.outputs], circuit.inverted.view(np.uint8), CACHE_ROWS, LATENCY]
+    given += [n_outputs, classes, output, inverted.view(np.uint8), CACHE_ROWS, LATENCY]
     working: list[NDArray[Any]] = [zeros(n_signals + 1), zeros(n_signals), zeros(2 * n_gates)]  # readers of signals
     working += [np.zeros(n_signals, np.uint8), zeros(n_signals), zeros(n_signals)]  # state, readings left, slot
     working += [zeros(n_signals + 1), zeros(n_signals + 1)]  # free slots, when each slot was touched
@@ -222,11 +245,19 @@ def uniform_schedule(circuit: Circuit, classes: int) -> UniformProgram:
         n_slots=n_slots,
         classes=classes,
         group=group,
+        base=base,
         tree_slot=tree_slot[: found * TREE],
         tree_stop=tree_stop[:found],
         tree_class=tree_class[:found],
         tree_inverted=tree_inverted[:found],
     )
+
+
+def _zeros(circuit: Circuit) -> BoolArray:
+    """Which signals bool[n_signals] are gates that are always 0, as `push_complements` leaves constants."""
+    zeros = np.zeros(circuit.n_signals, np.bool_)
+    zeros[circuit.n_inputs :] = (circuit.a == circuit.b) & np.isin(circuit.table, (XOR, A_AND_NOT_B))
+    return zeros
 
 
 def _argument(value: int | NDArray[Any]) -> Any:

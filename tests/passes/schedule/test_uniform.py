@@ -27,7 +27,7 @@ def counts(c, classes, words):
 def program(**changes):
     fields = {
         "n_inputs": 3, "input_bit": [0, 2], "dst": [3], "x": [0], "y": [0], "z": [1], "n_slots": 4, "classes": 1,
-        "group": 1, "tree_slot": [3] + [2] * 15, "tree_stop": [1], "tree_class": [0], "tree_inverted": [0],
+        "group": 1, "base": [0], "tree_slot": [3] + [2] * 15, "tree_stop": [1], "tree_class": [0], "tree_inverted": [0],
     }  # fmt: skip
     return UniformProgram(**{**fields, **changes})
 
@@ -58,6 +58,7 @@ def test_small():
 
 def test_constant_output():
     p = uniform_schedule(circuit(3, [(TRUE, 2, 1)], [3]), 1)
+    assert (p.n_gates, p.n_trees, list(p.base)) == (0, 0, [1])
     assert (p.evaluate(np.zeros((3, 1), np.uint8)) == 1).all()
 
 
@@ -97,7 +98,8 @@ def test_large_layers(classes):
     p = uniform_schedule(simplify(c)[0], classes)
     np.testing.assert_array_equal(p.evaluate(words), counts(c, classes, words))
     assert p.n_slots < n + 2 * width
-    assert p.n_trees == classes * -(-width // classes // TREE)
+    assert p.n_trees <= classes * -(-width // classes // TREE)
+    assert p.base.sum() > 0, "half of the constants are ones"
 
 
 def test_deep_chain():
@@ -115,6 +117,8 @@ def test_deep_chain():
         ({"input_bit": [2, 0]}, "2 live inputs"),
         ({"input_bit": [0, 3]}, "input_bit"),
         ({"x": [0, 1]}, "1 dst, 2 x"),
+        ({"base": [0, 0]}, "base is not one"),
+        ({"base": [2]}, "base is not one"),
         ({"dst": [2]}, "holds zeros"),
         ({"z": [4]}, "z names"),
         ({"tree_slot": [0]}, "1 trees with 1 slots"),
