@@ -69,7 +69,7 @@ struct GroupSum {
             int64_t stride = n_words;
             if (!whole) {  // the kernel reads rows of whole blocks
                 uint64_t *const copy = workspace.rows + (counters + own) * LGN_LANES;
-                kernels->read(columns, stride, n_columns, copy, signals);
+                kernels->read[0](columns, stride, n_columns, copy, signals);
                 columns = copy;
                 stride = LGN_LANES;
             }

@@ -14,6 +14,8 @@ extern "C" {
 #define LGN_LANES 8
 #define LGN_BLOCK (LGN_WORD_BITS * LGN_LANES)
 #define LGN_ROW_BYTES (LGN_BLOCK / 8)
+#define LGN_WIDE_ROWS 2 /* rows that the wide kernels of a layer take for one */
+#define LGN_AHEAD 24    /* gates whose wires a layer's kernel reads before their turn */
 
 /* How the four rows of a gate lie in 64-bit words: 16-bit fields that hold first words of rows or, where these do not
    fit, rows; 32-bit fields that hold first words. */
@@ -53,9 +55,9 @@ struct lgn_kernels {
     lgn_load *load;
     lgn_gates *gates[LGN_FORMS];
     lgn_sum *sum;
-    lgn_read *read;
+    lgn_read *read[LGN_WIDE_ROWS]; /* of rows, of two rows for one */
     lgn_write *write;
-    lgn_layer *layer[LGN_FORMS];
+    lgn_layer *layer[2 * LGN_WIDE_ROWS]; /* with 16-bit and 32-bit wires; then those of two rows for one */
     lgn_count *count;
 };
 

@@ -2,7 +2,6 @@
 // whose result is complemented come last.
 
 #include "ops.h"
-#include "plan.h"
 #include "shim.h"
 
 namespace lgn {
@@ -28,6 +27,9 @@ Wires uniform(int table, int32_t a, int32_t b, int32_t zero)
     }
 }
 
+constexpr int64_t many_words = 64;
+constexpr int32_t largest = INT32_MAX / (LGN_WIDE_ROWS * LGN_LANES);  // rows: kernels compute addresses in int32
+
 struct LogicLayer {
     static constexpr const char *name = "LogicLayer";
     static constexpr ONNXTensorElementDataType inputs[] = {
@@ -49,7 +51,7 @@ struct LogicLayer {
         LGN_TRY(node.constant(1, "a", &a));
         LGN_TRY(node.constant(2, "b", &b));
         LGN_TRY(node.constant(3, "table", &table));
-        if (a.size != b.size || a.size != table.size || a.size > INT32_MAX / LGN_LANES) {
+        if (a.size != b.size || a.size != table.size || a.size > largest) {
             return who.error("there are %lld a, %lld b and %lld tables; give one each a gate",
                              static_cast<long long>(a.size), static_cast<long long>(b.size),
                              static_cast<long long>(table.size));
@@ -62,7 +64,7 @@ struct LogicLayer {
     // The inputs, which must be there, are those up to the last one that is read.
     OrtStatus *check(const Vector<int32_t> &a, const Vector<int32_t> &b, const Vector<uint8_t> &table, int64_t signals)
     {
-        const int64_t limit = signals < 0 ? INT32_MAX / LGN_LANES - 1 : signals;
+        const int64_t limit = signals < 0 ? largest - 1 : signals;
         for (int32_t g = 0; g < n_gates; g++) {
             if (a[g] < 0 || a[g] >= limit) {
                 return bad_wire('a', g, a[g], limit);
@@ -87,9 +89,9 @@ struct LogicLayer {
 
     OrtStatus *plan(const Vector<int32_t> &a, const Vector<int32_t> &b, const Vector<uint8_t> &table)
     {
-        form = lgn_form_for(n_gates > n_inputs + 1 ? n_gates : n_inputs + 1);
-        const size_t size = static_cast<size_t>(lgn_wire_words(form));
-        wires = static_cast<uint64_t *>(malloc((static_cast<size_t>(n_gates) + 1u) * size * sizeof *wires));
+        is_large = n_gates > 1 << 16 || n_inputs + 1 > 1 << 16;
+        const size_t size = is_large ? 2 : 1;
+        wires = static_cast<uint64_t *>(calloc(static_cast<size_t>(n_gates) + LGN_AHEAD, size * sizeof *wires));
         if (wires == nullptr) {
             return who.no_memory();
         }
@@ -98,13 +100,26 @@ struct LogicLayer {
             for (int32_t g = 0; g < n_gates; g++) {
                 if (table[g] >> 3 == complement) {
                     const Wires w = uniform(complement != 0 ? 15 - table[g] : table[g], a[g], b[g], n_inputs);
-                    lgn_put_wires(form, place, g, w.x, w.y, w.z);
+                    put(place, g, w);
                     place += size;
                     n_plain += complement == 0;
                 }
             }
         }
         return nullptr;
+    }
+
+    // Rows side by side, in fields of 16 or 32 bits.
+    void put(uint64_t *place, int32_t gate, const Wires &w) const
+    {
+        const uint64_t dst = static_cast<uint32_t>(gate), x = static_cast<uint32_t>(w.x);
+        const uint64_t y = static_cast<uint32_t>(w.y), z = static_cast<uint32_t>(w.z);
+        if (is_large) {
+            place[0] = dst | x << 32;
+            place[1] = y | z << 32;
+        } else {
+            place[0] = dst | x << 16 | y << 32 | z << 48;
+        }
     }
 
     OrtStatus *compute(const Call &call)
@@ -119,27 +134,32 @@ struct LogicLayer {
         const int64_t n_words = words.columns, dims[] = {n_gates, n_words};
         LGN_TRY(call.output(0, dims, 2, &result));
 
+        // Rows of many words lie far apart: then two lines of each at a time.
+        const bool is_wide = n_words >= many_words;
+        const int32_t lanes = is_wide ? LGN_WIDE_ROWS * LGN_LANES : LGN_LANES;
+        const auto read = kernels->read[is_wide];
+        const auto layer = kernels->layer[2 * is_wide + is_large];
         Flag failed;
         const auto work = [&](int64_t block) {
-            const Workspace workspace(workspaces, n_inputs + 1);
+            const Workspace workspace(workspaces, int64_t{n_inputs + 1} * (lanes / LGN_LANES));
             if (workspace.rows == nullptr) {
                 failed.set();
                 return;
             }
-            const int64_t first = block * LGN_LANES, left = n_words - first;
-            const int32_t count = left < LGN_LANES ? static_cast<int32_t>(left) : LGN_LANES;
-            kernels->read(static_cast<const uint64_t *>(words.data) + first, n_words, count, workspace.rows, n_inputs);
-            kernels->layer[form](workspace.rows, wires, result + first, n_words, count, n_inputs, n_plain, n_gates);
+            const int64_t first = block * lanes, left = n_words - first;
+            const int32_t count = left < lanes ? static_cast<int32_t>(left) : lanes;
+            read(static_cast<const uint64_t *>(words.data) + first, n_words, count, workspace.rows, n_inputs);
+            layer(workspace.rows, wires, result + first, n_words, count, n_inputs, n_plain, n_gates);
         };
         if (n_words > 0 && n_gates > 0) {
-            LGN_TRY(call.parallel(ceil_div(n_words, LGN_LANES), work));
+            LGN_TRY(call.parallel(ceil_div(n_words, lanes), work));
         }
         return failed.get() ? who.no_memory() : nullptr;
     }
 
     const Name who;
     int32_t n_inputs = 0, n_gates = 0, n_plain = 0;
-    lgn_form form = LGN_NEAR;
+    bool is_large = false;
     uint64_t *wires = nullptr;
     Workspaces workspaces;
 };

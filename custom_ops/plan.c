@@ -21,17 +21,17 @@ int32_t lgn_counter_planes(int32_t group)
     return planes < TREE_PLANES ? TREE_PLANES : planes;
 }
 
-enum lgn_form lgn_form_for(int32_t n_rows)
+static enum lgn_form form_for(int32_t n_rows)
 {
     return n_rows <= 1 << (16 - LANES_SHIFT) ? LGN_NEAR : n_rows <= 1 << 16 ? LGN_NARROW : LGN_WIDE;
 }
 
-int32_t lgn_wire_words(enum lgn_form form)
+static int32_t wire_words(enum lgn_form form)
 {
     return form == LGN_WIDE ? 2 : 1;
 }
 
-void lgn_put_wires(enum lgn_form form, uint64_t *wires, int32_t dst, int32_t x, int32_t y, int32_t z)
+static void put_wires(enum lgn_form form, uint64_t *wires, int32_t dst, int32_t x, int32_t y, int32_t z)
 {
     const uint64_t d = (uint64_t)dst, p = (uint64_t)x, q = (uint64_t)y, r = (uint64_t)z;
 
@@ -84,14 +84,14 @@ static int make_trees(const struct lgn_circuit *c, int32_t classes, struct lgn_p
 static enum lgn_status pack_wires(int32_t n_gates, const int32_t *dst, const int32_t *x, const int32_t *y,
                                   const int32_t *z, struct lgn_plan *plan)
 {
-    const size_t words = (size_t)lgn_wire_words(plan->form);
+    const size_t words = (size_t)wire_words(plan->form);
 
     plan->wires = malloc((n_gates > 0 ? (size_t)n_gates : 1u) * words * sizeof *plan->wires);
     if (plan->wires == NULL) {
         return LGN_NO_MEMORY;
     }
     for (int32_t g = 0; g < n_gates; g++) {
-        lgn_put_wires(plan->form, plan->wires + (size_t)g * words, dst[g], x[g], y[g], z[g]);
+        put_wires(plan->form, plan->wires + (size_t)g * words, dst[g], x[g], y[g], z[g]);
     }
     for (int64_t i = 0; i < (int64_t)plan->n_trees * TREE; i++) {
         plan->tree_row[i] *= LGN_LANES;
@@ -123,7 +123,7 @@ static enum lgn_status schedule(const struct lgn_circuit *c, int32_t classes, st
             LATENCY, first_reader, end_reader, readers, state, left, slot, free_slots, stamp, stacks, order,
             first_output, output_by_signal, pending, n_pending, dst, x, y, z, plan->tree_row, plan->tree_stop + 1,
             plan->tree_class, plan->tree_inverted, &plan->n_trees);
-        plan->form = lgn_form_for(plan->n_slots);
+        plan->form = form_for(plan->n_slots);
         status = plan->n_slots > LARGEST_ROWS ? LGN_TOO_LARGE : pack_wires(c->n_gates, dst, x, y, z, plan);
     }
     free_arrays(&all);

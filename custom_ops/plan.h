@@ -23,15 +23,6 @@ struct lgn_plan {
 /* Planes that a class needs to count up to `group`. */
 int32_t lgn_counter_planes(int32_t group);
 
-/* The form of the wires of gates over that many rows. */
-enum lgn_form lgn_form_for(int32_t n_rows);
-
-/* The 64-bit words of a gate's wires in a form. */
-int32_t lgn_wire_words(enum lgn_form form);
-
-/* Put the rows of a gate into the words of its wires. */
-void lgn_put_wires(enum lgn_form form, uint64_t *wires, int32_t dst, int32_t x, int32_t y, int32_t z);
-
 /* Plan layers whose last one is counted for `classes`, to be freed by `lgn_free_plan` whatever comes back. */
 enum lgn_status lgn_make_plan(const struct lgn_layers *layers, int32_t classes, struct lgn_plan *plan,
                               struct lgn_fault *fault);

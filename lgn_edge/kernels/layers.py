@@ -7,16 +7,19 @@ A block of `shape.lanes` words of every row is worked on at a time; `stride` is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
-from lgn_edge.kernels.any_network import WIRE_FORMS, wire_forms
 from lgn_edge.kernels.counters import add_tree, clear_counters
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kernel, row, store_row
 from lgn_edge.kernels.uniform import WireForm, first_words
 from lgn_edge.passes.schedule import TREE, uniform_gate
+
+AHEAD: Final = 24  # gates
+_LINE: Final = 8  # words of a line of the cache
 
 
 def read_rows(shape: Shape, prefix: str) -> Kernel:
@@ -74,12 +77,19 @@ def write_rows(shape: Shape, prefix: str) -> Kernel:
     return kernel(f"{prefix}_write", parameters, (), body)
 
 
+def layer_forms(shape: Shape) -> tuple[WireForm, ...]:
+    """The forms of a layer's wires: 16-bit and 32-bit fields that hold rows, so that rows of any width share them."""
+    shift = shape.lanes.bit_length() - 1
+    return WireForm(16, 0, shift), WireForm(32, 0, shift)
+
+
 def layer(shape: Shape, prefix: str) -> tuple[Kernel, ...]:
     """A kernel a form of wires: one layer of gates over one block.
 
     `void PREFIX_layer_FORM(word *slots, const uint64_t *wires, word *words, int64_t stride, int32_t count, int32_t
     n_inputs, int32_t n_plain, int32_t n_gates)`: row `dst` of `words` becomes the uniform gate of slots x, y and z,
-    complemented from gate `n_plain` on. Slot `n_inputs` becomes the row of zeros.
+    complemented from gate `n_plain` on. Slot `n_inputs` becomes the row of zeros. The wires of AHEAD more gates are
+    read, and not used.
     """
     parameters = (
         Parameter("slots", shape.word, 1),
@@ -105,11 +115,17 @@ def layer(shape: Shape, prefix: str) -> tuple[Kernel, ...]:
         ) -> None:
             store_row(slots, n_inputs, shape.lanes, constant(0, shape.word, shape.lanes))
 
+            def first_of(dst: Expr) -> Expr:
+                return tirx.Cast("int64", dst >> (shape.lanes.bit_length() - 1)) * stride
+
             def run(start: Expr, stop: Expr, ones: Expr, put: Callable[[Expr, Expr], None]) -> None:
                 with T.serial(start, stop) as gate:
                     dst, x, y, z = first_words(wires, gate, form)
+                    later = T.Bind(first_of(first_words(wires, gate + AHEAD, form)[0]))
+                    for word in range(0, shape.lanes, _LINE):
+                        T.evaluate(tirx.call_extern("int32", "lgn_ask", tirx.address_of(words[later + word])))
                     value = T.Bind(uniform_gate(*(_from(slots, word, shape) for word in (x, y, z))) ^ ones)
-                    put(tirx.Cast("int64", dst >> (shape.lanes.bit_length() - 1)) * stride, value)
+                    put(first_of(dst), value)
 
             def whole(first: Expr, value: Expr) -> None:
                 _store(words, first, shape, value)
@@ -128,9 +144,20 @@ def layer(shape: Shape, prefix: str) -> tuple[Kernel, ...]:
                     with T.Else():
                         run(start, stop, flip, part)
 
-        return kernel(symbol, parameters, (), body)
+        return kernel(symbol, parameters, (), body, _ASK)
 
-    return tuple(of(form, f"{prefix}_layer_{name}") for form, name in zip(wire_forms(shape), WIRE_FORMS, strict=True))
+    names = ("narrow", "wide")
+    return tuple(of(form, f"{prefix}_layer_{name}") for form, name in zip(layer_forms(shape), names, strict=True))
+
+
+# Ask the cache for a line that will be written: results go to rows far apart, which no processor foresees.
+_ASK = """
+declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
+define linkonce_odr hidden i32 @lgn_ask(ptr %line) alwaysinline {
+  call void @llvm.prefetch.p0(ptr %line, i32 1, i32 3, i32 1)
+  ret i32 0
+}
+"""
 
 
 def count_rows(shape: Shape, prefix: str) -> Kernel:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -59,6 +59,7 @@ class _Kernels:
     @classmethod
     def of(cls, target: Target) -> _Kernels:
         shape = target.shape
+        wide = replace(shape, lanes=2 * shape.lanes)
         return cls(
             [any_network.pack(form, shape, _PREFIX) for form in PACK_FORMS],
             {
@@ -66,9 +67,9 @@ class _Kernels:
                 "load": [any_network.load(shape, _PREFIX)],
                 "gates": any_network.gates(shape, _PREFIX),
                 "sum": [any_network.scores(shape, _PREFIX)],
-                "read": [layers.read_rows(shape, _PREFIX)],
+                "read": [layers.read_rows(shape, _PREFIX), layers.read_rows(wide, f"{_PREFIX}_wide")],
                 "write": [layers.write_rows(shape, _PREFIX)],
-                "layer": layers.layer(shape, _PREFIX),
+                "layer": [*layers.layer(shape, _PREFIX), *layers.layer(wide, f"{_PREFIX}_wide")],
                 "count": [layers.count_rows(shape, _PREFIX)],
             },
         )

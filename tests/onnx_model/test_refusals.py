@@ -66,7 +66,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "no imports": (lambda m: m.ClearField("opset_import"), "not an ONNX model"),
     "no graph": (lambda m: m.ClearField("graph"), "not an ONNX model"),
     "unknown op": (lambda m: node(m, "LogicLayer").__setattr__("op_type", "LogicMagic"),
-                   "node 'layer0' is a 'LogicMagic'.*known are GroupSum, LogicLayer, Threshold"),
+                   "node 'layer0' is a 'LogicMagic'.*known are GroupSum, LogicLayer, LogicNetwork, Threshold"),
     "unknown standard op": (lambda m: node(m, "Shape").__setattr__("op_type", "Size"), "node 'count' is a 'Size'"),
     "unknown domain": (lambda m: node(m, "Shape").__setattr__("domain", "x.y"), "of domain 'x.y'"),
     "no encoder": (without("Threshold"), "must be one Threshold"),

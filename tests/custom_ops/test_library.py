@@ -1,0 +1,158 @@
+"""Every form of a file that the library runs, against the reference."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import ModelProto
+
+from lgn_edge import onnx_session
+from lgn_edge.network import Network
+from lgn_edge.onnx_model import Form, from_model, to_model, write
+from lgn_edge.onnx_model.form import INPUTS, resolved
+from lgn_edge.onnx_model.runtime import Run, session_run
+from tests.onnx_model.forms import FUSED_FORMS, assert_same, suits
+from tests.strategies import networks, random_network, random_samples
+
+BATCHES = (0, 1, 63, 64, 65, 511, 512, 513, 1000)
+CUSTOM_FORMS = {f"custom-{chosen or 'own'}": Form("custom", chosen) for chosen in ("", *INPUTS)}
+FORMS = CUSTOM_FORMS | FUSED_FORMS
+NETWORKS = {
+    "one gate": random_network(0, features=1, bits=1, widths=(1,), classes=1),
+    "one class": random_network(1, features=9, bits=30, widths=(33, 31), classes=1, input_dtype="uint8"),
+    "47 classes": random_network(2, features=9, bits=80, widths=(90, 94), classes=47),
+    "wide samples": random_network(3, features=100, bits=300, widths=(400, 411), classes=3),
+    "many thresholds a feature": random_network(4, features=20, bits=3000, widths=(300, 40), classes=4),
+    "constants": random_network(5, features=8, bits=8, widths=(6, 6), classes=2, tables=(0, 15)),
+    "wires": random_network(
+        6, features=8, bits=8, widths=(6, 6), classes=2, input_dtype="uint8", tables=(3, 5, 10, 12)
+    ),
+    "deep chain": random_network(7, features=4, bits=5, widths=(3,) * 60, classes=3),
+    "16-bit slots": random_network(8, features=300, bits=9000, widths=(12000, 12000), classes=5, input_dtype="uint8"),
+}
+
+
+def run_of(model: ModelProto, threads: int = 1) -> Run:
+    return session_run(onnx_session(model.SerializeToString(), threads=threads))
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=lambda network: network.name)
+def test_equals_the_reference(network: Network, form: Form) -> None:
+    if not suits(form, network):
+        pytest.skip("samples of float32 do not fit")
+    run = run_of(to_model(network, form))
+    for n in BATCHES:
+        assert_same(network, run, random_samples(network, n, seed=n), form)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+@pytest.mark.parametrize("ops", ["custom", "fused"])
+def test_threads(ops: str, threads: int) -> None:
+    network = NETWORKS["wide samples"]
+    run = run_of(to_model(network, Form(ops)), threads)
+    for n in (1, 513, 5000):
+        assert_same(network, run, random_samples(network, n, seed=n))
+
+
+@pytest.mark.parametrize("ops", ["custom", "fused"])
+def test_sessions_and_calls_at_once(ops: str) -> None:
+    """Two sessions of each network, each called by two threads: nobody writes into another's memory."""
+    chosen = [NETWORKS[name] for name in ("47 classes", "wide samples", "wires")]
+    runs = [(network, run_of(to_model(network, Form(ops)), 2)) for network in chosen for _ in range(2)]
+    with ThreadPoolExecutor(len(runs) * 2) as pool:
+        calls = [
+            pool.submit(assert_same, network, run, random_samples(network, 1500 + i, seed=i))
+            for i in range(4)
+            for network, run in runs
+        ]
+        for call in calls:
+            call.result()
+
+
+@settings(max_examples=25, deadline=None)
+@given(network=networks(), n=st.integers(0, 700), seed=st.integers(0, 2**32 - 1))
+def test_any_network(network: Network, n: int, seed: int) -> None:
+    samples = random_samples(network, n, seed)
+    for ops in ("custom", "fused"):
+        assert_same(network, run_of(to_model(network, Form(ops))), samples)
+
+
+@pytest.mark.parametrize("outputs", [("scores",), ("logits",), ("class",), ("logits", "class")])
+@pytest.mark.parametrize("ops", ["custom", "fused"])
+def test_outputs(ops: str, outputs: tuple[str, ...]) -> None:
+    network, form = NETWORKS["47 classes"], Form(ops, outputs=outputs)
+    assert_same(network, run_of(to_model(network, form)), random_samples(network, 700), form)
+
+
+@pytest.mark.parametrize("absent", [("scores",), ("logits",), ("class",), ("scores", "logits")])
+def test_outputs_that_a_node_does_not_have(absent: tuple[str, ...]) -> None:
+    network = NETWORKS["47 classes"]
+    outputs = tuple(name for name in ("scores", "logits", "class") if name not in absent)
+    form = Form("fused", outputs=outputs)
+    model = to_model(network, form)
+    names = ["" if name in absent else name for name in model.graph.node[0].output]
+    model.graph.node[0].output[:] = names
+    assert_same(network, run_of(model), random_samples(network, 700), form)
+
+
+@pytest.mark.parametrize("form", FUSED_FORMS.values(), ids=FUSED_FORMS)
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=lambda network: network.name)
+def test_fused_files_are_read_back(network: Network, form: Form) -> None:
+    if not suits(form, network):
+        pytest.skip("samples of float32 do not fit")
+    inside, chosen = resolved(network, form)
+    kept = network if chosen.input in ("bool", "packed") else inside
+    assert from_model(to_model(network, form)) == kept
+
+
+def test_constants_beside_the_file(tmp_path: Path) -> None:
+    network = NETWORKS["16-bit slots"]
+    for ops in ("custom", "fused"):
+        write(network, tmp_path / f"{ops}.onnx", Form(ops), threshold_bytes=0)
+        assert (tmp_path / f"{ops}.onnx.data").exists()
+        run = session_run(onnx_session(tmp_path / f"{ops}.onnx", threads=1))
+        assert_same(network, run, random_samples(network, 600))
+
+
+def test_the_kernel_is_what_runs() -> None:
+    """Function bodies that compute something else change plain ONNX Runtime's answer, and not that of the library."""
+    import onnxruntime
+
+    network = NETWORKS["wide samples"]
+    model = to_model(network)
+    (body,) = [function for function in model.functions if function.name == "LogicLayer"]
+    (last,) = [node for node in body.node if "result" in node.output]
+    assert last.op_type == "BitwiseXor"
+    last.op_type = "BitwiseOr"
+    samples = random_samples(network, 100)
+    plain = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (scores,) = plain.run(["scores"], {"samples": samples})
+    assert (scores != network.evaluate(samples).scores).any(), "plain ONNX Runtime runs the bodies"
+    assert_same(network, run_of(model), samples)
+
+
+def test_unoptimised_graphs_run_the_kernel_too() -> None:
+    network = NETWORKS["47 classes"]
+    session = onnx_session(to_model(network).SerializeToString(), threads=1, optimize=False)
+    assert_same(network, session_run(session), random_samples(network, 100))
+
+
+def test_features_that_are_known_when_it_runs() -> None:
+    """A model whose samples have any number of features prepares its comparisons when it sees them."""
+    network = NETWORKS["wide samples"]
+    for ops in ("custom", "fused"):
+        model = to_model(network, Form(ops))
+        model.graph.input[0].type.tensor_type.shape.dim[1].Clear()
+        model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "F"
+        session = onnx_session(model.SerializeToString(), threads=1)
+        samples = random_samples(network, 130)
+        wider = np.concatenate([samples, samples], axis=1)  # the further features are watched by nobody
+        for seen in (samples, wider, samples):
+            (scores,) = session.run(["scores"], {"samples": seen})
+            assert (scores == network.evaluate(samples).scores).all()
