@@ -6,10 +6,10 @@ from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, Table, as_index, kernel, narrow
-from lgn_edge.passes.schedule import Program, UniformProgram
+from lgn_edge.passes.schedule import UniformProgram
 
 
-def load(program: Program | UniformProgram, shape: Shape, prefix: str) -> Kernel:
+def load(program: UniformProgram, shape: Shape, prefix: str) -> Kernel:
     """`void PREFIX_load(const word *words, int32_t stride, int32_t count, word *slots)`: copy one block.
 
     `words` points at the block's first word of signal 0; signal i is `stride` words further for each i. `count` words

@@ -1,12 +1,10 @@
-"""All kernels of an artifact, together."""
+"""All kernels of an artifact for a host, together."""
 
 from __future__ import annotations
 
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.kernels.counters import counter_planes
 from lgn_edge.kernels.encoding import comparisons
-from lgn_edge.kernels.gates import gate_interpreter
-from lgn_edge.kernels.group_sum import group_sum
 from lgn_edge.kernels.load import load
 from lgn_edge.kernels.pack import extra_rows, pack
 from lgn_edge.kernels.scores import scores
@@ -14,26 +12,24 @@ from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import Kernel
 from lgn_edge.kernels.uniform import uniform_interpreter
 from lgn_edge.network import Network
-from lgn_edge.passes.schedule import Program, UniformProgram
+from lgn_edge.passes.schedule import UniformProgram
 
 _LARGEST_OFFSET = 2**31 - 1  # kernels compute addresses in int32
 
 
-def workspace_rows(network: Network, program: Program | UniformProgram, shape: Shape) -> int:
+def workspace_rows(network: Network, program: UniformProgram, shape: Shape) -> int:
     """Rows of memory that the kernels work in."""
-    counters = program.classes * counter_planes(program.group) if isinstance(program, UniformProgram) else 0
+    counters = program.classes * counter_planes(program.group)
     # packing is done when the gates begin: it may share its rows with the counters
     return program.n_slots + max(extra_rows(comparisons(network.encoder, program.input_bit), shape), counters)
 
 
-def network_kernels(
-    network: Network, program: Program | UniformProgram, shape: Shape, prefix: str
-) -> tuple[Kernel, ...]:
-    """All kernels that an artifact of `network` is made of.
+def network_kernels(network: Network, program: UniformProgram, shape: Shape, prefix: str) -> tuple[Kernel, ...]:
+    """All kernels that the artifact of `network` for a host is made of.
 
     Args:
         network: gives the encoder and the head.
-        program: its logic layers, scheduled: a uniform program where a row has several words.
+        program: its logic layers, scheduled.
         shape: the machine's row.
         prefix: of the C symbols.
 
@@ -45,10 +41,12 @@ def network_kernels(
     _check_offsets("words of the workspace", workspace_rows(network, program, shape) * shape.lanes)
     _check_offsets("indices of the gates", 4 * program.n_gates)
     bits = comparisons(network.encoder, program.input_bit)
-    inputs = pack(bits, program.n_slots, shape, prefix), load(program, shape, prefix)
-    if isinstance(program, UniformProgram):
-        return *inputs, uniform_interpreter(program, shape, prefix), scores(program, shape, prefix)
-    return *inputs, gate_interpreter(program, shape, prefix), group_sum(program, network.head, shape, prefix)
+    return (
+        pack(bits, program.n_slots, shape, prefix),
+        load(program, shape, prefix),
+        uniform_interpreter(program, shape, prefix),
+        scores(program, shape, prefix),
+    )
 
 
 def _check_offsets(what: str, number: int) -> None:

@@ -13,15 +13,7 @@ a gate. To add one:
    `claims.py` on random circuits: equal for all inputs, never more gates.
 """
 
-from lgn_edge.passes.schedule import Program, ScheduleOptions, UniformProgram, schedule, uniform_schedule
+from lgn_edge.passes.schedule import UniformProgram, uniform_schedule
 from lgn_edge.passes.simplify import SimplifyStats, simplify
 
-__all__ = [
-    "Program",
-    "ScheduleOptions",
-    "SimplifyStats",
-    "UniformProgram",
-    "schedule",
-    "simplify",
-    "uniform_schedule",
-]
+__all__ = ["SimplifyStats", "UniformProgram", "simplify", "uniform_schedule"]

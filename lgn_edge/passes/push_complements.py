@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,6 +26,14 @@ from lgn_edge.network.truth_table import (
 from lgn_edge.passes.rewrite import BoolArray
 
 OPERATIONS: Final = (AND, A_AND_NOT_B, OR, XOR)
+
+# What each operation does, in the order of OPERATIONS, to words of any kind: numpy's here, expressions in the kernels.
+EXECUTE: Final[tuple[Callable[[Any, Any], Any], ...]] = (
+    lambda a, b: a & b,
+    lambda a, b: a & ~b,
+    lambda a, b: a | b,
+    lambda a, b: a ^ b,
+)
 
 # the operation of each table with f(0, 0) = 0, once its inputs are in place
 _OPERATION = np.zeros(8, np.uint8)

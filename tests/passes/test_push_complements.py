@@ -2,8 +2,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from lgn_edge.network.truth_table import A_AND_NOT_B, AND, FALSE, NAND, NOR, NOT_A_AND_B, OR, PASS_B, TRUE, XNOR, XOR
-from lgn_edge.passes.push_complements import OPERATIONS, push_complements
+from lgn_edge.network.truth_table import (
+    A_AND_NOT_B,
+    AND,
+    FALSE,
+    NAND,
+    NOR,
+    NOT_A_AND_B,
+    OR,
+    PASS_B,
+    TRUE,
+    XNOR,
+    XOR,
+    evaluate_gates,
+)
+from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS, push_complements
 from tests.passes.claims import assert_same_function, circuit, gates, outputs
 from tests.strategies import circuits
 
@@ -48,3 +61,11 @@ def test_random(c):
     assert pushed.n_gates == c.n_gates
     assert np.isin(pushed.table, OPERATIONS).all()
     assert push_complements(pushed) is pushed
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.uint64])
+@pytest.mark.parametrize("op", range(4))
+def test_what_operations_do(op, dtype):
+    a, b = np.array([[0b0011], [0b0101]], dtype)
+    expected = evaluate_gates(np.array([OPERATIONS[op]], np.uint8), a[None], b[None])
+    np.testing.assert_array_equal(EXECUTE[op](a, b)[None], expected)

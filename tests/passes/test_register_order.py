@@ -29,7 +29,7 @@ def memory_reads(of: Circuit, order: np.ndarray, registers: int = 8) -> int:
 def test_operands_come_before_their_readers() -> None:
     for seed in range(20):
         given = circuit(seed, bits=20, widths=(60, 50, 40), classes=4)
-        order = register_order(given)
+        order = register_order(given).gates
         assert sorted(order) == list(range(given.n_gates))
         time = np.full(given.n_signals, -1)
         time[given.n_inputs + order] = np.arange(len(order))
@@ -40,4 +40,4 @@ def test_operands_come_before_their_readers() -> None:
 def test_most_of_what_is_read_is_in_a_register() -> None:
     given = circuit(1, bits=64, widths=(300, 200), classes=4, tables=(1, 2, 6, 7))
     layers = memory_reads(given, np.arange(given.n_gates))
-    assert memory_reads(given, register_order(given)) < 0.6 * layers
+    assert memory_reads(given, register_order(given).gates) < 0.6 * layers

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from lgn_edge.errors import InputError
 from lgn_edge.network import unpack
 from lgn_edge.passes import simplify, uniform_schedule
-from lgn_edge.passes.schedule import EXECUTE, TREE, UniformProgram, uniform_gate
+from lgn_edge.passes.push_complements import EXECUTE
+from lgn_edge.passes.schedule import TREE, UniformProgram, uniform_gate
 from tests.passes.claims import circuit
 from tests.strategies import circuits
 
