@@ -97,7 +97,8 @@ def _dataset(network: Network, most: int) -> tuple[Samples | None, str]:
     if not name:
         return None, "no real data: the model names no data set; give samples with --input"
     try:
-        from lgn_edge.training.datasets import DATA_VARIABLE, load_dataset
+        from lgn_edge.training.datasets import load_dataset
+        from lgn_edge.training.sources import DATA_VARIABLE
 
         if name != "digits" and not Path(os.environ.get(DATA_VARIABLE, ""), name).is_dir():
             return None, f"no real data: ${DATA_VARIABLE} holds no folder {name}; set it, or give samples with --input"
