@@ -7,7 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,8 @@ from typing import Any
 
 from harness import Options, Row, run
 from peers.client import PYTHON, NotRunError
+
+from lgn_edge.training.plan import free_memory
 
 WORKER = Path(__file__).parent / "peers" / "training.py"
 OURS = ("raw, soft", "raw, straight-through", "light, soft", "light, straight-through")
@@ -113,21 +115,42 @@ def _speed(options: Options) -> list[Row]:
 
 def _memory(options: Options) -> list[Row]:
     """The most that a process holds for parameters, optimiser, activations and gradients over two steps."""
-    gates = 8000 if options.quick else 64_000
-    what = f"memory, 6 x {gates:,}, batch {BATCH}"
-    rows, least = [], None
-    for name in (*PEERS, *OURS):
-        try:
-            with Worker(name, (gates,) * 6) as worker:
-                size = worker.steps(2)["bytes"] / 2**20
-        except NotRunError as error:
-            rows.append(Row(f"{what}: {name}", None, "MiB", note=f"not run: {error}"))
-            continue
-        if name in PEERS:
-            least = min(size, least or size)
-            rows.append(Row(f"{what}: {name}", size, "MiB"))
+    small = {name: _bytes(name, 8000) for name in (*PEERS, *OURS)}
+    rows = _memory_rows(8000, small)
+    if not options.quick:
+        rows += _memory_rows(64_000, {name: _large(name, size) for name, size in small.items()})
+    return rows
+
+
+def _bytes(name: str, gates: int) -> int | str:
+    """Bytes of an implementation for 6 layers of so many gates, or why they were not measured."""
+    try:
+        with Worker(name, (gates,) * 6) as worker:
+            return int(worker.steps(2)["bytes"])
+    except NotRunError as error:
+        return f"not run: {error}"
+
+
+def _large(name: str, small: int | str) -> int | str:
+    """Bytes for 64,000 gates a layer, if eight times those for 8,000 fit into this machine."""
+    if isinstance(small, str):
+        return small
+    free = free_memory("cpu")
+    if free is not None and 8 * small > 0.7 * free:
+        return f"not run: needs about {8 * small / 2**30:.0f} GiB, and {free / 2**30:.0f} GiB are free"
+    return _bytes(name, 64_000)
+
+
+def _memory_rows(gates: int, sizes: Mapping[str, int | str]) -> list[Row]:
+    peers = [size for name, size in sizes.items() if name in PEERS and isinstance(size, int)]
+    must = f"<= {min(peers) / 2**20:.0f}" if peers else ""
+    rows = []
+    for name, size in sizes.items():
+        what = f"memory, 6 x {gates:,}, batch {BATCH}: {name}"
+        if isinstance(size, str):
+            rows.append(Row(what, None, "MiB", note=size))
         else:
-            rows.append(Row(f"{what}: {name}", size, "MiB", must=f"<= {least:.0f}" if least else ""))
+            rows.append(Row(what, size / 2**20, "MiB", must="" if name in PEERS else must))
     return rows
 
 

@@ -23,7 +23,7 @@ def measure(options: Options) -> list[Row]:
     """Gap, undecided gates and time by estimator, raw gates with residual initialisation."""
     data = images(4000 if options.quick else 10_000)
     seeds, epochs = (SEEDS[:1], 4) if options.quick else (SEEDS, 15)
-    recipe = {"widths": (2000,) * 6, "parametrization": "raw", "init_shift": 2.0, "tau": 6.0, "epochs": epochs}
+    recipe = {"widths": (2000,) * 6, "parametrization": "raw", "tau": 6.0, "epochs": epochs}
     recipe |= {"schedule": "constant", "learning_rate": 0.03}
     runs = {name: [trained(data, seed, **recipe, **changes) for seed in seeds] for name, changes in ESTIMATORS.items()}
     rows = []
