@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lgn_edge.errors import InputError
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
 from lgn_edge.nn import blocks as compiled
 from lgn_edge.nn.blocks import Blocks
@@ -135,10 +133,3 @@ def test_the_same_batch_gives_the_same_bits() -> None:
 
     layer_input = Blocks.pack(x)
     assert torch.equal(run(), run())
-
-
-def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(InputError, match="set XDG_CACHE_HOME to a folder that can be written"):
-        cpu._cache_folder()
