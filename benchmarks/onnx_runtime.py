@@ -47,7 +47,7 @@ def measure(options: Options) -> list[Row]:
             rows.append(Row(f"{name}, {batch:,} samples, {_threads(threads)}: {form}", speed, "samples/s"))
         rows += _bars(name, speeds)
     for name, width in (LARGE_QUICK if options.quick else LARGE).items():
-        for form in ("custom", "standard"):
+        for form in ("custom", "standard", *(["fused"] if library() else [])):
             rows += _large_rows(name, width, form)
     return rows
 
@@ -150,7 +150,7 @@ def _threads(threads: int) -> str:
 
 def _large_rows(name: str, width: int, form: str) -> list[Row]:
     """Export, load and run of a large network, in a process of its own."""
-    what = {"custom": BODIES, "standard": STANDARD}[form]
+    what = {"custom": BODIES, "standard": STANDARD, "fused": FUSED}[form]
     command = [sys.executable, __file__, "--one", str(width), form]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
@@ -178,7 +178,7 @@ def _one(width: int, ops: str) -> None:
         export = time.perf_counter() - start
         size = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e6
         start = time.perf_counter()
-        session = _open(path, 1, registered=False)
+        session = _open(path, 1, registered=ops == "fused")
         load = time.perf_counter() - start
         for _ in range(2):
             start = time.perf_counter()
