@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,12 +30,17 @@ def compile_kernels(kernels: Sequence[Kernel], target: Target, folder: Path) -> 
         the objects: one a kernel and level, so that a linker drops those that a program does not use, and one with the
         tables.
     """
-    objects = []
-    for level in target.levels:
-        for kernel in kernels:
-            named = _renamed(kernel, kernel.symbol + level.suffix)
-            objects.append(folder / f"{named.symbol}.o")
-            _build([named], target, level).write_to_file(str(objects[-1]))
+
+    def compile_one(kernel: Kernel, level: Level) -> Path:
+        named = _renamed(kernel, kernel.symbol + level.suffix)
+        output = folder / f"{named.symbol}.o"
+        _build([named], target, level).write_to_file(str(output))
+        return output
+
+    # LLVM works outside Python's lock
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        pending = [pool.submit(compile_one, kernel, level) for level in target.levels for kernel in kernels]
+        objects = [each.result() for each in pending]
     tables = [table for kernel in kernels for table in kernel.tables]
     return [*objects, assemble_tables(tables, target, folder, "tables")]
 
