@@ -11,7 +11,7 @@ PEERS := .venv-peers/.ready
 NODE := build/node/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench peers node clean
+.PHONY: help demo test check bench peers node wheel clean
 
 help:
 	@echo "make demo    train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
@@ -20,6 +20,7 @@ help:
 	@echo "make bench   every benchmark, the short way"
 	@echo "make peers   other projects' packages, in .venv-peers, for benchmarks/cpu_vs_peers.py"
 	@echo "make node    ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
+	@echo "make wheel   a wheel in dist/ with the ONNX Runtime library for this machine"
 	@echo "make clean   remove what these commands made"
 
 $(READY): pyproject.toml constraints.txt
@@ -52,6 +53,11 @@ $(PEERS): benchmarks/peers-constraints.txt
 	@touch $@
 
 peers: $(PEERS)
+
+wheel: $(READY)
+	rm -rf build/prebuilt
+	$(BIN)/python -m lgn_edge.onnx_library build/prebuilt
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 $(NODE): tests/onnx_model/node/package.json
 	mkdir -p build/node

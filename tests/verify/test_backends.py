@@ -28,6 +28,8 @@ def test_the_usual_backends():
         "onnxruntime",
         "onnxruntime-plain",
         "onnxruntime-standard",
+        "onnxruntime-library",
+        "onnxruntime-fused",
         "native",
         "cortex-m4",
     ]
@@ -44,7 +46,7 @@ def test_what_is_given_is_run():
     subject = Subject(NETWORK, Path("model.onnx"), Path("run"), {"native": Path("host")})
     given = {name: backend.given(subject) for name, backend in BACKENDS.items()}
     onnx = dict.fromkeys(["reference", "onnx-reference", "onnxruntime", "onnxruntime-plain"], Path("model.onnx"))
-    own = dict.fromkeys(["circuit", "onnxruntime-standard", "cortex-m4"])
+    own = dict.fromkeys(["circuit", "onnxruntime-standard", "onnxruntime-library", "onnxruntime-fused", "cortex-m4"])
     assert given == onnx | own | {"torch": Path("run"), "native": Path("host")}
 
 
