@@ -13,10 +13,12 @@ from pathlib import Path
 
 from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
-from lgn_edge.artifact.device import DeviceProgram, c_literal, c_rows, device_program, write_kernels
+from lgn_edge.artifact.choice import Budget, Choice, check_budget, choose
+from lgn_edge.artifact.device import DeviceProgram, c_literal, c_rows, write_kernels
 from lgn_edge.artifact.layout import copy_board, templates
 from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest, sha256
 from lgn_edge.artifact.measure import measure
+from lgn_edge.artifact.prediction import Cost
 from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.artifact.templates import render
@@ -34,7 +36,16 @@ _EXPORTS = ("predict", "predict_in", "predict_packed", "predict_packed_in", "sel
 _PACKAGES = ("apache-tvm", "ziglang", "numpy")
 
 
-def build(model: Network | str | Path, target: str, output: str | Path, *, name: str | None = None) -> Artifact:
+def build(
+    model: Network | str | Path,
+    target: str,
+    output: str | Path,
+    *,
+    name: str | None = None,
+    optimize: str = "balanced",
+    flash: int | None = None,
+    ram: int | None = None,
+) -> Artifact:
     """Compile a network for a target and write the artifact's folder.
 
     The folder appears when everything in it is finished; a folder that was there is replaced as a whole. The same model
@@ -46,9 +57,12 @@ def build(model: Network | str | Path, target: str, output: str | Path, *, name:
         output: the folder.
         name: what symbols and files are called (`lgn_NAME_predict`); the network's own name by default. What a C
             identifier cannot hold becomes "_".
+        optimize: what firmware shall be best at: "speed", "size", or "balanced". Hosted targets have one form.
+        flash: bytes of flash that firmware may use, for code and constants.
+        ram: bytes of RAM that firmware may use, for its workspace and stack.
 
     Raises:
-        InputError: a bad model, target or folder.
+        InputError: a bad model, target or folder, or the network does not fit; says what it needs.
         MissingProgramError: the C toolchain is not installed.
     """
     machine = find_target(target)
@@ -61,8 +75,9 @@ def build(model: Network | str | Path, target: str, output: str | Path, *, name:
     identifier = c_identifier(name if name is not None else network.name)
     with clock("simplify"):
         circuit, _ = simplify(flatten(network))
+    budget = Budget(flash, ram)
     with clock("schedule"):
-        program = _schedule(circuit, network, machine)
+        program, choice = _schedule(circuit, network, machine, optimize, budget)
     with atomic_directory(output) as folder, tempfile.TemporaryDirectory() as work:
         manifest = _interface(network, program, machine, identifier)
         _write_sources(folder, network, program, manifest, machine)
@@ -72,6 +87,9 @@ def build(model: Network | str | Path, target: str, output: str | Path, *, name:
             _link(objects, folder, identifier, machine)
         with clock("measure"):
             measured = measure(folder, manifest, machine)
+        if isinstance(program, DeviceProgram) and measured.ram_needed is not None:
+            cost = Cost(measured.flash_bytes or 0, measured.ram_needed, measured.instructions)
+            check_budget(network.name, machine, program.form, cost, budget)
         report = Report(
             name=identifier,
             target=machine.name,
@@ -81,6 +99,9 @@ def build(model: Network | str | Path, target: str, output: str | Path, *, name:
             inputs=network.encoder.n_outputs,
             inputs_live=len(program.input_bit),
             slots=program.n_slots,
+            form=program.form if isinstance(program, DeviceProgram) else "rows",
+            why=choice.why if choice else "rows: hosted machines take many samples at once",
+            predicted=choice.predicted if choice else {},
             measured=measured,
         )
         (folder / REPORT_JSON).write_text(report.to_json())
@@ -91,11 +112,16 @@ def build(model: Network | str | Path, target: str, output: str | Path, *, name:
     return replace(load_artifact(output), seconds=clock.seconds)
 
 
-def _schedule(circuit: Circuit, network: Network, target: Target) -> UniformProgram | DeviceProgram:
+def _schedule(
+    circuit: Circuit, network: Network, target: Target, optimize: str, budget: Budget
+) -> tuple[UniformProgram | DeviceProgram, Choice | None]:
     """Vector code has one kind of gate and takes what stays in the cache; small machines take one sample at a time."""
     if target.shape.lanes > 1:
-        return uniform_schedule(circuit, network.head.classes)
-    return device_program(network, circuit)
+        if str(budget):
+            raise InputError(f"{target.name} has no limits of flash and RAM; --flash and --ram are for firmware")
+        return uniform_schedule(circuit, network.head.classes), None
+    choice = choose(network, circuit, target, optimize, budget)
+    return choice.program, choice
 
 
 def _read(path: str | Path) -> Network:

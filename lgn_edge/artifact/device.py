@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from lgn_edge.network import Circuit, Network
 from lgn_edge.network.layers import Int32Array
+from lgn_edge.passes.parts import Parts, parts
 from lgn_edge.passes.tape import Tape, make_tape
 from lgn_edge.targets.target import Target
 
 if TYPE_CHECKING:
-    from lgn_edge.kernels.straight import Parts
     from lgn_edge.kernels.tir import Kernel
 
-TABLE: Final = "table"
-STRAIGHT: Final = "straight"
+TABLE: Final = "table"  # a small loop that walks a tape
+STRAIGHT: Final = "straight"  # an expression a gate
 FORMS: Final = (TABLE, STRAIGHT)
 
 
@@ -52,13 +52,11 @@ class DeviceProgram:
         return self.tape.input_bit
 
 
-def device_program(network: Network, circuit: Circuit, form: str = TABLE) -> DeviceProgram:
+def device_program(network: Network, circuit: Circuit, form: str) -> DeviceProgram:
     """The program of a simplified circuit, in a form."""
     tape = make_tape(circuit, network.head, network.encoder.feature)
     if form == TABLE:
         return DeviceProgram(form, circuit, tape, tape.n_slots)
-    from lgn_edge.kernels.straight import parts
-
     split = parts(circuit)
     return DeviceProgram(form, circuit, tape, tape.n_live_inputs + len(split.crossing), split)
 

@@ -55,6 +55,13 @@ class Measured:
     instructions_word: int | None = None
     not_measured: str = ""
 
+    @property
+    def ram_needed(self) -> int | None:
+        """Static memory and stack together, where both were measured."""
+        if self.ram_bytes is None or self.stack_bytes is None:
+            return None
+        return self.ram_bytes + self.stack_bytes
+
 
 def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
     """Link the library into the smallest firmware that predicts, and run it on one sample and on a word of them."""

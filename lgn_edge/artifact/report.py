@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.artifact.measure import Measured
+from lgn_edge.artifact.prediction import Cost
 
 REPORT_JSON = "report.json"
 REPORT_TEXT = "report.md"
@@ -25,6 +27,9 @@ class Report:
         inputs: bits of the encoder.
         inputs_live: bits that a gate or output reads.
         slots: rows of the workspace.
+        form: of the program: "table" or "straight" on devices, "rows" on hosted machines.
+        why: it has that form.
+        predicted: what each form was expected to cost; None where nothing is known about the core.
         measured: costs on the device.
     """
 
@@ -36,6 +41,9 @@ class Report:
     inputs: int
     inputs_live: int
     slots: int
+    form: str
+    why: str
+    predicted: Mapping[str, Cost | None]
     measured: Measured
 
     def to_json(self) -> str:
@@ -51,6 +59,7 @@ def report_text(report: Report, manifest: Manifest) -> str:
         ("input", f"{manifest.features} x {manifest.input_dtype}, {report.inputs_live} of {report.inputs} bits live"),
         ("classes", str(manifest.classes)),
         ("gates", f"{report.gates} in the model, {report.gates_scheduled} run"),
+        ("form", report.why),
         ("workspace", f"{manifest.workspace_bytes} bytes ({report.slots} slots)"),
         *_measured_rows(report.measured),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
@@ -9,11 +10,15 @@ from typing import Annotated, Final
 import typer
 
 from lgn_edge.cli.console import emit_json, emit_table, flat, properties, say
+from lgn_edge.errors import InputError
 
 EXAMPLES: Final = """\b
 Examples:
   lgn-edge build model.onnx --target native -o host
-  lgn-edge build model.onnx --target cortex-m4 -o firmware --json"""
+  lgn-edge build model.onnx --target cortex-m4 -o firmware --json
+  lgn-edge build model.onnx --target cortex-m0 -o firmware --optimize size --flash 16K --ram 2K"""
+
+_UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20}
 
 
 def build(
@@ -22,6 +27,15 @@ def build(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; replaced as a whole.")],
     name: Annotated[
         str | None, typer.Option("--name", help="Name in the C symbols lgn_NAME_...; the model's own by default.")
+    ] = None,
+    optimize: Annotated[
+        str, typer.Option("--optimize", help="What firmware shall be best at: speed, size or balanced.")
+    ] = "balanced",
+    flash: Annotated[
+        str | None, typer.Option("--flash", help="Flash that firmware may use, such as 64K: code and constants.")
+    ] = None,
+    ram: Annotated[
+        str | None, typer.Option("--ram", help="RAM that firmware may use, such as 8K: workspace and stack.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
@@ -33,10 +47,26 @@ def build(
     import lgn_edge
 
     say(f"building {model} for {target}")
-    artifact = lgn_edge.build(model, target, output, name=name)
+    artifact = lgn_edge.build(
+        model, target, output, name=name, optimize=optimize, flash=size_in_bytes(flash), ram=size_in_bytes(ram)
+    )
     if as_json:
         document = {"schema": 1, "folder": str(output), "seconds": dict(artifact.seconds)}
         emit_json(document | {"manifest": asdict(artifact.manifest), "report": dict(artifact.report)})
     else:
         emit_table(properties(str(output), flat(artifact.report)))
     say(f"next: lgn-edge verify {model} --artifact {output}")
+
+
+def size_in_bytes(text: str | None) -> int | None:
+    """The bytes of a size such as "65536", "64K" or "1M".
+
+    Raises:
+        InputError: it is none.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]*)([KM]?)", text.strip().upper())
+    if not found:
+        raise InputError(f"{text!r} is not a size; write bytes, or 64K, or 1M")
+    return int(found.group(1)) * _UNITS[found.group(2)]

@@ -7,7 +7,6 @@ function makes and a later one reads go through the slots behind the inputs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,11 +17,9 @@ from tvm.tirx.script.builder import ir as T
 from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kernel
 from lgn_edge.network import Circuit, GroupSum
 from lgn_edge.network.layers import Int32Array
+from lgn_edge.passes.parts import Parts
 from lgn_edge.passes.push_complements import OPERATIONS
-from lgn_edge.passes.register_order import register_order
 from lgn_edge.passes.schedule.program import EXECUTE
-
-LARGEST_FUNCTION: Final = 2000  # gates; compilers take much longer than twice as long for twice as many
 
 KEEP: Final = """\
 /* Tells a compiler not to put off additions until the end: it would have to keep every bit until then. */
@@ -34,31 +31,6 @@ KEEP: Final = """\
 """
 
 _EXECUTE_TABLE = dict(zip(OPERATIONS, EXECUTE, strict=True))
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Gates as they stand in functions, and what passes between these.
-
-    Attributes:
-        gates: int64[...] of each function, in order.
-        crossing: signals of gates that a later function reads, or adds to a score, ascending.
-    """
-
-    gates: tuple[NDArray[np.int64], ...]
-    crossing: tuple[int, ...]
-
-
-def parts(circuit: Circuit) -> Parts:
-    """How the gates of a simplified circuit become functions."""
-    order = register_order(circuit)
-    split = np.split(order, range(LARGEST_FUNCTION, len(order), LARGEST_FUNCTION))
-    own = np.zeros(circuit.n_signals, np.int64)
-    for number, gates in enumerate(split):
-        own[circuit.n_inputs + gates] = number
-    reader = own[circuit.n_inputs :]
-    crossing = [wires[(wires >= circuit.n_inputs) & (own[wires] < reader)] for wires in (circuit.a, circuit.b)]
-    return Parts(tuple(split), tuple(np.unique(np.concatenate(crossing)).tolist()))
 
 
 def straight(circuit: Circuit, head: GroupSum, split: Parts, input_bit: Int32Array, prefix: str) -> tuple[Kernel, ...]:

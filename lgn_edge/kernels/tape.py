@@ -21,6 +21,13 @@ from lgn_edge.passes.tape import N_OPERATIONS, Tape
 _SLOT = "uint8"
 
 
+def one_sample_levels(bits: Comparisons) -> Integers:
+    """The levels in the narrowest type: -1 to 255 for uint8, 32 bits for float32."""
+    if bits.element != "uint8":
+        return bits.level
+    return narrow(bits.level) if (bits.level >= 0).all() else bits.level.astype(np.int16)
+
+
 def pack_one(bits: Comparisons, n_slots: int, prefix: str, unroll: int = 1) -> Kernel:
     """`void PREFIX_pack(const element *sample, uint8_t *slots)`: encode one sample, a slot a bit.
 
@@ -33,7 +40,7 @@ def pack_one(bits: Comparisons, n_slots: int, prefix: str, unroll: int = 1) -> K
     order = bits.feature
     step = narrow(np.diff(order, prepend=0))
     octets = bits.element == "uint8"
-    level = narrow(bits.level) if octets and (bits.level >= 0).all() else bits.level
+    level = one_sample_levels(bits)
     tables = (Table(f"{prefix}_feature_step", step), Table(f"{prefix}_level", level))
     parameters = (Parameter("sample", bits.element, 1), Parameter("slots", _SLOT, n_slots))
 
@@ -105,8 +112,8 @@ def run_tape(tape: Tape, head: GroupSum, prefix: str, unroll: int = 1) -> Kernel
         Parameter("classes", "uint16", 1),
     )
     n_store, n_count = len(tape.where), 2 * head.classes
-    used = tape.length.reshape(-1, N_OPERATIONS) > 0
-    stored, counted_ops = used[:n_store].any(axis=0), used[n_store:].any(axis=0)
+    used = tape.length.reshape(-1, N_OPERATIONS)
+    stored, counted_ops = (part.sum(axis=0) > 0 for part in (used[:n_store], used[n_store:]))
 
     def body(
         slots: Buffer,

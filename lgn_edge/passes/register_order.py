@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -17,8 +18,23 @@ _REGISTERS: Final = 8  # of a core's twelve or so: the others hold addresses and
 _IN_REGISTER, _DIES, _TAKEN_NEXT, _LEFT_ALONE = 4, 2, 3, 2
 
 
-def register_order(circuit: Circuit) -> NDArray[np.int64]:
-    """Permutation int64[G] of the gates, such that each has its operands before it.
+@dataclass(frozen=True)
+class RegisterOrder:
+    """Gates in an order, and what that costs by the model of the registers.
+
+    Attributes:
+        gates: int64[G], a permutation; each gate has its operands before it.
+        reads: operands that are not in a register when they are read.
+        alive: most values that are known and still read, at any time.
+    """
+
+    gates: NDArray[np.int64]
+    reads: int
+    alive: int
+
+
+def register_order(circuit: Circuit) -> RegisterOrder:
+    """An order of the gates in which most operands are in a register.
 
     Greedy: of the gates that can be computed and read one of the values used last, the one that is worth most. A model
     of the registers, least recently used out first, says which values these are; compilers do the same, roughly.
@@ -60,21 +76,28 @@ def register_order(circuit: Circuit) -> NDArray[np.int64]:
         value = sum(_IN_REGISTER * (wire in registers) + _DIES * (unread[wire] == 1) for wire in wires)
         return value + _TAKEN_NEXT * taken - _LEFT_ALONE * alone, -gate
 
-    order = []
+    order: list[int] = []
+    known: set[int] = set()
+    reads = alive = 0
     while ready:
         near = [gate for signal in registers for gate in readers[signal] if gate in ready]
         gate = max(near or ready, key=worth)
         del ready[gate]
         order.append(gate)
         for wire in {a[gate], b[gate]}:
+            reads += wire not in registers
+            known.add(wire)
             touch(wire)
             unread[wire] -= 1
         for wire in {a[gate], b[gate]}:
             if not unread[wire]:
                 registers.pop(wire, None)
+                known.discard(wire)
         result = n_inputs + gate
         computed[result] = True
         if unread[result]:
+            known.add(result)
             touch(result)
             make_ready(result)
-    return np.array(order, np.int64)
+        alive = max(alive, len(known))
+    return RegisterOrder(np.array(order, np.int64), reads, alive)

@@ -49,7 +49,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 @pytest.fixture(scope="module")
 def arm(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    return build(OCTET, "arm", tmp_path_factory.mktemp("artifact") / "arm")
+    return build(OCTET, "arm", tmp_path_factory.mktemp("artifact") / "arm", optimize="size")
 
 
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)

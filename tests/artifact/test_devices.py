@@ -20,9 +20,10 @@ DEVICES = [name for name in TARGETS if name != "native" and not find_target(name
 
 @pytest.mark.parametrize("name", DEVICES)
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
-def test_firmware_equals_the_reference(network: Network, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+def test_firmware_equals_the_reference(network: Network, name: str, optimize: str, tmp_path: Path) -> None:
     target = find_target(name)
-    artifact = build(network, name, tmp_path / name)
+    artifact = build(network, name, tmp_path / name, optimize=optimize)
     reason = emulate.available(target.execution)
     if reason:
         pytest.skip(f"{name}: {reason}")
