@@ -23,13 +23,13 @@ def measure(options: Options) -> list[Row]:
     """Gap, undecided gates and time by estimator, raw gates with residual initialisation."""
     data = images(4000 if options.quick else 10_000)
     seeds, epochs = (SEEDS[:1], 4) if options.quick else (SEEDS, 15)
-    recipe = {"widths": (2000,) * 6, "parametrization": "raw", "tau": 6.0, "epochs": epochs}
+    recipe = {"widths": (1000,) * 6, "parametrization": "raw", "tau": 4.0, "epochs": epochs}
     recipe |= {"schedule": "constant", "learning_rate": 0.03}
     runs = {name: [trained(data, seed, **recipe, **changes) for seed in seeds] for name, changes in ESTIMATORS.items()}
     rows = []
     for name, group in runs.items():
         last = [one.history[-1] for one in group]
-        note = f"6 x 2,000 raw gates, MNIST, {len(data.train_y):,} images, {epochs} epochs"
+        note = f"6 x 1,000 raw gates, MNIST, {len(data.train_y):,} images, {epochs} epochs"
         rows.append(Row(f"{name}: hard accuracy", 100 * mean([one.best for one in group]), "%", note=note))
         gaps = [100 * epoch.gap for epoch in last]
         rows.append(Row(f"{name}: gap, soft - hard", mean(gaps), "points", note=spread(gaps)))
