@@ -18,8 +18,9 @@ Examples:
 
 \b
 Backends: reference, circuit, torch, onnx-reference, onnxruntime,
-onnxruntime-plain, onnxruntime-standard, and every target. One that cannot run
-is listed with its reason and never counts as a pass.
+onnxruntime-plain, onnxruntime-standard, onnxruntime-library, onnxruntime-fused,
+and every target. One that cannot run is listed with its reason and never counts
+as a pass.
 
 \b
 Exit codes: 0 all that ran are equal; 1 one differs, or one that was asked for

@@ -112,6 +112,8 @@ def test_demo(lgn_edge_command, tmp_path):
             "onnxruntime",
             "onnxruntime-plain",
             "onnxruntime-standard",
+            "onnxruntime-library",
+            "onnxruntime-fused",
             "native",
             "cortex-m4",
         ],
@@ -123,7 +125,7 @@ def test_demo(lgn_edge_command, tmp_path):
         assert lgn_edge.load_artifact(tmp_path / "out" / form).selftest()
     again = lgn_edge_command("demo", "-o", "out", *SMALL)
     assert again.code == 0
-    for text in ("accuracy, discrete", "cortex-m4 flash", "9 equal, 0 different, 0 not run"):
+    for text in ("accuracy, discrete", "cortex-m4 flash", "11 equal, 0 different, 0 not run"):
         assert text in again.stdout
 
 
