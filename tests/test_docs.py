@@ -22,7 +22,7 @@ def test_the_quickstart_runs(tmp_path: Path) -> None:
     right, flash, verified = result.stdout.splitlines()
     assert float(re.findall(r"[\d.]+", right)[0]) >= 95
     assert flash.endswith("bytes on a Cortex-M4")
-    assert verified == "9 equal, 0 different, 0 not run"
+    assert verified == "11 equal, 0 different, 0 not run"
 
 
 def test_links_lead_somewhere() -> None:
