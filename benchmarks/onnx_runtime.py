@@ -16,9 +16,10 @@ import onnxruntime
 from harness import TRUE_GATES, Options, Row, interleaved, random_network, random_samples, run
 
 import lgn_edge
+from lgn_edge.errors import LgnError
 from lgn_edge.network import Network
 from lgn_edge.onnx_model import Form, write
-from lgn_edge.onnx_model.form import OPS, feed, resolved
+from lgn_edge.onnx_model.form import feed, resolved
 
 NETWORKS = {"4 x 8,000": (8000,) * 4, "6 x 8,000": (8000,) * 6}
 BATCHES = (64, 1024, 16_384)
@@ -28,6 +29,7 @@ ABSENT = "not run: library absent"
 
 BODIES, STANDARD, PACKED = "function bodies", "standard", "standard, packed input"
 CUSTOM, FUSED, NATIVE = "custom nodes with library", "fused with library", "native artifact"
+FUSING = "custom file in lgn_edge.onnx_session"  # which runs the chain of nodes as one
 
 LARGE = {"61,000,020 gates": 10_166_670}
 LARGE_QUICK = {"1,000,020 gates": 166_670}
@@ -66,6 +68,8 @@ def _bars(name: str, speeds: Speeds) -> list[Row]:
         ratio("custom nodes / function bodies", (CUSTOM, 1024), (BODIES, 1024), ">= 10", ">= 15", at),
         ratio("fused / native artifact", (FUSED, 1024), (NATIVE, 1024), ">= 0.8", ">= 0.95", at),
         ratio("custom nodes, 16,384 / 1,024", (CUSTOM, 16_384), (CUSTOM, 1024), ">= 0.7", ">= 0.95", "one thread"),
+        ratio("custom file, fused on loading / function bodies", (FUSING, 1024), (BODIES, 1024), "", "", at),
+        ratio("custom file, fused on loading, 16,384 / 1,024", (FUSING, 16_384), (FUSING, 1024), "", "", "one thread"),
         ratio("standard, 16,384 / 1,024", (STANDARD, 16_384), (STANDARD, 1024), "", "", "one thread"),
         ratio("function bodies, 16,384 / 1,024", (BODIES, 16_384), (BODIES, 1024), "", "", "one thread"),
     ]
@@ -92,6 +96,7 @@ def _speeds(network: Network, rounds: int, seconds: float) -> Speeds:
 
 
 Prepare = Callable[[object], Callable[[], object]]  # samples to a call that returns their scores
+Open = Callable[[Path, int], onnxruntime.InferenceSession]  # of a file, by that many threads
 
 
 def _forms() -> dict[str, Callable[[Path, Network, int], Prepare]]:
@@ -102,22 +107,24 @@ def _forms() -> dict[str, Callable[[Path, Network, int], Prepare]]:
         NATIVE: _native,
     }
     if library() is not None:
-        forms[CUSTOM] = lambda *where: _session(*where, Form("custom", outputs=OUTPUTS), registered=True)
-        if "fused" in OPS:
-            forms[FUSED] = lambda *where: _session(*where, Form("fused", outputs=OUTPUTS), registered=True)
+        forms[CUSTOM] = lambda *where: _session(*where, Form("custom", outputs=OUTPUTS), open=_registered)
+        forms[FUSING] = lambda *where: _session(*where, Form("custom", outputs=OUTPUTS), open=_fusing)
+        forms[FUSED] = lambda *where: _session(*where, Form("fused", outputs=OUTPUTS), open=_registered)
     return forms
 
 
 def library() -> Path | None:
-    """The custom-op library, or None where this lgn-edge has none."""
-    find = getattr(lgn_edge, "onnx_library_path", None)
-    return None if find is None else find()
+    """The custom-op library, or None where it cannot be built."""
+    try:
+        return lgn_edge.onnx_library_path()
+    except LgnError:
+        return None
 
 
-def _session(folder: Path, network: Network, threads: int, form: Form, *, registered: bool = False) -> Prepare:
+def _session(folder: Path, network: Network, threads: int, form: Form, *, open: Open | None = None) -> Prepare:
     path = folder / f"{form.ops}-{form.input}.onnx"
     write(network, path, form)
-    session = _open(path, threads, registered)
+    session = (open or _plain)(path, threads)
     (source,) = session.get_inputs()
     _, form = resolved(network, form)
 
@@ -128,12 +135,18 @@ def _session(folder: Path, network: Network, threads: int, form: Form, *, regist
     return prepare
 
 
-def _open(path: Path, threads: int, registered: bool) -> onnxruntime.InferenceSession:
+def _registered(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    return lgn_edge.onnx_session(path, threads=threads, fuse=False)
+
+
+def _fusing(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    return lgn_edge.onnx_session(path, threads=threads)
+
+
+def _plain(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
-    if registered:
-        options.register_custom_ops_library(str(library()))
     return onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
 
 
@@ -178,7 +191,7 @@ def _one(width: int, ops: str) -> None:
         export = time.perf_counter() - start
         size = sum(file.stat().st_size for file in Path(folder).iterdir()) / 1e6
         start = time.perf_counter()
-        session = _open(path, 1, registered=ops == "fused")
+        session = (_registered if ops == "fused" else _plain)(path, 1)
         load = time.perf_counter() - start
         for _ in range(2):
             start = time.perf_counter()

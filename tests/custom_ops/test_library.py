@@ -38,7 +38,8 @@ NETWORKS = {
 
 
 def run_of(model: ModelProto, threads: int = 1) -> Run:
-    return session_run(onnx_session(model.SerializeToString(), threads=threads))
+    """Nodes as they stand."""
+    return session_run(onnx_session(model.SerializeToString(), threads=threads, fuse=False))
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -116,8 +117,9 @@ def test_constants_beside_the_file(tmp_path: Path) -> None:
     for ops in ("custom", "fused"):
         write(network, tmp_path / f"{ops}.onnx", Form(ops), threshold_bytes=0)
         assert (tmp_path / f"{ops}.onnx.data").exists()
-        run = session_run(onnx_session(tmp_path / f"{ops}.onnx", threads=1))
-        assert_same(network, run, random_samples(network, 600))
+        for fuse in (False, True):
+            run = session_run(onnx_session(tmp_path / f"{ops}.onnx", threads=1, fuse=fuse))
+            assert_same(network, run, random_samples(network, 600))
 
 
 def test_the_kernel_is_what_runs() -> None:
@@ -139,7 +141,7 @@ def test_the_kernel_is_what_runs() -> None:
 
 def test_unoptimised_graphs_run_the_kernel_too() -> None:
     network = NETWORKS["47 classes"]
-    session = onnx_session(to_model(network).SerializeToString(), threads=1, optimize=False)
+    session = onnx_session(to_model(network).SerializeToString(), threads=1, optimize=False, fuse=False)
     assert_same(network, session_run(session), random_samples(network, 100))
 
 
