@@ -18,7 +18,8 @@ from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
 from lgn_edge.nn.wiring import WIRINGS, wire
 
-LEARNED: Final = ("learned", "learned-aligned")
+FIXED: Final = {"learned": "random", "learned-aligned": "aligned"}  # what is like a learned wiring, but drawn
+LEARNED: Final = tuple(FIXED)
 CONFIG: Final = (  # arguments that describe every layer
     "in_features",
     "out_features",

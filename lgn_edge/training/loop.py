@@ -35,6 +35,7 @@ from lgn_edge.files import write_atomic
 from lgn_edge.network import Network
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold, discretise, soft_evaluation
 from lgn_edge.nn.kernels import cpu
+from lgn_edge.nn.layers import FIXED, LEARNED
 from lgn_edge.training.checkpoint import (
     TrainingState,
     load_checkpoint,
@@ -339,6 +340,7 @@ def build_model(recipe: Recipe, dataset: Dataset, kept: NDArray[np.intp] | None 
     encoder = Threshold.thermometer(samples, recipe.levels, spacing=recipe.spacing, multiple=multiple)
     layers: list[LogicDense] = []
     for i, gates in enumerate(recipe.widths):
+        wiring, init = _wiring_and_init(recipe, i)
         layers.append(
             LogicDense(
                 layers[-1].out_features if layers else encoder.out_features,
@@ -346,9 +348,9 @@ def build_model(recipe: Recipe, dataset: Dataset, kept: NDArray[np.intp] | None 
                 parametrization=recipe.parametrization,
                 estimator=recipe.estimator,
                 temperature=recipe.temperature,
-                init=recipe.init,
+                init=init,
                 init_shift=recipe.init_shift,
-                wiring=recipe.wiring,
+                wiring=wiring,
                 lanes=recipe.lanes,
                 candidates=recipe.candidates,
                 seed=derive_seed(recipe.seed, -1 - i),
@@ -356,6 +358,14 @@ def build_model(recipe: Recipe, dataset: Dataset, kept: NDArray[np.intp] | None 
         )
     head = GroupSum(recipe.widths[-1], classes, recipe.tau, recipe.beta)
     return LogicGateNetwork(encoder, layers, head, name=recipe.name, class_names=dataset.class_names)
+
+
+def _wiring_and_init(recipe: Recipe, layer: int) -> tuple[str, str]:
+    if recipe.wiring not in LEARNED:
+        return recipe.wiring, recipe.init
+    if layer < (recipe.learned_layers or len(recipe.widths)):
+        return recipe.wiring, recipe.learned_init or recipe.init
+    return FIXED[recipe.wiring], recipe.init
 
 
 def shifted(x: Tensor, image: tuple[int, int], most: int) -> Tensor:

@@ -41,6 +41,9 @@ class Recipe:
         init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
         wiring: "random", "unique", "aligned", "learned" or "learned-aligned".
         lanes: bits of a word, for aligned wirings only.
+        learned_layers: how many layers, from the first on, have the learned wiring, the others being random (aligned,
+            for "learned-aligned"); 0 means all.
+        learned_init: as `init`, of the layers with a learned wiring; empty takes `init`.
         candidates: that each gate input chooses from, for learned wirings only, as all fields of choices and redraws.
         choice_rate: learning rate of the first step for the choices.
         choice_temperature: of the choices in the first step.
@@ -75,6 +78,8 @@ class Recipe:
     init_shift: float = 0.0
     wiring: str = "random"
     lanes: int = 32
+    learned_layers: int = 0
+    learned_init: str = ""
     candidates: int = 32
     choice_rate: float = 0.05
     choice_temperature: float = 1.0
@@ -102,6 +107,7 @@ class Recipe:
             "parametrization": tuple(PARAMETRIZATIONS),
             "estimator": tuple(ESTIMATORS),
             "init": INITIALISATIONS,
+            "learned_init": ("", *INITIALISATIONS),
             "wiring": (*WIRINGS, *LEARNED),
             "optimizer": OPTIMIZERS,
             "schedule": SCHEDULES,
@@ -112,7 +118,7 @@ class Recipe:
             if value not in legal:
                 raise InputError(f"recipe: {field} is {value!r}{near(value, legal)}; legal are {', '.join(legal)}")
         least = {"levels": 1, "lanes": 1, "candidates": 2, "epochs": 1, "batch": 1}
-        least |= {"shift": 0, "patience": 0, "seed": 0, "threads": 0}
+        least |= {"learned_layers": 0, "shift": 0, "patience": 0, "seed": 0, "threads": 0}
         for field, bound in least.items():
             if getattr(self, field) < bound:
                 raise InputError(f"recipe: {field} is {getattr(self, field)}; it must be at least {bound}")

@@ -190,6 +190,10 @@ def test_a_plan_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert plan.steps == 4 * 12
     assert plan.to_json()["layers"][1] == {"inputs": 24, "gates": 12, "wiring": "random", "parameters": 48}
     assert not list(tmp_path.iterdir())
+    first = Recipe(
+        **{**RECIPE.to_dict(), "widths": (24, 12), "wiring": "learned", "learned_layers": 1, "candidates": 3}
+    )
+    assert [layer.wiring for layer in plan_training(first, dataset()).layers] == ["learned", "random"]
     learned = Recipe(**{**RECIPE.to_dict(), "widths": (24, 12), "wiring": "learned", "candidates": 3})
     assert plan_training(learned, dataset()).parameters == (4 + 2 * 3) * 36
 
