@@ -47,7 +47,7 @@ bench: $(READY)
 # difflogic is installed without its CUDA extension: what its setup.py imports for that builds nothing.
 $(PEERS): benchmarks/peers-constraints.txt
 	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c $< setuptools numpy torch
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -c $< setuptools numpy torch emlearn scikit-learn
 	PYTHONPATH="$(CURDIR)/benchmarks/peers/without_cuda" .venv-peers/bin/python -m pip install --quiet \
 	    --disable-pip-version-check --no-deps --no-build-isolation -c $< difflogic torchlogix
 	@touch $@

@@ -52,7 +52,7 @@ def _row(name: str, aliases: list[str]) -> dict[str, Any]:
     elif target.execution == "host":
         execution, unexecuted = None, f"a machine for {target.triple}"
     else:
-        execution, unexecuted = f"emulator ({target.execution})", emulate.available(target.execution)
+        execution, unexecuted = emulate.emulator(target.execution), emulate.available(target.execution)
     return row | {
         "family": target.family,
         "description": target.description,

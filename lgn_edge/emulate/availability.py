@@ -18,6 +18,13 @@ _PROGRAMS = {
 }
 
 
+def emulator(core: str) -> str | None:
+    """The program or package that executes a core; None for sources, which run where they are compiled."""
+    if core == "source":
+        return None
+    return core if core in _WASM else _PROGRAMS.get(core, ("unicorn", ""))[0]
+
+
 def available(core: str = "") -> str | None:
     """Why nothing, or not this core, can be emulated here, or None; imports nothing of the packages."""
     if core == "source":

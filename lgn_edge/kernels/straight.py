@@ -57,14 +57,18 @@ def run_parts(count: int, head: GroupSum, prefix: str) -> str:
 void {prefix}_run(uint8_t* slots, int32_t* scores, uint16_t* classes);
 
 void {prefix}_run(uint8_t* slots, int32_t* scores, uint16_t* classes) {{
+    int32_t best;
     uint16_t c;
+    uint16_t winner = 0u;
 
-{calls}    *classes = 0u;
+{calls}    best = scores[0];
     for (c = 1u; c < {head.classes}u; c++) {{
-        if (scores[c] > scores[*classes]) {{
-            *classes = c;
+        if (scores[c] > best) {{
+            best = scores[c];
+            winner = c;
         }}
     }}
+    *classes = winner;
 }}
 """
 
