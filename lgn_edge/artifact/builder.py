@@ -18,6 +18,7 @@ from lgn_edge.artifact.device import DeviceProgram, c_literal, c_rows, write_ker
 from lgn_edge.artifact.layout import copy_board, templates
 from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest, sha256
 from lgn_edge.artifact.measure import measure
+from lgn_edge.artifact.packaging import check_packages, write_packages
 from lgn_edge.artifact.prediction import Cost
 from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
 from lgn_edge.artifact.selftest import selftest_samples
@@ -45,6 +46,7 @@ def build(
     optimize: str = "balanced",
     flash: int | None = None,
     ram: int | None = None,
+    packages: Sequence[str] = (),
 ) -> Artifact:
     """Compile a network for a target and write the artifact's folder.
 
@@ -60,12 +62,14 @@ def build(
         optimize: what firmware shall be best at: "speed", "size", or "balanced". Hosted targets have one form.
         flash: bytes of flash that firmware may use, for code and constants.
         ram: bytes of RAM that firmware may use, for its workspace and stack.
+        packages: of `lgn_edge.artifact.packaging.PACKAGES`: what the sources are made into besides.
 
     Raises:
         InputError: a bad model, target or folder, or the network does not fit; says what it needs.
         MissingProgramError: the C toolchain is not installed.
     """
     machine = find_target(target)
+    check_packages(packages, machine)
     reason = toolchain.missing()
     if reason:
         raise MissingProgramError(f"target {machine.name} needs a linker: {reason}")
@@ -80,7 +84,8 @@ def build(
         program, choice = _schedule(circuit, network, machine, optimize, budget)
     with atomic_directory(output) as folder, tempfile.TemporaryDirectory() as work:
         manifest = _interface(network, program, machine, identifier)
-        _write_sources(folder, network, program, manifest, machine)
+        values = _write_sources(folder, network, program, manifest, machine)
+        write_packages(folder, packages, identifier, values)
         with clock("compile"):
             objects = _compile(network, program, machine, manifest, folder, Path(work))
         with clock("link"):
@@ -188,7 +193,8 @@ def _interface(network: Network, program: UniformProgram | DeviceProgram, target
 
 def _write_sources(
     folder: Path, network: Network, program: UniformProgram | DeviceProgram, manifest: Manifest, target: Target
-) -> None:
+) -> dict[str, object]:
+    """Write everything but libraries and reports; returns what the templates were filled with."""
     samples = selftest_samples(network, target.selftest_vectors)
     values: dict[str, object] = {
         "name": manifest.name,
@@ -235,6 +241,7 @@ def _write_sources(
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(render(template, values))
     copy_board(folder, target)
+    return values
 
 
 def _compile(

@@ -16,7 +16,7 @@ class _At(Template):
     pattern: ClassVar[Any] = r"@(?:(?P<escaped>@)|\{(?P<braced>[a-zA-Z_]+)\}|(?P<named>(?!))|(?P<invalid>(?!)))"
 
 
-def render(template: str, values: Mapping[str, object]) -> str:
-    """The text of `deploy/artifact/TEMPLATE` with each `@{key}` replaced; a key without a value is an error."""
-    text = (deploy_folder() / "artifact" / template).read_text()
+def render(template: str, values: Mapping[str, object], folder: str = "artifact") -> str:
+    """The text of `deploy/FOLDER/TEMPLATE` with each `@{key}` replaced; a key without a value is an error."""
+    text = (deploy_folder() / folder / template).read_text()
     return _At(text).substitute({key: str(value) for key, value in values.items()})

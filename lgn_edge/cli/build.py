@@ -37,6 +37,10 @@ def build(
     ram: Annotated[
         str | None, typer.Option("--ram", help="RAM that firmware may use, such as 8K: workspace and stack.")
     ] = None,
+    package: Annotated[
+        list[str] | None,
+        typer.Option("--package", help="Also arduino, cmsis-pack, esp-idf, platformio or zephyr; may be repeated."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Compile a model for a machine.
@@ -48,7 +52,14 @@ def build(
 
     say(f"building {model} for {target}")
     artifact = lgn_edge.build(
-        model, target, output, name=name, optimize=optimize, flash=size_in_bytes(flash), ram=size_in_bytes(ram)
+        model,
+        target,
+        output,
+        name=name,
+        optimize=optimize,
+        flash=size_in_bytes(flash),
+        ram=size_in_bytes(ram),
+        packages=package or (),
     )
     if as_json:
         document = {"schema": 1, "folder": str(output), "seconds": dict(artifact.seconds)}

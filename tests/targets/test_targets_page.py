@@ -10,4 +10,6 @@ PAGE = Path(__file__).parents[2] / "docs" / "targets.md"
 
 
 def test_the_page_has_the_registrys_table() -> None:
-    assert table() in PAGE.read_text(), "run python -m lgn_edge.cli.targets_page, and put its table into docs/targets.md"
+    assert table() in PAGE.read_text(), (
+        "run python -m lgn_edge.cli.targets_page, and put its table into docs/targets.md"
+    )
