@@ -350,7 +350,7 @@ def _edit(folder: Path, key: str, value: object) -> None:
 def test_a_network_too_large_for_the_emulator_is_built_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(measure._RAM, "cortex-m", measure._SAMPLES_RAM)
+    monkeypatch.setitem(measure._RAM, "cortex-m", 64)
     artifact = build(OCTET, "arm", tmp_path / "arm")
     assert artifact.report["measured"]["flash_bytes"] is None
     assert "does not fit the emulator's RAM" in artifact.report["measured"]["not_measured"]
