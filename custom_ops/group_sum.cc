@@ -15,6 +15,7 @@ struct GroupSum {
                                                             ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
     static constexpr size_t required_inputs = 2, required_outputs = 0;
     static constexpr int variadic_inputs = 0;
+    static constexpr bool may_be_in_place = false;
 
     explicit GroupSum(const Name &name) : who(name) {}
 

@@ -38,6 +38,7 @@ struct LogicLayer {
     static constexpr ONNXTensorElementDataType outputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64};
     static constexpr size_t required_inputs = 4, required_outputs = 1;
     static constexpr int variadic_inputs = 0;
+    static constexpr bool may_be_in_place = true;  // a block is read before it is written
 
     explicit LogicLayer(const Name &name) : who(name) {}
     ~LogicLayer() { free(wires); }

@@ -21,6 +21,7 @@ struct LogicNetwork {
                                                             ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64};
     static constexpr size_t required_inputs = 1, required_outputs = 0;
     static constexpr int variadic_inputs = wires_of_layer;
+    static constexpr bool may_be_in_place = false;
 
     explicit LogicNetwork(const Name &name) : who(name) {}
     ~LogicNetwork() { lgn_free_plan(&plan); }

@@ -178,7 +178,8 @@ private:
 
 // The table of functions that ONNX Runtime takes for an op: `Kernel` has name, inputs and outputs (types; undefined for
 // any that it checks itself), required_inputs, required_outputs, variadic_inputs (how many the last one stands for at
-// least; 0 for none such), create(Node) and compute(Call).
+// least; 0 for none such), may_be_in_place (whether the first output may lie where the first input does), create(Node)
+// and compute(Call).
 template <class Kernel> const OrtCustomOp *op()
 {
     static OrtCustomOp table = {};
@@ -202,6 +203,18 @@ template <class Kernel> const OrtCustomOp *op()
     table.GetVariadicInputMinArity = [](const OrtCustomOp *) { return Kernel::variadic_inputs; };
     table.GetVariadicInputHomogeneity = [](const OrtCustomOp *) { return 0; };
     table.GetVariadicOutputMinArity = table.GetVariadicOutputHomogeneity = [](const OrtCustomOp *) { return 0; };
+    table.GetMayInplace = [](int **input, int **output) -> size_t {
+        if (!Kernel::may_be_in_place) {
+            return 0;
+        }
+        *input = static_cast<int *>(calloc(1, sizeof **input));  // the first input, the first output
+        *output = static_cast<int *>(calloc(1, sizeof **output));
+        return *input != nullptr && *output != nullptr;
+    };
+    table.ReleaseMayInplace = [](int *input, int *output) {
+        free(input);
+        free(output);
+    };
     table.GetStartVersion = [](const OrtCustomOp *) { return 1; };
     table.GetEndVersion = [](const OrtCustomOp *) { return 1; };
     table.CreateKernelV2 = [](const OrtCustomOp *, const OrtApi *, const OrtKernelInfo *info, void **out) {

@@ -20,6 +20,7 @@ struct Threshold {
     static constexpr ONNXTensorElementDataType outputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64};
     static constexpr size_t required_inputs = 3, required_outputs = 1;
     static constexpr int variadic_inputs = 0;
+    static constexpr bool may_be_in_place = false;
 
     explicit Threshold(const Name &name) : who(name) {}
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, helper
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.network import Layer, LogicDense, Network
@@ -31,6 +31,7 @@ def lower(network: Network, form: Form) -> Lowering:
         UnsupportedError: a layer has no op in the domain.
     """
     constants: dict[str, NDArray[Any]] = {}
+    values: list[ValueInfoProto] = []  # a layer's kernel may write where it reads, if its shapes are known to be equal
     nodes: list[NodeProto] = []
     value = input_info(network, form).name
     count = [helper.make_node("Shape", [value], [COUNT], "count", start=0, end=1)]
@@ -44,16 +45,22 @@ def lower(network: Network, form: Form) -> Lowering:
         constants |= threshold.constants(network.encoder, _ENCODER)
         nodes.append(threshold.node(network.encoder, _ENCODER, value))
         value = _ENCODER
+        values.append(_words(value, network.encoder.n_outputs))
     for i, layer in enumerate(network.layers):
         op, name = _op(layer), f"layer{i}"
         constants |= op.constants(layer, name)
         nodes.append(op.node(layer, name, value))
         value = name
+        values.append(_words(value, layer.n_outputs))
     nodes += [*count, group_sum.node(network.head, _HEAD, value, COUNT)]
     if CLASS in form.outputs:
         nodes.append(helper.make_node("ArgMax", [SCORES], [CLASS], "argmax", axis=1, keepdims=0))
     used = {node.op_type for node in nodes if node.domain == DOMAIN}
-    return Lowering(nodes, constants, {}, {DOMAIN: VERSION}, functions(used))
+    return Lowering(nodes, constants, {}, {DOMAIN: VERSION}, functions(used), values)
+
+
+def _words(name: str, signals: int) -> ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.INT64, [signals, "W"])
 
 
 def _op(layer: Layer) -> ModuleType:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from numpy.typing import NDArray
-from onnx import FunctionProto, NodeProto
+from onnx import FunctionProto, NodeProto, ValueInfoProto
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Lowering:
         properties: metadata that belong to the lowering.
         domains: versions by domain, besides the standard one.
         functions: bodies of the ops of these domains.
+        values: types and shapes of values between the nodes, for runtimes that cannot infer them.
     """
 
     nodes: list[NodeProto]
@@ -27,3 +28,4 @@ class Lowering:
     properties: Mapping[str, str] = field(default_factory=dict)
     domains: Mapping[str, int] = field(default_factory=dict)
     functions: Sequence[FunctionProto] = ()
+    values: Sequence[ValueInfoProto] = ()

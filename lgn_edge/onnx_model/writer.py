@@ -105,6 +105,7 @@ class _Plan:
             inputs=[input_info(self._inside, self._form)],
             outputs=output_infos(self._inside.head.classes, self._form),
             initializer=[tensor(name, array) for name, array in self.lowering.constants.items()],
+            value_info=list(self.lowering.values),
         )
         model = helper.make_model(
             graph,
