@@ -41,9 +41,7 @@ class Claim:
 CLAIMS = (
     Claim("mnist-8000", "mnist", ">= 98.0", ">= 98.45", "LILogicNet 98.45 % with 8,000 gates, learned wiring"),
     Claim("mnist-4000", "mnist", ">= 97.4", ">= 97.96", "LILogicNet 97.96 % with 4,000 gates, learned wiring"),
-    Claim(
-        "mnist-48000", "mnist", ">= 97.7", "", "Petersen 2022: 97.69 +- 0.11 %, all layers random, 20 x 20 pixels"
-    ),
+    Claim("mnist-48000", "mnist", ">= 97.7", "", "Petersen 2022: 97.69 +- 0.11 %, all layers random, 20 x 20 pixels"),
     Claim("fashion-mnist-32000", "fashion-mnist", ">= 89", ">= 90.3", "LILogicNet 90.26 % with 64,000 gates"),
     Claim("monk-1", "monk-1", ">= 100", "", "Petersen 2022: 100 %; random wiring, another size"),
     Claim("adult", "adult", ">= 84.8", "", "Petersen 2022: 84.8 % with 1,280 gates, 5 layers, random wiring"),

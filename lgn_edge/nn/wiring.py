@@ -6,6 +6,7 @@ nobody reads is lost.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -80,7 +81,7 @@ def unique(n_inputs: int, gates: int, generator: torch.Generator | None) -> tupl
     if gates > pairs:
         raise InputError(
             f"logic layer: {gates} gates cannot read different pairs of {n_inputs} inputs, which have {pairs};"
-            " choose fewer gates, or wiring random"
+            f" choose fewer gates, at least {_least_inputs(gates)} inputs, or wiring random"
         )
     distances = 1 + torch.randperm(n_inputs // 2, generator=generator)
     first, second = [], []
@@ -96,6 +97,12 @@ def unique(n_inputs: int, gates: int, generator: torch.Generator | None) -> tupl
     flip = torch.rand(gates, generator=generator) < 0.5
     order = torch.randperm(gates, generator=generator)
     return torch.where(flip, b, a)[order], torch.where(flip, a, b)[order]
+
+
+def _least_inputs(gates: int) -> int:
+    """The least n with n * (n - 1) / 2 pairs for the gates."""
+    n = (1 + math.isqrt(8 * gates)) // 2
+    return n if n * (n - 1) // 2 >= gates else n + 1
 
 
 def _rings(n: int, distances: list[int]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -53,7 +53,7 @@ def test_refuses(override: str, message: str) -> None:
 
 
 def test_refuses_files(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"did you mean digits\?.*one of .*digits, mnist"):
+    with pytest.raises(InputError, match=r"did you mean digits\?.*one of .*digits.*mnist"):
         load_recipe("digit")
     file = tmp_path / "bad.toml"
     file.write_text("name = ")
