@@ -93,7 +93,7 @@ def test_targets_says_what_executes_where(lgn_edge_command, monkeypatch):
     assert rows["x86-64"]["missing"] == ["a machine for x86_64-unknown-linux-gnu"]
     monkeypatch.setattr(host.platform, "machine", lambda: "x86_64")
     rows = {row["name"]: row for row in lgn_edge_command("targets", "--json").json["targets"]}
-    assert [rows[name]["execution"] for name in ("x86-64", "cortex-a72")] == ["this CPU", "emulator (cortex-a72)"]
+    assert [rows[name]["execution"] for name in ("x86-64", "cortex-a72")] == ["this CPU", "unicorn"]
 
 
 def test_targets_says_what_is_missing(lgn_edge_command, monkeypatch):
