@@ -43,6 +43,7 @@ def train(
 
     Leaves a checkpoint that `lgn-edge export` reads, and prints the metrics.
     """
+    from lgn_edge.nn.kernels.cpu import missing
     from lgn_edge.training import load_recipe, plan_training
     from lgn_edge.training import train as train_recipe
 
@@ -54,6 +55,9 @@ def train(
         else:
             emit_table(_plan_table(chosen.name, plan))
         return
+    slow = missing() if chosen.device == "cpu" else None
+    if slow:
+        say(f"layers run in torch, which is several times slower than the compiled kernels: {slow}")
     result = train_recipe(chosen, data=data, output=output, resume=resume)
     metrics = dict(result.metrics)
     if as_json:

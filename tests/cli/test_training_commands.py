@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,24 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.exit_code == 0, done.stderr
     assert '"hard_accuracy"' in done.stdout
     return folder
+
+
+def test_a_dry_run_trains_nothing(lgn_edge_command, tmp_path):
+    done = lgn_edge_command("train", "digits", "-o", tmp_path / "run", *SMALL, "--dry-run")
+    assert done.code == 0, done.stderr
+    for part in ("layer 1", "40 gates", "parameters", "memory", "kernels"):
+        assert part in done.stdout
+    assert not (tmp_path / "run").exists()
+    plan = json.loads(lgn_edge_command("train", "digits", *SMALL, "--dry-run", "--json").stdout)["plan"]
+    assert plan["gates"] == 100
+    assert plan["parameters"] == 400
+
+
+def test_train_says_when_kernels_are_missing(lgn_edge_command, monkeypatch, tmp_path):
+    monkeypatch.setattr("lgn_edge.nn.kernels.cpu.missing", lambda: "no compiler here")
+    done = lgn_edge_command("train", "digits", "-o", tmp_path / "run", *SMALL)
+    assert done.code == 0, done.stderr
+    assert "several times slower than the compiled kernels: no compiler here" in done.stderr
 
 
 def test_train_again_needs_resume(lgn_edge_command, trained):
