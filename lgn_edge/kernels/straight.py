@@ -23,7 +23,7 @@ from lgn_edge.passes.schedule.program import EXECUTE
 
 KEEP: Final = """\
 /* Tells a compiler not to put off additions until the end: it would have to keep every bit until then. */
-#if defined(__GNUC__)
+#if defined(__GNUC__) && !defined(__AVR__)
 #define lgn_keep(x) __extension__({ uint32_t kept = (x); __asm__("" : "+r"(kept)); kept; })
 #else
 #define lgn_keep(x) (x)
