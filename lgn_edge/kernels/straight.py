@@ -18,8 +18,7 @@ from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kern
 from lgn_edge.network import Circuit, GroupSum
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.passes.parts import Parts
-from lgn_edge.passes.push_complements import OPERATIONS
-from lgn_edge.passes.schedule.program import EXECUTE
+from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
 
 KEEP: Final = """\
 /* Tells a compiler not to put off additions until the end: it would have to keep every bit until then. */

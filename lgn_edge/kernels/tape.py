@@ -15,7 +15,7 @@ from lgn_edge.kernels.pack import float_above
 from lgn_edge.kernels.tir import Buffer, Expr, Integers, Kernel, Parameter, Table, as_index, constant, kernel, narrow
 from lgn_edge.network import GroupSum
 from lgn_edge.network.layers import Int32Array
-from lgn_edge.passes.schedule.program import EXECUTE
+from lgn_edge.passes.push_complements import EXECUTE
 from lgn_edge.passes.tape import N_OPERATIONS, Tape
 
 _SLOT = "uint8"

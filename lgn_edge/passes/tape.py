@@ -18,9 +18,8 @@ from lgn_edge.errors import InputError
 from lgn_edge.network import Circuit, GroupSum
 from lgn_edge.network.layers import ArrayRecord, Int32Array, frozen_array
 from lgn_edge.passes.prune import prune
-from lgn_edge.passes.push_complements import OPERATIONS, push_complements
+from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS, push_complements
 from lgn_edge.passes.rewrite import BoolArray, IntArray
-from lgn_edge.passes.schedule.program import EXECUTE
 
 N_OPERATIONS: Final = len(OPERATIONS)
 
