@@ -166,7 +166,8 @@ def peer_rows(trained: Trained) -> Iterator[Row]:
         np.savez(folder / "data.npz", **arrays)
         worker = Path(__file__).parent / "peers" / "emlearn_worker.py"
         command = [PYTHON, worker, folder / "data.npz", str(trained.accuracy), folder]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        # emlearn leaves a folder of its own where it runs
+        result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
         if result.returncode:
             yield from (Row(name, None, "", note=result.stderr.strip().splitlines()[-1]) for name in names)
             return
