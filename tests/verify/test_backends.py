@@ -66,7 +66,7 @@ def test_a_missing_toolchain_is_a_reason_only_where_something_is_built(monkeypat
 
 
 def test_a_missing_emulator_is_a_reason_for_firmware_alone(monkeypatch):
-    monkeypatch.setattr(emulate, "available", lambda: "no emulator")
+    monkeypatch.setattr(emulate, "available", lambda core: "no emulator")
     assert BACKENDS["cortex-m4"].available(Subject(NETWORK)) == "no emulator"
     assert BACKENDS["native"].available(Subject(NETWORK)) is None
 
