@@ -19,7 +19,8 @@ def checksum(tables: Sequence[Table], prefix: str) -> Kernel:
         T.buffer_store(result, constant(0, "uint32"), [0])
         for table, buffer in zip(tables, buffers, strict=True):
             with T.serial(0, len(table.values)) as i:
-                value = tirx.Cast("uint32", buffer[i])
+                # in a variable: GCC warns of the sign when a narrow number widens and is added at once
+                value = T.Bind(tirx.Cast("uint32", buffer[i]))
                 T.buffer_store(result, result[0] * constant(_FACTOR, "uint32") + value, [0])
 
     return kernel(f"{prefix}_checksum", (Parameter("result", "uint32", 1),), tables, body)
