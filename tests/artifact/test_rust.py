@@ -23,7 +23,12 @@ fn main() {
 """
 
 
-@pytest.mark.skipif(not (shutil.which("rustc") and shutil.which("cc")), reason="rustc or its linker cc not installed")
+def runs(command: str) -> bool:
+    """Whether it is installed, and more than a name: rustup has a rustc that only says that there is none."""
+    return bool(shutil.which(command)) and not subprocess.run([command, "--version"], capture_output=True).returncode
+
+
+@pytest.mark.skipif(not (runs("rustc") and runs("cc")), reason="rustc, or cc, its linker, is not installed")
 def test_the_rust_example_runs(tmp_path: Path) -> None:
     network = random_network(11, features=16, bits=30, widths=(60, 50), classes=5, input_dtype="uint8")
     artifact = build(network, "native", tmp_path / "artifact", name="digits")
