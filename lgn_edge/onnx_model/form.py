@@ -61,9 +61,6 @@ class Form:
         object.__setattr__(self, "outputs", tuple(name for name in OUTPUTS if name in self.outputs))
 
 
-DEFAULT: Final = Form()
-
-
 def resolved(network: Network, form: Form) -> tuple[Network, Form]:
     """The network that the graph of a form computes, and the form with its input chosen.
 

@@ -80,11 +80,6 @@ _ELEMENT: Final = {"float32": TensorProto.FLOAT, "uint8": TensorProto.UINT8}
 _INPUT_DTYPE: Final[dict[int, str]] = {int(element): dtype for dtype, element in _ELEMENT.items()}
 
 
-def element_type(encoder: Threshold) -> int:
-    """The ONNX element type of the samples."""
-    return _ELEMENT[encoder.input_dtype]
-
-
 def constants(encoder: Threshold, name: str) -> dict[str, NDArray[Any]]:
     """The arrays of the node `name`, in the order of its inputs."""
     return {f"{name}.feature": encoder.feature, f"{name}.threshold": encoder.threshold}
