@@ -1,4 +1,4 @@
-"""Data sets with a fixed test set: digits (bundled with scikit-learn), MNIST and Fashion-MNIST (idx files), UCI tables.
+"""Data sets with a fixed test set: digits (of scikit-learn), MNIST, Fashion-MNIST (idx files), CIFAR-10, UCI tables.
 
 Files are looked for in `$LGN_EDGE_DATA/<name>/` (tables in `$LGN_EDGE_DATA/uci/`), or in the folder given instead; see
 `sources`.
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_edge.errors import InputError, MissingProgramError
-from lgn_edge.training import uci
+from lgn_edge.training import cifar10, uci
 from lgn_edge.training.sources import DATA_VARIABLE, fetch
 from lgn_edge.training.words import near
 
@@ -32,7 +32,8 @@ class Dataset:
         train_y, test_y: int64 [n], classes 0..len(class_names) - 1.
         class_names: one a class.
         input_dtype: "uint8" or "float32".
-        image: rows and columns, where the features are the pixels of an image row by row; None otherwise.
+        image: rows and columns, where the features are the pixels of an image row by row, one plane after the other;
+            None otherwise.
     """
 
     name: str
@@ -75,7 +76,7 @@ def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dat
     """A data set by its name.
 
     Args:
-        name: "digits", "mnist", "fashion-mnist", "monk-1", "monk-2", "monk-3", "adult" or "breast-cancer".
+        name: "digits", "mnist", "fashion-mnist", "cifar10", "monk-1", "monk-2", "monk-3", "adult" or "breast-cancer".
         folder: holds a folder of that name with its files; None is `$LGN_EDGE_DATA`, or a cache in the home folder.
 
     Raises:
@@ -83,10 +84,12 @@ def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dat
     """
     if name == "digits":
         return _digits()
+    if name == "cifar10":
+        return _cifar10(_data_folder(folder) / name)
     if name in uci.TABLES:
         return _table(name, _data_folder(folder) / "uci")
     if name not in _IDX:
-        names = ("digits", *_IDX, *uci.TABLES)
+        names = ("digits", *_IDX, "cifar10", *uci.TABLES)
         raise InputError(f"data set {name!r} is unknown{near(name, names)}; there are {', '.join(names)}")
     return _idx_dataset(name, _data_folder(folder) / name)
 
@@ -117,6 +120,14 @@ def _digits() -> Dataset:
     pixels = x.astype(np.uint8)
     names = tuple("0123456789")
     return Dataset("digits", pixels[train], y[train], pixels[test], y[test], names, "uint8", (8, 8))
+
+
+def _cifar10(folder: Path) -> Dataset:
+    """The first 45,000 training images; the other 5,000 are the test set (see `cifar10.load_official_test`)."""
+    x, y = cifar10.load_training(folder)
+    train, test = slice(cifar10.TRAINED), slice(cifar10.TRAINED, None)
+    image = (cifar10.SIDE, cifar10.SIDE)
+    return Dataset("cifar10", x[train], y[train], x[test], y[test], cifar10.NAMES, "uint8", image)
 
 
 def _table(name: str, folder: Path) -> Dataset:

@@ -181,26 +181,23 @@ class _Run:
 
     def _train_bits(self, x: Tensor) -> Callable[[Tensor], Tensor]:
         """The bits of this process's part of a batch; where samples are augmented, anew at each call."""
-        encode, part, shift, image = (
-            self.model.encoder.encode,
-            self.processes.part,
-            self.recipe.shift,
-            self.dataset.image,
-        )
-        x = x.to(self.recipe.device)
-        if not shift:
+        encode, part, recipe, image = self.model.encoder.encode, self.processes.part, self.recipe, self.dataset.image
+        x = x.to(recipe.device)
+        if not recipe.augments:
             bits = torch.cat([encode(chunk) for chunk in _chunks(x)])
             return lambda chosen: bits[part(chosen)]
         if image is None:
+            what, off = ("shift", 0) if recipe.shift else ("flip", "false")
             raise InputError(
-                f"recipe: shift is {shift}, but the samples of {self.dataset.name} are no images; set it to 0"
+                f"recipe: {what} is {recipe.shift or 'true'}, but the samples of {self.dataset.name} are no images;"
+                f" set it to {off}"
             )
-        return lambda chosen: encode(part(shifted(x[chosen], image, shift)))
+        return lambda chosen: encode(part(augmented(x[chosen], image, recipe.shift, recipe.flip)))
 
     def plan(self) -> Plan:
         """What the run takes."""
         encoder, x = self.model.encoder, self.dataset.train_x
-        features = x.shape[1] * x.itemsize if self.recipe.shift else encoder.out_features
+        features = x.shape[1] * x.itemsize if self.recipe.augments else encoder.out_features
         return make_plan(self.recipe, self.model, len(self.train_y), features)
 
     def start(self, resume: bool) -> list[Epoch]:
@@ -368,14 +365,24 @@ def _wiring_and_init(recipe: Recipe, layer: int) -> tuple[str, str]:
     return FIXED[recipe.wiring], recipe.init
 
 
-def shifted(x: Tensor, image: tuple[int, int], most: int) -> Tensor:
-    """Images [n, rows * columns], each moved by up to `most` pixels down or up and right or left; 0 comes in."""
+def augmented(x: Tensor, image: tuple[int, int], shift: int, flip: bool) -> Tensor:
+    """Images changed at random, each in all its planes alike.
+
+    Args:
+        x: [n, planes * rows * columns].
+        image: rows and columns.
+        shift: each image moves by up to so many pixels down or up and right or left; 0 comes in.
+        flip: every other image, on average, is mirrored first.
+    """
     rows, columns = image
-    n, wide = len(x), columns + 2 * most
-    padded = torch.nn.functional.pad(x.reshape(n, rows, columns), (most,) * 4).flatten(1)
-    down, right = torch.randint(2 * most + 1, (2, n, 1, 1))
+    planes = x.reshape(len(x), -1, rows, columns)
+    if flip:
+        planes = torch.where(torch.rand(len(x), 1, 1, 1) < 0.5, planes.flip(3), planes)
+    n, count, wide = len(x), planes.shape[1], columns + 2 * shift
+    padded = torch.nn.functional.pad(planes, (shift,) * 4).flatten(2)
+    down, right = torch.randint(2 * shift + 1, (2, n, 1, 1))
     places = (torch.arange(rows)[:, None] + down) * wide + torch.arange(columns) + right
-    return padded.gather(1, places.flatten(1))
+    return padded.gather(2, places.flatten(1)[:, None].expand(n, count, -1)).flatten(1)
 
 
 def derive_seed(seed: int, use: int) -> int:

@@ -51,6 +51,7 @@ class Recipe:
         redraw: share of an input's candidates, the least likely ones, that new ones replace after an epoch.
         redraw_until: share of the epochs after which candidates stay.
         shift: training images are moved by up to this many pixels in each direction, each time anew.
+        flip: training images are mirrored, right to left, with even chances, each time anew.
         tau: divides the scores; in proportion to sqrt(gates a class).
         beta: is added to the scores.
         epochs: passes over the training samples.
@@ -87,6 +88,7 @@ class Recipe:
     redraw: float = 0.0
     redraw_until: float = 0.5
     shift: int = 0
+    flip: bool = False
     tau: float = 5.0
     beta: float = 0.0
     epochs: int = 20
@@ -138,6 +140,11 @@ class Recipe:
             )
         if not 0 < self.validation < 1:
             raise InputError(f"recipe: validation is {self.validation}; it must be between 0 and 1, such as 0.1")
+
+    @property
+    def augments(self) -> bool:
+        """Whether training images are changed each time they are seen."""
+        return self.shift > 0 or self.flip
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as values of TOML and JSON; `recipe_from` makes the same recipe of them."""
@@ -214,6 +221,8 @@ def _value(text: str) -> Any:
 
 
 def _typed(value: Any, kind: str, what: str) -> Any:
+    if kind == "bool" and isinstance(value, bool):
+        return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind == "float" and number:
         return float(value)
@@ -223,5 +232,5 @@ def _typed(value: Any, kind: str, what: str) -> Any:
         return value
     if kind == "tuple[int, ...]" and isinstance(value, list | tuple) and all(type(item) is int for item in value):
         return tuple(value)
-    words = {"float": "a number", "int": "a whole number", "str": "a text"}
+    words = {"float": "a number", "int": "a whole number", "str": "a text", "bool": "true or false"}
     raise InputError(f"{what} is {value!r}; it must be {words.get(kind, 'a list of whole numbers')}")

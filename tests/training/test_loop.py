@@ -18,7 +18,7 @@ import torch
 
 from lgn_edge.errors import InputError
 from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, loop, plan_training, train
-from lgn_edge.training.loop import shifted
+from lgn_edge.training.loop import augmented
 
 RECIPE = Recipe("small", "xor", (24, 12), levels=1, tau=1.0, epochs=4, batch=32, init_shift=1.0, seed=3, threads=1)
 
@@ -86,10 +86,26 @@ def test_resumes_with_learned_wiring_and_augmentation(tmp_path: Path) -> None:
 def test_images_are_shifted() -> None:
     image = torch.zeros(4, 5, dtype=torch.uint8)
     image[1, 2] = 7
-    moved = shifted(image.flatten().expand(200, -1), (4, 5), 1).reshape(200, 4, 5)
+    moved = augmented(image.flatten().expand(200, -1), (4, 5), 1, False).reshape(200, 4, 5)
     places = {tuple(place) for place in (moved == 7).nonzero()[:, 1:].tolist()}
     assert places == {(row, column) for row in (0, 1, 2) for column in (1, 2, 3)}
     assert (moved.flatten(1).sum(1) == 7).all()
+
+
+def test_planes_of_an_image_are_changed_alike() -> None:
+    image = torch.arange(1, 13, dtype=torch.uint8)
+    planes = torch.cat([image, image + 100, image + 200])
+    moved = augmented(planes.expand(200, -1), (3, 4), 1, True).reshape(200, 3, 3, 4)
+    red, green, blue = moved.unbind(1)
+    assert torch.equal(green, torch.where(red > 0, red + 100, red))
+    assert torch.equal(blue, torch.where(red > 0, red + 200, red))
+
+
+def test_images_are_mirrored() -> None:
+    image = torch.arange(12, dtype=torch.uint8)
+    mirrored = augmented(image.expand(200, -1), (3, 4), 0, True)
+    kinds = {tuple(row) for row in mirrored.tolist()}
+    assert kinds == {tuple(range(12)), (3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8)}
 
 
 def test_resumes_after_an_interrupt_within_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,3 +286,6 @@ def test_refuses(tmp_path: Path) -> None:
     moved = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "shift": 1})
     with pytest.raises(InputError, match="shift is 1, but the samples of xor are no images"):
         train(moved, data=dataset(), output=tmp_path / "moved", progress=False)
+    mirrored = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "flip": True})
+    with pytest.raises(InputError, match="flip is true, but the samples of xor are no images; set it to false"):
+        train(mirrored, data=dataset(), output=tmp_path / "mirrored", progress=False)
