@@ -46,6 +46,7 @@ def build(
     optimize: str = "balanced",
     flash: int | None = None,
     ram: int | None = None,
+    clock_hz: int | None = None,
     packages: Sequence[str] = (),
 ) -> Artifact:
     """Compile a network for a target and write the artifact's folder.
@@ -62,6 +63,7 @@ def build(
         optimize: what firmware shall be best at: "speed", "size", or "balanced". Hosted targets have one form.
         flash: bytes of flash that firmware may use, for code and constants.
         ram: bytes of RAM that firmware may use, for its workspace and stack.
+        clock_hz: that the report gives times for; by default those of a common part.
         packages: of `lgn_edge.artifact.packaging.PACKAGES`: what the sources are made into besides.
 
     Raises:
@@ -70,6 +72,8 @@ def build(
     """
     machine = find_target(target)
     check_packages(packages, machine)
+    if clock_hz and not machine.clock_hz:
+        raise InputError(f"no cycles are known of {machine.name}, so a clock gives no time; build without --clock")
     reason = toolchain.missing()
     if reason:
         raise MissingProgramError(f"target {machine.name} needs a linker: {reason}")
@@ -108,6 +112,7 @@ def build(
             why=choice.why if choice else "rows: hosted machines take many samples at once",
             predicted=choice.predicted if choice else {},
             measured=measured,
+            clock_hz=clock_hz or machine.clock_hz,
         )
         (folder / REPORT_JSON).write_text(report.to_json())
         (folder / REPORT_TEXT).write_text(report_text(report, manifest))

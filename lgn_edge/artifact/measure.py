@@ -18,7 +18,7 @@ from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
 
 if TYPE_CHECKING:
-    from lgn_edge.emulate import Firmware
+    from lgn_edge.emulate import Cycles, Firmware
 
 # Memory of the emulated part: larger than real ones, so that what fits a real one fits here.
 _FLASH = 64 << 20
@@ -44,6 +44,8 @@ class Measured:
         stack_bytes: high-water mark of a call.
         instructions: executed by `predict` for one sample.
         instructions_word: executed by `predict` for as many samples as a word has bits.
+        cycles: of `predict` for one sample: counted, or by the core's table of timings.
+        no_cycles: why there are none.
         not_measured: why the figures that are None are missing.
     """
 
@@ -53,6 +55,8 @@ class Measured:
     stack_bytes: int | None = None
     instructions: int | None = None
     instructions_word: int | None = None
+    cycles: Cycles | None = None
+    no_cycles: str = ""
     not_measured: str = ""
 
     @property
@@ -86,6 +90,8 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
         stack_bytes=max(one.stack_bytes, word.stack_bytes),
         instructions=one.instructions or None,  # not every emulator counts
         instructions_word=word.instructions or None,
+        cycles=one.cycles,
+        no_cycles="" if one.cycles else emulate.untimed(manifest.execution) or "no table has all of its instructions",
     )
 
 
@@ -103,6 +109,7 @@ def _measure_wasm(folder: Path, manifest: Manifest) -> Measured:
         sections=firmware.image.section_bytes(),
         instructions=one.instructions,
         instructions_word=word.instructions,
+        no_cycles="every engine compiles WebAssembly in its own way",
     )
 
 
@@ -160,7 +167,7 @@ def link(folder: Path, manifest: Manifest, keep: tuple[str, ...] = ("predict", "
         for source in extra:
             inputs.append(Path(work) / f"{Path(source).name}.o")
             toolchain.compile_c(deploy_folder() / f"{source}.c", inputs[-1], target.machine, optimize="-Os")
-        symbols = [f"{prefix}_{function}" for function in keep] + ["lgn_emulator_exit"] * (debugged is not None)
+        symbols = [f"{prefix}_{function}" for function in keep] + [*(debugged.symbols if debugged else ())]
         toolchain.link_firmware(inputs, image, script, keep=symbols)
         return emulate.Firmware(
             emulate.read_image(image, _ELF_MACHINES[target.family]),

@@ -31,6 +31,7 @@ class Report:
         why: it has that form.
         predicted: what each form was expected to cost; None where nothing is known about the core.
         measured: costs on the device.
+        clock_hz: of the device; 0 where nothing depends on it.
     """
 
     name: str
@@ -45,10 +46,20 @@ class Report:
     why: str
     predicted: Mapping[str, Cost | None]
     measured: Measured
+    clock_hz: int = 0
+
+    @property
+    def microseconds(self) -> tuple[float, float] | None:
+        """The least and the most time that one sample takes, where cycles and clock are known."""
+        if not self.measured.cycles or not self.clock_hz:
+            return None
+        cycles = (self.measured.cycles.least, self.measured.cycles.most)
+        least, most = (round(count * 1e6 / self.clock_hz, 3) for count in cycles)
+        return least, most
 
     def to_json(self) -> str:
         """The text of report.json."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return json.dumps(asdict(self) | {"microseconds": self.microseconds}, indent=2) + "\n"
 
 
 def report_text(report: Report, manifest: Manifest) -> str:
@@ -62,6 +73,7 @@ def report_text(report: Report, manifest: Manifest) -> str:
         ("form", report.why),
         ("workspace", f"{manifest.workspace_bytes} bytes ({report.slots} slots)"),
         *_measured_rows(report.measured),
+        *_time_rows(report),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
     ]
     table = "\n".join(f"| {key} | {value} |" for key, value in rows)
@@ -72,10 +84,27 @@ def _measured_rows(measured: Measured) -> list[tuple[str, str]]:
     if measured.sections is None:
         return [("flash, RAM, stack, instructions", f"not measured: {measured.not_measured}")]
     sections = ", ".join(f"{name} {size}" for name, size in measured.sections.items())
+    stack = "not known" if measured.stack_bytes is None else f"{measured.stack_bytes} bytes"
+    instructions = f"{measured.instructions} for 1 sample, {measured.instructions_word} for a word of samples"
     return [
         ("flash", f"{measured.flash_bytes} bytes"),
         ("RAM, static", f"{measured.ram_bytes} bytes"),
         ("sections", sections),
-        ("stack of a call", f"{measured.stack_bytes} bytes"),
-        ("instructions", f"{measured.instructions} for 1 sample, {measured.instructions_word} for a word of samples"),
+        ("stack of a call", stack),
+        ("instructions", "not counted" if measured.instructions is None else instructions),
     ]
+
+
+def _time_rows(report: Report) -> list[tuple[str, str]]:
+    cycles = report.measured.cycles
+    if cycles is None:
+        return [("cycles", f"not known: {report.measured.no_cycles}")] if report.measured.no_cycles else []
+    rows = [("cycles", f"{_range(cycles.least, cycles.most)} for 1 sample, {cycles.source}")]
+    if report.microseconds:
+        clock = f"{report.clock_hz / 1e6:g} MHz"
+        rows.append(("time", f"{_range(*(f'{time:,.1f}' for time in report.microseconds))} µs for 1 sample at {clock}"))
+    return rows
+
+
+def _range(least: object, most: object) -> str:
+    return str(least) if least == most else f"{least} to {most}"

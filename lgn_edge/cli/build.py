@@ -19,6 +19,7 @@ Examples:
   lgn-edge build model.onnx --target cortex-m0 -o firmware --optimize size --flash 16K --ram 2K"""
 
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20}
+_HERTZ: Final = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
 def build(
@@ -36,6 +37,9 @@ def build(
     ] = None,
     ram: Annotated[
         str | None, typer.Option("--ram", help="RAM that firmware may use, such as 8K: workspace and stack.")
+    ] = None,
+    clock: Annotated[
+        str | None, typer.Option("--clock", help="The device's clock, such as 64M: the report gives times for it.")
     ] = None,
     package: Annotated[
         list[str] | None,
@@ -59,6 +63,7 @@ def build(
         optimize=optimize,
         flash=size_in_bytes(flash),
         ram=size_in_bytes(ram),
+        clock_hz=hertz(clock),
         packages=package or (),
     )
     if as_json:
@@ -81,3 +86,18 @@ def size_in_bytes(text: str | None) -> int | None:
     if not found:
         raise InputError(f"{text!r} is not a size; write bytes, or 64K, or 1M")
     return int(found.group(1)) * _UNITS[found.group(2)]
+
+
+def hertz(text: str | None) -> int | None:
+    """The hertz of a clock such as "16000000", "64M" or "1.2G".
+
+    Raises:
+        InputError: it is none.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMG]?)(?:HZ)?", text.strip().upper())
+    rate = round(float(found.group(1)) * _HERTZ[found.group(2)]) if found else 0
+    if not rate:
+        raise InputError(f"{text!r} is not a clock; write hertz, or 64M")
+    return rate

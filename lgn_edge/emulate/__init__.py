@@ -10,6 +10,7 @@ from lgn_edge.emulate.image import Image, MemoryUse, Section, Segment, Symbol, m
 from lgn_edge.emulate.machine import Call, Machine
 from lgn_edge.emulate.predict import Emulator, Firmware, Usage, measure, predict, selftest
 from lgn_edge.emulate.riscv import RISCV_CORES, RiscV
+from lgn_edge.emulate.timing import Cycles, untimed
 from lgn_edge.emulate.wasm import WasmMachine, WasmModule
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Booted",
     "Call",
     "CortexM",
+    "Cycles",
     "EmulationError",
     "Emulator",
     "Firmware",
@@ -44,4 +46,5 @@ __all__ = [
     "predict",
     "read_image",
     "selftest",
+    "untimed",
 ]

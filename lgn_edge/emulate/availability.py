@@ -7,7 +7,7 @@ import shutil
 
 from lgn_edge.errors import MissingProgramError
 
-_PACKAGES = {"unicorn": "unicorn", "elftools": "pyelftools", "wasmtime": "wasmtime"}
+_PACKAGES = {"unicorn": "unicorn", "elftools": "pyelftools", "capstone": "capstone", "wasmtime": "wasmtime"}
 _WASM = ("wasmtime",)
 # for cores that unicorn lacks, the program that executes them, and Debian's package of it
 _PROGRAMS = {

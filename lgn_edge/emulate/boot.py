@@ -74,10 +74,10 @@ def boot(
     cpu.uc.hook_add(unicorn.UC_HOOK_INTR, console.on_interrupt)
     stack, reset = _vectors(program)
     cpu.uc.reg_write(arm_const.UC_ARM_REG_SP, stack)
-    instructions = cpu.run(reset & ~1, _NOWHERE, limit, count=True)
+    counted = cpu.run(reset & ~1, _NOWHERE, limit, count=True)
     if console.exit_code is None:
         raise cpu.fail(f"has not exited after {limit} instructions; raise the limit, or look for an endless loop")
-    return Booted(console.output.decode("utf-8", "replace"), console.exit_code, instructions or 0)
+    return Booted(console.output.decode("utf-8", "replace"), console.exit_code, counted.instructions if counted else 0)
 
 
 @dataclass

@@ -11,6 +11,7 @@ from lgn_edge.emulate.availability import require
 from lgn_edge.emulate.cpu import EXECUTE, PAGE, READ, WRITE, Model, Region
 from lgn_edge.emulate.image import Image, read_image
 from lgn_edge.emulate.machine import Convention, Machine
+from lgn_edge.emulate.timing import TIMINGS, ThumbTimer
 from lgn_edge.errors import InputError, UnsupportedError
 
 CORES = ("cortex-m0", "cortex-m0plus", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33")
@@ -75,7 +76,8 @@ def arm_model(core: str) -> Model:
 
     cpu = getattr(arm_const, f"UC_CPU_ARM_{_MODELS.get(core, core.replace('-', '_').upper())}")
     mode = unicorn.UC_MODE_THUMB | unicorn.UC_MODE_MCLASS
-    return Model(core, "EM_ARM", unicorn.UC_ARCH_ARM, mode, cpu, arm_const.UC_ARM_REG_PC, 1, thumb_length)
+    timer = ThumbTimer(TIMINGS[core]) if core in TIMINGS else None
+    return Model(core, "EM_ARM", unicorn.UC_ARCH_ARM, mode, cpu, arm_const.UC_ARM_REG_PC, 1, thumb_length, timer)
 
 
 def thumb_length(code: bytes, offset: int) -> int:

@@ -16,10 +16,12 @@ from typing import Any
 from lgn_edge.emulate.availability import require
 from lgn_edge.emulate.errors import EmulationError
 from lgn_edge.emulate.image import Image
+from lgn_edge.emulate.timing import Block, Cycles, ThumbTimer
 from lgn_edge.errors import InputError
 
 PAGE = 4096
 READ, WRITE, EXECUTE = 1, 2, 4  # unicorn's UC_PROT_*
+_NO_TIME = Block((0, 0), (0, 0))
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Model:
         pc: the program counter's register number.
         entry_bit: what is added to a code address to run it: 1 for Thumb.
         length: bytes of the instruction at an offset of some code.
+        timer: what tells cycles of its code; None where nobody publishes them.
     """
 
     name: str
@@ -45,6 +48,20 @@ class Model:
     pc: int
     entry_bit: int
     length: Callable[[bytes, int], int]
+    timer: ThumbTimer | None = None
+
+
+@dataclass
+class Count:
+    """What was executed.
+
+    Attributes:
+        instructions: how many.
+        cycles: how long that takes by the core's table; None where there is none for it or for one of them.
+    """
+
+    instructions: int = 0
+    cycles: Cycles | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +132,7 @@ class Cpu:
                 self._check_inside(segment.address, segment.size)
                 self.uc.mem_write(segment.address, segment.data.ljust(segment.size, b"\0"))
 
-    def run(self, begin: int, until: int, limit: int, *, count: bool) -> int | None:
+    def run(self, begin: int, until: int, limit: int, *, count: bool) -> Count | None:
         """Execute from `begin` until the program counter is `until`, or a hook stops the engine.
 
         Args:
@@ -125,7 +142,7 @@ class Cpu:
             count: whether to count; costs a Python call for every basic block.
 
         Returns:
-            The instructions executed, or None without `count`.
+            What was executed, or None without `count`.
 
         Raises:
             EmulationError: a fault, or the limit.
@@ -135,7 +152,7 @@ class Cpu:
             return None
         with self._counting(until) as counted:
             self._execute(begin, until, limit)
-        return counted[0]
+        return counted
 
     def fail(self, what: str) -> EmulationError:
         """The error that says `what` happened, with the program counter and the nearest symbol before it."""
@@ -195,17 +212,36 @@ class Cpu:
         return "where no memory is"
 
     @contextmanager
-    def _counting(self, until: int) -> Iterator[list[int]]:
-        """Count instructions by basic blocks: each is decoded once, then added whenever it is entered."""
+    def _counting(self, until: int) -> Iterator[Count]:
+        """Count by basic blocks: each is decoded once, then added whenever it is entered."""
         import unicorn
 
-        counted, known = [0], dict[tuple[int, int], int]()
+        counted, known = Count(), dict[tuple[int, int], tuple[int, Block]]()
+        timer = self.model.timer
+        timed = timer is not None
+        least = most = 0
+        last, end = _NO_TIME, 0  # the block before, and the address behind it
+
+        def decoded(code: bytes) -> tuple[int, Block]:
+            nonlocal timed
+            block = timer.block(code) if timer else None
+            timed = timed and block is not None
+            return self._instructions(code), block or _NO_TIME
+
+        def leave(address: int) -> None:
+            nonlocal least, most
+            low, high = last.straight if address == end else last.taken
+            least, most = least + low, most + high
 
         def enter(uc: Any, address: int, size: int, _data: Any) -> None:
+            nonlocal last, end
+            leave(address)
             block = (address, size)
             if block not in known:
-                known[block] = 0 if address == until else self._instructions(bytes(uc.mem_read(address, size)))
-            counted[0] += known[block]
+                known[block] = decoded(b"" if address == until else bytes(uc.mem_read(address, size)))
+            instructions, last = known[block]
+            counted.instructions += instructions
+            end = address + size
 
         handle = self.uc.hook_add(unicorn.UC_HOOK_BLOCK, enter)
         self.uc.ctl_flush_tb()  # code that is translated already would not call the hook
@@ -214,6 +250,10 @@ class Cpu:
         finally:
             self.uc.hook_del(handle)
             self.uc.ctl_flush_tb()
+        leave(until)
+        if timer and timed:
+            manual = timer.timings.manual
+            counted.cycles = Cycles(least, most, f"estimated by the {manual}, for memory without wait states")
 
     def _instructions(self, code: bytes) -> int:
         offset = instructions = 0

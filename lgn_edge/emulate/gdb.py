@@ -1,6 +1,8 @@
 """Firmware in an emulator that speaks the GDB remote protocol: QEMU for cores that unicorn lacks, simavr for AVR.
 
-The same contract as a `Machine`: functions are called, memory is read and written. Instructions are not counted.
+The same contract as a `Machine`: functions are called, memory is read and written. Instructions are not counted. On AVR
+cycles are, exactly: simavr executes each instruction in the cycles of the instruction set manual, and a timer of the
+part counts them.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +22,7 @@ from lgn_edge.emulate.errors import EmulationError
 from lgn_edge.emulate.image import Image
 from lgn_edge.emulate.machine import Call
 from lgn_edge.emulate.scratch import Scratch
+from lgn_edge.emulate.timing import Cycles
 from lgn_edge.errors import InputError, MissingProgramError
 
 _START_SECONDS: Final = 20
@@ -27,6 +30,12 @@ _CALL_SECONDS: Final = 120
 _SIMAVR_PORT: Final = 1234
 _PACKET: Final = 256  # bytes of memory in a packet; simavr takes no more than 1023 characters
 _PAINT: Final = b"\xa5"
+_EXIT: Final = "lgn_emulator_exit"
+# deploy/bare/emulator.c: a call through timer 1 of an AVR, the registers that it sets and tells the timer by, and a
+# function that does nothing
+_TIMED, _STOP, _NOTHING = "lgn_emulator_timed", "lgn_emulator_stop", "lgn_emulator_nothing"
+_PRESCALER, _TIMER = 26, (18, 19)
+_EVERY, _EVERY_1024 = 1, 5
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,11 @@ class Debugged:
     loaded: bool = False
     data: int = 0
     return_bytes: int = 0
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What the image must hold of deploy/bare/emulator.c."""
+        return (_EXIT, _TIMED, _STOP, _NOTHING) if self.data else (_EXIT,)
 
 
 # xPSR, 25, must say that instructions are Thumb
@@ -153,7 +167,7 @@ class GdbMachine:
         if image.machine != self._core.machine:
             raise InputError(f"{image.name} is for {image.machine}, but {core} runs {self._core.machine}")
         self.image = image
-        self._exit = image.symbol("lgn_emulator_exit").address
+        self._exit = image.symbol(_EXIT).address
         start, size = self._core.ram
         tops = [segment.address + segment.size - self._core.data for segment in image.segments]
         first = max([start, *(top for top in tops if start <= top < start + size)])
@@ -167,10 +181,19 @@ class GdbMachine:
     def call(self, symbol: str, *arguments: int, count: bool = False) -> Call:
         """Call a function with up to four arguments of a pointer's size. Never counts instructions.
 
+        With `count` on AVR the function is called twice, for its cycles: it must do the same both times.
+
         Raises:
             EmulationError: it does not return, or faults.
             InputError: no such symbol, or too many arguments.
         """
+        called = self._call(symbol, arguments)
+        if not count or not self._core.data:
+            return called
+        return replace(called, cycles=self._cycles(symbol, arguments))
+
+    def _call(self, symbol: str, arguments: tuple[int, ...], prescaler: int = 0) -> Call:
+        """Call a function; with a setting of the timer's prescaler through the code that starts and stops the timer."""
         core, registers = self._core, self._core.registers
         if len(arguments) > len(registers.arguments):
             raise InputError(f"{symbol} is called with {len(arguments)} arguments; {len(registers.arguments)} fit")
@@ -181,13 +204,18 @@ class GdbMachine:
         for register, preset in registers.presets:
             self._set(register, preset.to_bytes(registers.width, "little"))
         sp = self._top
+        begin = symbol
         if registers.ra is None:
-            sp -= core.return_bytes
-            self.write(sp + 1, (self._exit // 2).to_bytes(core.return_bytes, "big"))
+            returns = [self._exit]
+            if prescaler:
+                begin, returns = _TIMED, [self.image.symbol(symbol).address, self.image.symbol(_STOP).address]
+                self._set(_PRESCALER, bytes([prescaler]))
+            sp -= core.return_bytes * len(returns)
+            self.write(sp + 1, b"".join((to // 2).to_bytes(core.return_bytes, "big") for to in returns))
         else:
             self._set(registers.ra, (self._exit | registers.thumb).to_bytes(registers.width, "little"))
         self._set(registers.sp, sp.to_bytes(registers.word, "little"))
-        self._set(registers.pc, self.image.symbol(symbol).address.to_bytes(4, "little"))
+        self._set(registers.pc, self.image.symbol(begin).address.to_bytes(4, "little"))
         stopped = self._command("c", _CALL_SECONDS)
         where = int.from_bytes(self._get(registers.pc)[:4], "little")
         if where & ~1 != self._exit:
@@ -197,6 +225,20 @@ class GdbMachine:
         self._paint(used)
         result = b"".join(self._get(register)[: registers.width] for register in registers.arguments[0])
         return Call(int.from_bytes(result, "little", signed=True) % (1 << 32), None, used)
+
+    def _cycles(self, symbol: str, arguments: tuple[int, ...]) -> Cycles:
+        """From the first instruction of a function to its return.
+
+        The timer has 16 bits: counting each cycle tells the low ones, and counting every 1,024th tells the others.
+        """
+        fine, coarse = (self._timer(symbol, arguments, prescaler) for prescaler in (_EVERY, _EVERY_1024))
+        fine -= self._timer(_NOTHING, (), _EVERY)
+        cycles = fine + round((coarse * 1024 + 512 - fine) / 65536) * 65536 + self._core.return_bytes + 2  # its return
+        return Cycles(cycles, cycles, "counted by simavr")
+
+    def _timer(self, symbol: str, arguments: tuple[int, ...], prescaler: int) -> int:
+        self._call(symbol, arguments, prescaler)
+        return int.from_bytes(b"".join(self._get(register) for register in _TIMER), "little")
 
     def read(self, address: int, size: int) -> bytes:
         """`size` bytes of memory."""

@@ -12,6 +12,7 @@ from lgn_edge.emulate.cpu import EXECUTE, PAGE, READ, WRITE, Cpu, Model, Region
 from lgn_edge.emulate.image import Image
 from lgn_edge.emulate.scratch import Scratch
 from lgn_edge.emulate.stack import high_water, paint
+from lgn_edge.emulate.timing import Cycles
 from lgn_edge.errors import InputError
 
 DEFAULT_LIMIT = 1_000_000_000
@@ -51,11 +52,13 @@ class Call:
         instructions: how many were executed, or None when not counted.
         stack_bytes: the deepest written word below the stack pointer at entry: the function and what it calls, its
             own arguments on the stack not included.
+        cycles: how long it takes, where it was counted and the core's timings are known.
     """
 
     result: int
     instructions: int | None
     stack_bytes: int
+    cycles: Cycles | None = None
 
     @property
     def signed(self) -> int:
@@ -120,12 +123,13 @@ class Machine:
         top = self._push(words[registers:])
         self._enter(words[:registers], top)
         try:
-            instructions = self._cpu.run(begin, _EXIT.address, limit, count=count)
+            counted = self._cpu.run(begin, _EXIT.address, limit, count=count)
             self._check_returned(symbol, limit)
         finally:
             used = high_water(self._cpu.uc, self._stack, top)
             paint(self._cpu.uc, self._stack, used + _STACK_TOP - top)
-        return Call(self._cpu.uc.reg_read(self._convention.result), instructions, used)
+        instructions, cycles = (counted.instructions, counted.cycles) if counted else (None, None)
+        return Call(self._cpu.uc.reg_read(self._convention.result), instructions, used, cycles)
 
     def symbol(self, name: str) -> int:
         """The address of a symbol, for an Arm function without the Thumb bit.

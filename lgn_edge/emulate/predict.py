@@ -20,6 +20,7 @@ from lgn_edge.emulate.gdb import DEBUGGED, GdbMachine
 from lgn_edge.emulate.image import Image
 from lgn_edge.emulate.machine import Call
 from lgn_edge.emulate.riscv import RiscV
+from lgn_edge.emulate.timing import Cycles
 from lgn_edge.emulate.wasm import WasmMachine, WasmModule
 from lgn_edge.errors import InputError
 from lgn_edge.network import Prediction
@@ -96,10 +97,12 @@ class Usage:
     Attributes:
         instructions: executed by one call for one sample, exactly.
         stack_bytes: the deepest stack of any call.
+        cycles: of the call whose instructions were counted, where the core's timings are known.
     """
 
     instructions: int
     stack_bytes: int
+    cycles: Cycles | None = None
 
 
 def predict(
@@ -135,7 +138,7 @@ def predict(
         result = _call(machine, firmware, samples[part], count=False)
         scores[part], classes[part] = result.scores, result.classes
         stack = max(stack, result.stack)
-    return Prediction(scores, classes), Usage(one.instructions, stack)
+    return Prediction(scores, classes), Usage(one.instructions, stack, one.cycles)
 
 
 def measure(firmware: Firmware, samples: NDArray[Any], *, machine: Emulator | None = None) -> Usage:
@@ -145,7 +148,7 @@ def measure(firmware: Firmware, samples: NDArray[Any], *, machine: Emulator | No
     """
     _check(firmware, samples)
     result = _call(machine or firmware.start(), firmware, samples, count=True)
-    return Usage(result.instructions, result.stack)
+    return Usage(result.instructions, result.stack, result.cycles)
 
 
 def selftest(firmware: Firmware, *, machine: Emulator | None = None) -> Usage:
@@ -157,7 +160,7 @@ def selftest(firmware: Firmware, *, machine: Emulator | None = None) -> Usage:
     """
     call = (machine or firmware.start()).call(f"{firmware.prefix}_selftest", count=True)
     _check_code(f"{firmware.prefix}_selftest", call)
-    return Usage(call.instructions or 0, call.stack_bytes)
+    return Usage(call.instructions or 0, call.stack_bytes, call.cycles)
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ class _Result:
     classes: NDArray[np.uint16]
     instructions: int
     stack: int
+    cycles: Cycles | None
 
 
 def _call(machine: Emulator, firmware: Firmware, samples: NDArray[Any], *, count: bool) -> _Result:
@@ -187,6 +191,7 @@ def _call(machine: Emulator, firmware: Firmware, samples: NDArray[Any], *, count
         np.frombuffer(class_bytes, "<u2"),
         call.instructions or 0,
         call.stack_bytes,
+        call.cycles,
     )
 
 

@@ -21,6 +21,7 @@ def _part(name: str, description: str) -> Target:
         selftest_vectors=2,
         execution=name,
         gcc=("avr-gcc", f"-mmcu={name} -std=gnu99"),
+        clock_hz=16_000_000,
     )
 
 

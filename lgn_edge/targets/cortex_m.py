@@ -21,7 +21,7 @@ _FLAGS = (
 )
 
 
-def _core(name: str, architecture: str, cpu: str, description: str) -> Target:
+def _core(name: str, architecture: str, cpu: str, description: str, megahertz: int = 0) -> Target:
     return Target(
         name=name,
         family="cortex-m",
@@ -33,14 +33,15 @@ def _core(name: str, architecture: str, cpu: str, description: str) -> Target:
         workspace_on_stack=1024,
         execution=name,
         gcc=("arm-none-eabi-gcc", f"-mcpu={cpu} -mthumb"),
+        clock_hz=megahertz * 1_000_000,
     )
 
 
 CORTEX_M = (
-    _core("cortex-m0", "thumbv6m", "cortex-m0", "Arm Cortex-M0: STM32F0, nRF51, micro:bit"),
-    _core("cortex-m0plus", "thumbv6m", "cortex-m0plus", "Arm Cortex-M0+: RP2040, STM32G0, SAMD21"),
-    _core("cortex-m3", "thumbv7m", "cortex-m3", "Arm Cortex-M3: STM32F1, LPC17xx"),
-    _core("cortex-m4", "thumbv7em", "cortex-m4", "Arm Cortex-M4: STM32F4, nRF52, SAMD51"),
+    _core("cortex-m0", "thumbv6m", "cortex-m0", "Arm Cortex-M0: STM32F0, nRF51, micro:bit", 16),
+    _core("cortex-m0plus", "thumbv6m", "cortex-m0plus", "Arm Cortex-M0+: RP2040, STM32G0, SAMD21", 48),
+    _core("cortex-m3", "thumbv7m", "cortex-m3", "Arm Cortex-M3: STM32F1, LPC17xx", 72),
+    _core("cortex-m4", "thumbv7em", "cortex-m4", "Arm Cortex-M4: STM32F4, nRF52, SAMD51", 64),
     _core("cortex-m7", "thumbv7em", "cortex-m7", "Arm Cortex-M7: STM32F7/H7, i.MX RT"),
     _core("cortex-m33", "thumbv8m.main", "cortex-m33", "Arm Cortex-M33: STM32U5, nRF53, RP2350"),
     _core("cortex-m55", "thumbv8.1m.main", "cortex-m55", "Arm Cortex-M55: Alif Ensemble, Himax WE2"),

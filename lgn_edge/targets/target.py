@@ -47,6 +47,8 @@ class Target:
         execution: the emulator's name of the core, or "host" when only a machine of the triple's kind executes it.
         hosted: whether there is an operating system, and so a shared library.
         gcc: GNU compiler and its flags for the processor, for the artifact's Makefile.
+        clock_hz: that reports give times for when nobody says another: of a common part, and one that its memory can
+            follow; 0 where no cycles are known.
     """
 
     name: str
@@ -61,3 +63,4 @@ class Target:
     execution: str = "host"
     hosted: bool = False
     gcc: tuple[str, str] = ("cc", "")
+    clock_hz: int = 0

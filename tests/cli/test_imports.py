@@ -10,7 +10,19 @@ import pytest
 
 import lgn_edge
 
-HEAVY = {"torch", "tvm", "onnx", "onnxruntime", "sklearn", "scipy", "unicorn", "elftools", "ziglang", "numpy"}
+HEAVY = {
+    "torch",
+    "tvm",
+    "onnx",
+    "onnxruntime",
+    "sklearn",
+    "scipy",
+    "unicorn",
+    "elftools",
+    "capstone",
+    "ziglang",
+    "numpy",
+}
 
 # What the first line may load of lgn_edge; a new name here is a decision.
 ON_IMPORT = {"lgn_edge", "lgn_edge._version", "lgn_edge.errors"}

@@ -1,0 +1,72 @@
+"""What the report of a build says of time, and of what is not known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lgn_edge.artifact import build
+from lgn_edge.cli.build import hertz
+from lgn_edge.errors import InputError
+from tests.artifact.test_artifact import ODD
+
+
+def test_cycles_and_microseconds_at_a_clock(tmp_path: Path) -> None:
+    artifact = build(ODD, "cortex-m4", tmp_path / "m4", clock_hz=100_000_000)
+    report = json.loads((artifact.folder / "report.json").read_text())
+    cycles = report["measured"]["cycles"]
+    assert report["measured"]["instructions"] < cycles["least"] < cycles["most"]
+    assert report["microseconds"] == [round(cycles["least"] / 100, 3), round(cycles["most"] / 100, 3)]
+    page = (artifact.folder / "report.md").read_text()
+    assert f"| cycles | {cycles['least']} to {cycles['most']} for 1 sample, estimated by the Cortex-M4 Tech" in page
+    assert " µs for 1 sample at 100 MHz |" in page
+
+
+def test_the_default_clock_is_the_targets(tmp_path: Path) -> None:
+    artifact = build(ODD, "cortex-m0", tmp_path / "m0")
+    cycles = artifact.report["measured"]["cycles"]
+    assert (cycles["most"] - cycles["least"]) % 31 == 0, "a multiplication takes 1 or 32"
+    assert artifact.report["microseconds"] == [cycles["least"] / 16, cycles["most"] / 16]
+    assert "µs for 1 sample at 16 MHz" in (artifact.folder / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("target", "line"),
+    [
+        (
+            "cortex-m33",
+            "| cycles | not known: the Technical Reference Manual of cortex-m33 has no table of instruction",
+        ),
+        ("riscv32", "| cycles | not known: riscv32 names many cores, and each has timings of its own |"),
+        ("wasm", "| cycles | not known: every engine compiles WebAssembly in its own way |"),
+        ("c", "| flash, RAM, stack, instructions | not measured: sources run where they are compiled |"),
+        ("native", "| flash, RAM, stack, instructions | not measured: a hosted target shares its memory"),
+    ],
+)
+def test_what_is_not_known_is_said(target: str, line: str, tmp_path: Path) -> None:
+    artifact = build(ODD, target, tmp_path / "a")
+    assert line in (artifact.folder / "report.md").read_text()
+    assert artifact.report["microseconds"] is None
+
+
+@pytest.mark.parametrize("target", ["cortex-m7", "native", "wasm"])
+def test_a_clock_where_no_cycles_are_known(target: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"no cycles are known of {target}, so a clock gives no time"):
+        build(ODD, target, tmp_path / "a", clock_hz=1_000_000)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("16000000", 16_000_000), ("64M", 64_000_000), ("1.2GHz", 1_200_000_000), ("8K", 8_000), (None, None)],
+)
+def test_clocks(text: str | None, rate: int | None) -> None:
+    assert hertz(text) == rate
+
+
+@pytest.mark.parametrize("text", ["", "0", "32 k", "fast", "-1M", "64MM", "0.1"])
+def test_clocks_that_are_none(text: str) -> None:
+    with pytest.raises(InputError, match="is not a clock"):
+        hertz(text)
