@@ -13,7 +13,7 @@ struct GroupSum {
                                                            ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64};
     static constexpr ONNXTensorElementDataType outputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
                                                             ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
-    static constexpr size_t required_inputs = 2, required_outputs = 0;
+    static constexpr size_t required_inputs = 2, required_outputs = 2;
     static constexpr int variadic_inputs = 0;
     static constexpr bool may_be_in_place = false;
 

@@ -23,6 +23,7 @@ typedef struct OrtCustomOpDomain OrtCustomOpDomain;
 typedef struct OrtKernelInfo OrtKernelInfo;
 typedef struct OrtKernelContext OrtKernelContext;
 typedef struct OrtShapeInferContext OrtShapeInferContext;
+typedef struct OrtOpAttr OrtOpAttr;
 typedef struct OrtApi OrtApi;
 typedef struct OrtCustomOp OrtCustomOp;
 typedef OrtStatus *OrtStatusPtr;
@@ -44,6 +45,8 @@ typedef enum OrtCustomOpInputOutputCharacteristic {
     INPUT_OUTPUT_VARIADIC = 2
 } OrtCustomOpInputOutputCharacteristic;
 
+typedef enum OrtOpAttrType { ORT_OP_ATTR_INT = 1 } OrtOpAttrType;
+
 typedef enum OrtMemType { OrtMemTypeDefault = 0 } OrtMemType;
 
 typedef struct OrtApiBase {
@@ -64,11 +67,15 @@ struct OrtApi {
     OrtStatus *(*GetTensorMutableData)(OrtValue *value, void **out); /* 51 */
     LGN_UNUSED(52, 54);
     OrtStatus *(*CastTypeInfoToTensorInfo)(const OrtTypeInfo *info, const OrtTensorTypeAndShapeInfo **out); /* 55 */
-    LGN_UNUSED(56, 59);
+    LGN_UNUSED(56, 56);
+    OrtStatus *(*CreateTensorTypeAndShapeInfo)(OrtTensorTypeAndShapeInfo **out); /* 57 */
+    LGN_UNUSED(58, 58);
+    OrtStatus *(*SetDimensions)(OrtTensorTypeAndShapeInfo *info, const int64_t *values, size_t count); /* 59 */
     OrtStatus *(*GetTensorElementType)(const OrtTensorTypeAndShapeInfo *info, ONNXTensorElementDataType *out); /* 60 */
     OrtStatus *(*GetDimensionsCount)(const OrtTensorTypeAndShapeInfo *info, size_t *out);                       /* 61 */
     OrtStatus *(*GetDimensions)(const OrtTensorTypeAndShapeInfo *info, int64_t *values, size_t length);         /* 62 */
-    LGN_UNUSED(63, 64);
+    OrtStatus *(*GetSymbolicDimensions)(const OrtTensorTypeAndShapeInfo *info, const char **names, size_t length); /* 63 */
+    LGN_UNUSED(64, 64);
     OrtStatus *(*GetTensorTypeAndShape)(const OrtValue *value, OrtTensorTypeAndShapeInfo **out); /* 65 */
     LGN_UNUSED(66, 84);
     OrtStatus *(*KernelInfoGetAttribute_float)(const OrtKernelInfo *info, const char *name, float *out);     /* 85 */
@@ -94,7 +101,17 @@ struct OrtApi {
     LGN_UNUSED(245, 248);
     OrtStatus *(*KernelInfoGetConstantInput_tensor)(const OrtKernelInfo *info, size_t index, int *is_constant,
                                                     const OrtValue **out); /* 249 */
-    LGN_UNUSED(250, 273);
+    LGN_UNUSED(250, 267);
+    OrtStatus *(*ShapeInferContext_GetInputTypeShape)(const OrtShapeInferContext *context, size_t index,
+                                                      OrtTensorTypeAndShapeInfo **info); /* 268 */
+    OrtStatus *(*ShapeInferContext_GetAttribute)(const OrtShapeInferContext *context, const char *name,
+                                                 const OrtOpAttr **out); /* 269 */
+    OrtStatus *(*ShapeInferContext_SetOutputTypeShape)(const OrtShapeInferContext *context, size_t index,
+                                                       const OrtTensorTypeAndShapeInfo *info);                /* 270 */
+    OrtStatus *(*SetSymbolicDimensions)(OrtTensorTypeAndShapeInfo *info, const char **names, size_t length); /* 271 */
+    OrtStatus *(*ReadOpAttr)(const OrtOpAttr *attribute, OrtOpAttrType type, void *data, size_t size,
+                             size_t *out); /* 272 */
+    LGN_UNUSED(273, 273);
     OrtStatus *(*KernelContext_ParallelFor)(const OrtKernelContext *context, void (*function)(void *, size_t),
                                             size_t total, size_t num_batch, void *user); /* 274 */
 };

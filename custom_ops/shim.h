@@ -10,6 +10,7 @@
 #include <new>
 
 #include "circuit.h"
+#include "inference.h"
 #include "kernels.h"
 #include "ort_abi.h"
 
@@ -215,6 +216,7 @@ template <class Kernel> const OrtCustomOp *op()
         free(input);
         free(output);
     };
+    table.InferOutputShapeFn = shape_inference(Kernel::name);
     table.GetStartVersion = [](const OrtCustomOp *) { return 1; };
     table.GetEndVersion = [](const OrtCustomOp *) { return 1; };
     table.CreateKernelV2 = [](const OrtCustomOp *, const OrtApi *, const OrtKernelInfo *info, void **out) {

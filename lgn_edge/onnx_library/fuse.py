@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from onnx import GraphProto, ModelProto, NodeProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorShapeProto, helper
 
 from lgn_edge.onnx_model.domain import DOMAIN
 from lgn_edge.onnx_model.ops import group_sum, logic_layer, logic_network, threshold
@@ -31,6 +31,7 @@ def fuse(model: ModelProto) -> int:
     for head, chain in fused:
         index = list(graph.node).index(head)
         graph.node.insert(index, _node(head, chain, values))
+        _declare(graph, head, chain[0].input[0])
         for node in (*chain, head):
             graph.node.remove(node)
     return len(fused)
@@ -92,6 +93,16 @@ def _counts(node: NodeProto | None, samples: str) -> bool:
     if node is None or node.op_type != "Shape" or node.domain or list(node.input) != [samples]:
         return False
     return {attribute.name: attribute.i for attribute in node.attribute} == {"start": 0, "end": 1}
+
+
+def _declare(graph: GraphProto, head: NodeProto, samples: str) -> None:
+    """Say what shapes the outputs have that tell none: ONNX Runtime cannot infer them from the one node."""
+    known = {value.name: value.type.tensor_type.shape.dim for value in (*graph.value_info, *graph.input)}
+    rows = list(known.get(samples, ()))[:1] or [TensorShapeProto.Dimension()]
+    classes = [TensorShapeProto.Dimension(dim_value=a.i) for a in head.attribute if a.name == "classes"]
+    for output in graph.output:
+        if output.name in head.output and not output.type.tensor_type.HasField("shape"):
+            output.type.tensor_type.shape.dim.extend([*rows, *classes])
 
 
 def _node(head: NodeProto, chain: list[NodeProto], values: _Values) -> NodeProto:

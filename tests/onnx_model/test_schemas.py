@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import onnx
 import pytest
-from onnx import ModelProto, TensorProto, checker, defs, helper, shape_inference
+from onnx import ModelProto, NodeProto, TensorProto, checker, defs, helper, shape_inference
 
 from lgn_edge.onnx_model import Form, to_model
 from lgn_edge.onnx_model.schemas import OPS, register
@@ -28,7 +29,7 @@ def infer(model: ModelProto) -> dict[str, tuple[int, list[int | str]]]:
 
 def without_functions(samples: int | str) -> ModelProto:
     model = to_model(random_network(1, widths=(13, 12), classes=3))
-    del model.functions[:]
+    del model.functions[:], model.graph.value_info[:]
     model.graph.input[0].CopyFrom(helper.make_tensor_value_info("samples", TensorProto.FLOAT, [samples, 7]))
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")
@@ -49,7 +50,7 @@ def test_each_op_is_documented() -> None:
 def test_every_input_has_shapes(form: str) -> None:
     network = random_network(1, widths=(13, 12), input_dtype="uint8")
     model = to_model(network, Form(input=form))
-    del model.functions[:]
+    del model.functions[:], model.graph.value_info[:]
     found = infer(model)
     assert [found[name][1][0] for name in ("layer0", "layer1")] == [13, 12]
     assert found["scores"][0] == TensorProto.INT32
@@ -75,11 +76,12 @@ def test_checker_knows_the_domain() -> None:
     model = to_model(random_network(1))
     checker.check_model(model, full_check=True)
     checker.check_model(model, full_check=True, check_custom_domain=True)
+    checker.check_model(to_model(random_network(1), Form("fused")), full_check=True, check_custom_domain=True)
 
 
 def test_shapes_follow_from_the_schemas_alone() -> None:
     found = infer(without_functions("N"))
-    words = found["threshold"][1][1]
+    words = "ceil(N / 64)"
     assert found["threshold"] == (TensorProto.INT64, [11, words])
     assert found["layer0"] == (TensorProto.INT64, [13, words])
     assert found["layer1"] == (TensorProto.INT64, [12, words])
@@ -93,6 +95,73 @@ def test_words_follow_from_known_samples(samples: int, words: int) -> None:
     found = infer(without_functions(samples))
     assert found["layer1"] == (TensorProto.INT64, [12, words])
     assert found["scores"] == (TensorProto.INT32, [samples, 3])
+
+
+def one_node(chosen: str, batch: int | str) -> ModelProto:
+    model = to_model(random_network(1, widths=(13, 12), classes=3), Form("fused", chosen))
+    dim = model.graph.input[0].type.tensor_type.shape.dim[chosen == "packed"]
+    setattr(dim, "dim_value" if isinstance(batch, int) else "dim_param", batch)
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    return model
+
+
+@pytest.mark.parametrize(
+    ("chosen", "batch", "samples"),
+    [("", "N", "N"), ("", 65, 65), ("packed", "W", "64 * W"), ("packed", 2, 128)],
+)
+def test_shapes_of_one_node(chosen: str, batch: int | str, samples: int | str) -> None:
+    found = infer(one_node(chosen, batch))
+    assert found["scores"] == (TensorProto.INT32, [samples, 3])
+    assert found["logits"] == (TensorProto.FLOAT, [samples, 3])
+    assert found["class"] == (TensorProto.INT64, [samples])
+
+
+def test_outputs_of_one_node_may_be_absent() -> None:
+    for outputs in (["scores"], ["", "logits"], ["", "", "class"]):
+        model = one_node("", "N")
+        model.graph.node[0].output[:] = outputs
+        kept = [output for output in model.graph.output if output.name in outputs]
+        del model.graph.output[:]
+        model.graph.output.extend(kept)
+        assert infer(model)[outputs[-1]][1] == (["N"] if "class" in outputs else ["N", 3])
+
+
+# attributes in the order of their names: beta, bits, classes, tau
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda node: node.attribute.pop(1), "the attribute bits, an INT, is missing"),
+        (lambda node: node.attribute.pop(2), "the attribute classes, an INT, is missing"),
+        (lambda node: node.attribute[2].__setattr__("type", 1), "the attribute classes, an INT, is missing"),
+        (lambda node: node.attribute[1].__setattr__("i", 10), "lengths 11 and 10 must be equal"),
+        (lambda node: node.attribute[2].__setattr__("i", 5), "5 classes do not divide 12 signals"),
+        (lambda node: node.attribute[2].__setattr__("i", 0), "0 classes do not divide 12 signals"),
+        (lambda node: node.input.pop(), "5 inputs behind threshold; give a, b and table of each layer"),
+        (lambda node: node.input.__setitem__(3, "layer1.a"), "lengths 12 and 13 must be equal"),
+        (lambda node: node.output.append("more"), "output size 4"),
+    ],
+)
+def test_inference_refuses_one_node(change: Callable[[NodeProto], object], message: str) -> None:
+    model = one_node("", "N")
+    (node,) = model.graph.node
+    assert [attribute.name for attribute in node.attribute] == ["beta", "bits", "classes", "tau"]
+    change(node)
+    del model.graph.output[1:]
+    with pytest.raises(onnx.shape_inference.InferenceError, match=message):
+        infer(model)
+
+
+@pytest.mark.parametrize(
+    ("count", "message"), [([-1], "-1 samples"), ([1, 2], "must be equal"), ([65], "must be equal")]
+)
+def test_inference_refuses_a_number_of_samples(count: list[int], message: str) -> None:
+    model = without_functions(64)
+    (shape,) = [node for node in model.graph.node if node.op_type == "Shape"]
+    model.graph.node.remove(shape)
+    model.graph.initializer.append(helper.make_tensor("n", TensorProto.INT64, [len(count)], count))
+    with pytest.raises(onnx.shape_inference.InferenceError, match=message):
+        infer(model)
 
 
 def test_shapes_follow_from_the_bodies_too() -> None:

@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from onnx import AttributeProto, NodeProto, TensorProto, defs, helper
-from onnx.shape_inference import InferenceError
 
 from lgn_edge.network import GroupSum
 from lgn_edge.onnx_model.domain import DOMAIN, LOGITS, SCORES
-from lgn_edge.onnx_model.inference import InferenceContext, dims, integer, same, sample_count, set_output, words_of
+from lgn_edge.onnx_model.inference import (
+    InferenceContext,
+    check_classes,
+    dims,
+    integer,
+    same,
+    sample_count,
+    set_output,
+    words_of,
+)
 from lgn_edge.onnx_model.ops.op import FLOAT32, INT32, INT64, Attribute, Op, Parameter
 from lgn_edge.onnx_model.view import NodeView
 
@@ -139,8 +147,7 @@ _BODY: Final = f"""
 def _infer(context: InferenceContext) -> None:
     signals, words = dims(context, 0, 2)
     classes = integer(context, "classes")
-    if classes < 1 or (isinstance(signals, int) and signals % classes):
-        raise InferenceError(f"{context.get_display_name()}: {classes} classes do not divide {signals} signals")
+    check_classes(context, classes, signals)
     samples = sample_count(context, 1)
     same(context, words, words_of(samples))
     set_output(context, 0, TensorProto.INT32, [samples, classes])

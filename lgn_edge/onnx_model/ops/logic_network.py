@@ -10,8 +10,17 @@ from onnx.shape_inference import InferenceError
 
 from lgn_edge.errors import InputError
 from lgn_edge.network import GroupSum, Layer, LogicDense, Threshold
-from lgn_edge.onnx_model.domain import CLASS, DOMAIN, LOGITS, SCORES, WORD_BITS
-from lgn_edge.onnx_model.inference import Dim, InferenceContext, dims, integer, same, set_output
+from lgn_edge.onnx_model.domain import CLASS, DOMAIN, LOGITS, SCORES
+from lgn_edge.onnx_model.inference import (
+    InferenceContext,
+    check_classes,
+    dims,
+    integer,
+    length,
+    same,
+    samples_of,
+    set_output,
+)
 from lgn_edge.onnx_model.ops.op import BOOL, FLOAT32, INT32, INT64, UINT8, Attribute, Op, Parameter
 from lgn_edge.onnx_model.view import NodeView
 
@@ -22,13 +31,17 @@ _OPTION: Final = defs.OpSchema.FormalParameterOption
 
 def _infer(context: InferenceContext) -> None:
     rows, columns = dims(context, 0, 2)
-    classes = integer(context, "classes")
-    if classes < 1:
-        raise InferenceError(f"{context.get_display_name()}: there are {classes} classes; give at least one")
-    samples: Dim = rows
-    if context.get_input_type(0).tensor_type.elem_type == TensorProto.INT64:
-        same(context, rows, integer(context, "bits"))
-        samples = columns * WORD_BITS if isinstance(columns, int) else None
+    bits, classes = integer(context, "bits"), integer(context, "classes")
+    packed = context.get_input_type(0).tensor_type.elem_type == TensorProto.INT64
+    same(context, rows if packed else length(context, 1, 2), bits)
+    wires = range(_FIRST_WIRES, context.get_num_inputs())
+    if len(wires) == 0 or len(wires) % len(_WIRE_TYPES):
+        raise InferenceError(
+            f"{context.get_display_name()}: {len(wires)} inputs behind threshold; give a, b and table of each layer"
+        )
+    widths = [length(context, *wires[i : i + len(_WIRE_TYPES)]) for i in range(0, len(wires), len(_WIRE_TYPES))]
+    check_classes(context, classes, widths[-1])
+    samples = samples_of(columns) if packed else rows
     set_output(context, 0, TensorProto.INT32, [samples, classes])
     set_output(context, 1, TensorProto.FLOAT, [samples, classes])
     set_output(context, 2, TensorProto.INT64, [samples])
@@ -45,9 +58,9 @@ OP: Final = Op(
         Parameter("wires", "V", "a, b and table of each layer, as of LogicLayer", _OPTION.Variadic),
     ),
     outputs=(
-        Parameter("scores", INT32, "[N, classes] as of GroupSum"),
-        Parameter("logits", FLOAT32, "[N, classes] as of GroupSum"),
-        Parameter("class", INT64, "[N] the first maximum"),
+        Parameter("scores", INT32, "[N, classes] as of GroupSum", _OPTION.Optional),
+        Parameter("logits", FLOAT32, "[N, classes] as of GroupSum", _OPTION.Optional),
+        Parameter("class", INT64, "[N] the first maximum", _OPTION.Optional),
     ),
     attributes=(
         Attribute("bits", defs.OpSchema.AttrType.INT, "signals that the first layer reads"),
