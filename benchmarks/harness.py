@@ -117,7 +117,8 @@ def random_samples(network: Network, n: int, seed: int = 0) -> NDArray[Any]:
 def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, seconds: float = 0.05) -> dict[str, float]:
     """Median seconds of a call of each function; the rounds take turns, so that a noisy moment meets all of them.
 
-    Each timing repeats the call until it has taken at least `seconds`.
+    Each timing repeats the call until it has taken at least `seconds`; one more call before it brings into the caches
+    what the call itself leaves there, after all that the others left.
     """
     repeats = {}
     for name, function in functions.items():
@@ -128,6 +129,7 @@ def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, seco
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
+            function()
             start = time.perf_counter()
             for _ in range(repeats[name]):
                 function()

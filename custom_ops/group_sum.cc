@@ -7,6 +7,8 @@
 namespace lgn {
 namespace {
 
+constexpr int64_t blocks_at_once = 8;  // of 512 samples: the longer the lines, the better memory keeps up
+
 struct GroupSum {
     static constexpr const char *name = "GroupSum";
     static constexpr ONNXTensorElementDataType inputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64,
@@ -54,38 +56,44 @@ struct GroupSum {
 
         const int32_t signals = static_cast<int32_t>(words.rows), group = signals / head.classes;
         const int32_t planes = lgn_counter_planes(group), counters = head.classes * planes;
-        const int64_t n_words = words.columns, own = scores == nullptr ? ceil_div(head.classes * LGN_BLOCK, 16) : 0;
+        const int64_t n_words = words.columns, n_whole = n_words / LGN_LANES;
+        const int64_t own = scores == nullptr ? ceil_div(head.classes * LGN_BLOCK, 16) : 0;
         Flag failed;
-        const auto work = [&](int64_t block) {
-            const int64_t first = block * LGN_BLOCK, left = n - first;
-            const int32_t count = left < LGN_BLOCK ? static_cast<int32_t>(left) : LGN_BLOCK;
-            const int32_t n_columns = (count + LGN_WORD_BITS - 1) / LGN_WORD_BITS;
-            const bool whole = n_columns == LGN_LANES;
-            const Workspace workspace(workspaces, counters + own + (whole ? 0 : signals));
+        const auto work = [&](int64_t part) {
+            const int64_t first_block = part * blocks_at_once, left = n_whole - first_block;
+            const bool is_rest = left <= 0;  // a block of fewer words than a row has
+            const int32_t n_blocks = static_cast<int32_t>(is_rest ? 1 : left < blocks_at_once ? left : blocks_at_once);
+            const int64_t first_word = (is_rest ? n_whole : first_block) * LGN_LANES;
+            const int64_t sums = int64_t{n_blocks} * counters;
+            const Workspace workspace(workspaces, sums + own + (is_rest ? signals : 0));
             if (workspace.rows == nullptr) {
                 failed.set();
                 return;
             }
-            const uint64_t *columns = static_cast<const uint64_t *>(words.data) + block * LGN_LANES;
+            const uint64_t *columns = static_cast<const uint64_t *>(words.data) + first_word;
             int64_t stride = n_words;
-            if (!whole) {  // the kernel reads rows of whole blocks
-                uint64_t *const copy = workspace.rows + (counters + own) * LGN_LANES;
-                kernels->read[0](columns, stride, n_columns, copy, signals);
+            if (is_rest) {  // the kernel reads whole rows
+                uint64_t *const copy = workspace.rows + (sums + own) * LGN_LANES;
+                kernels->read[0](columns, stride, static_cast<int32_t>(n_words - first_word), copy, signals);
                 columns = copy;
                 stride = LGN_LANES;
             }
-            uint16_t classes[LGN_BLOCK];
-            int32_t *const found = scores != nullptr
-                                       ? scores + first * head.classes
-                                       : reinterpret_cast<int32_t *>(workspace.rows + counters * LGN_LANES);
-            kernels->count(columns, stride, workspace.rows, head.classes, group, planes);
-            kernels->sum(workspace.rows, count, found, classes, 0, head.classes, planes);
-            if (logits != nullptr) {
-                head.logits(found, count, logits + first * head.classes);
+            kernels->count(columns, stride, n_blocks, workspace.rows, head.classes, group, planes);
+            for (int32_t block = 0; block < n_blocks; block++) {
+                const int64_t first = (first_word + int64_t{block} * LGN_LANES) * LGN_WORD_BITS;
+                const int32_t count = n - first < LGN_BLOCK ? static_cast<int32_t>(n - first) : LGN_BLOCK;
+                uint16_t classes[LGN_BLOCK];
+                int32_t *const found = scores != nullptr
+                                           ? scores + first * head.classes
+                                           : reinterpret_cast<int32_t *>(workspace.rows + sums * LGN_LANES);
+                kernels->sum(workspace.rows, count, found, classes, block * counters, head.classes, planes);
+                if (logits != nullptr) {
+                    head.logits(found, count, logits + first * head.classes);
+                }
             }
         };
         if (n > 0) {
-            LGN_TRY(call.parallel(ceil_div(n, LGN_BLOCK), work));
+            LGN_TRY(call.parallel(ceil_div(n_whole, blocks_at_once) + (n_words % LGN_LANES != 0), work));
         }
         return failed.get() ? who.no_memory() : nullptr;
     }

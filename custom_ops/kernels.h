@@ -37,8 +37,8 @@ typedef void lgn_read(const uint64_t *words, int64_t stride, int32_t count, uint
 typedef void lgn_write(const uint64_t *slots, uint64_t *words, int64_t stride, int32_t count, uint64_t last, int32_t n);
 typedef void lgn_layer(uint64_t *slots, const uint64_t *wires, uint64_t *words, int64_t stride, int32_t count,
                        int32_t n_inputs, int32_t n_plain, int32_t n_gates);
-typedef void lgn_count(const uint64_t *words, int64_t stride, uint64_t *counters, int32_t classes, int32_t group,
-                       int32_t n_planes);
+typedef void lgn_count(const uint64_t *words, int64_t stride, int32_t n_blocks, uint64_t *counters, int32_t classes,
+                       int32_t group, int32_t n_planes);
 
 /* Vector comparisons of samples of one element type, `width` features at a time and `together` blocks of 64 columns. */
 struct lgn_pack_form {

@@ -19,6 +19,7 @@ from lgn_edge.kernels.uniform import WireForm, first_words
 from lgn_edge.passes.schedule import TREE, uniform_gate
 
 AHEAD: Final = 24  # gates
+_ROWS_AHEAD: Final = 16
 _LINE: Final = 8  # words of a line of the cache
 
 
@@ -38,6 +39,7 @@ def read_rows(shape: Shape, prefix: str) -> Kernel:
     def body(words: Buffer, stride: Expr, count: Expr, slots: Buffer, n: Expr) -> None:
         with T.serial(0, n) as i:
             first = T.Bind(tirx.Cast("int64", i) * stride)
+            _ask(_READ, words, first + _ROWS_AHEAD * stride, shape)
             _words_of_block(
                 shape,
                 count,
@@ -45,7 +47,7 @@ def read_rows(shape: Shape, prefix: str) -> Kernel:
                 lambda word: T.buffer_store(slots, words[first + word], [i * shape.lanes + word]),
             )
 
-    return kernel(f"{prefix}_read", parameters, (), body)
+    return kernel(f"{prefix}_read", parameters, (), body, _PREFETCH)
 
 
 def write_rows(shape: Shape, prefix: str) -> Kernel:
@@ -88,8 +90,8 @@ def layer(shape: Shape, prefix: str) -> tuple[Kernel, ...]:
 
     `void PREFIX_layer_FORM(word *slots, const uint64_t *wires, word *words, int64_t stride, int32_t count, int32_t
     n_inputs, int32_t n_plain, int32_t n_gates)`: row `dst` of `words` becomes the uniform gate of slots x, y and z,
-    complemented from gate `n_plain` on. Slot `n_inputs` becomes the row of zeros. The wires of AHEAD more gates are
-    read, and not used.
+    complemented from gate `n_plain` on. Slot `n_inputs` becomes the row of zeros. The wires of AHEAD more gates may be
+    read, and are not used.
     """
     parameters = (
         Parameter("slots", shape.word, 1),
@@ -121,9 +123,8 @@ def layer(shape: Shape, prefix: str) -> tuple[Kernel, ...]:
             def run(start: Expr, stop: Expr, ones: Expr, put: Callable[[Expr, Expr], None]) -> None:
                 with T.serial(start, stop) as gate:
                     dst, x, y, z = first_words(wires, gate, form)
-                    later = T.Bind(first_of(first_words(wires, gate + AHEAD, form)[0]))
-                    for word in range(0, shape.lanes, _LINE):
-                        T.evaluate(tirx.call_extern("int32", "lgn_ask", tirx.address_of(words[later + word])))
+                    if shape.lanes == _LINE:  # wider rows are for layers that are written where they were just read
+                        _ask(_WRITE, words, first_of(first_words(wires, gate + AHEAD, form)[0]), shape)
                     value = T.Bind(uniform_gate(*(_from(slots, word, shape) for word in (x, y, z))) ^ ones)
                     put(first_of(dst), value)
 
@@ -144,56 +145,75 @@ def layer(shape: Shape, prefix: str) -> tuple[Kernel, ...]:
                     with T.Else():
                         run(start, stop, flip, part)
 
-        return kernel(symbol, parameters, (), body, _ASK)
+        return kernel(symbol, parameters, (), body, _PREFETCH)
 
     names = ("narrow", "wide")
     return tuple(of(form, f"{prefix}_layer_{name}") for form, name in zip(layer_forms(shape), names, strict=True))
 
 
-# Ask the cache for a line that will be written: results go to rows far apart, which no processor foresees.
-_ASK = """
-declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
-define linkonce_odr hidden i32 @lgn_ask(ptr %line) alwaysinline {
-  call void @llvm.prefetch.p0(ptr %line, i32 1, i32 3, i32 1)
-  ret i32 0
-}
-"""
+# Ask the cache for a line that will be read or written: rows of many words lie far apart, which no processor foresees.
+_READ: Final = "lgn_ask_to_read"
+_WRITE: Final = "lgn_ask_to_write"
+_PREFETCH: Final = "declare void @llvm.prefetch.p0(ptr, i32, i32, i32)\n" + "".join(
+    f"define linkonce_odr hidden i32 @{name}(ptr %line) alwaysinline {{\n"
+    f"  call void @llvm.prefetch.p0(ptr %line, i32 {write}, i32 3, i32 1)\n"
+    "  ret i32 0\n}\n"
+    for write, name in enumerate((_READ, _WRITE))
+)
+
+
+def _ask(what: str, words: Buffer, first_word: Expr, shape: Shape) -> None:
+    first = T.Bind(first_word)
+    for word in range(0, shape.lanes, _LINE):
+        T.evaluate(tirx.call_extern("int32", what, tirx.address_of(words[first + word])))
 
 
 def count_rows(shape: Shape, prefix: str) -> Kernel:
-    """`void PREFIX_count(const word *words, int64_t stride, word *counters, int32_t classes, int32_t group, int32_t
-    n_planes)`: count the ones of each class's `group` rows into vertical counters, over one whole block.
+    """`void PREFIX_count(const word *words, int64_t stride, int32_t n_blocks, word *counters, int32_t classes, int32_t
+    group, int32_t n_planes)`: count the ones of each class's `group` rows into vertical counters.
+
+    Blocks are whole and side by side; the counters of a block stand behind those of the block before. Sixteen rows are
+    walked from block to block together: memory is read in long lines, which processors foresee.
     """  # noqa: D205
     parameters = (
         Parameter("words", shape.word, 1),
         Parameter("stride", "int64"),
+        Parameter("n_blocks"),
         Parameter("counters", shape.word, 1),
         Parameter("classes"),
         Parameter("group"),
         Parameter("n_planes"),
     )
 
-    def body(words: Buffer, stride: Expr, counters: Buffer, classes: Expr, group: Expr, n_planes: Expr) -> None:
-        clear_counters(counters, 0, classes * n_planes, shape)
+    def body(
+        words: Buffer, stride: Expr, n_blocks: Expr, counters: Buffer, classes: Expr, group: Expr, n_planes: Expr
+    ) -> None:
+        rows = T.Bind(classes * n_planes)
+        clear_counters(counters, 0, n_blocks * rows, shape)
 
-        def at(signal: Expr) -> Expr:
-            return _from(words, tirx.Cast("int64", signal) * stride, shape)
+        def count(c: Expr, at: Callable[[int, Expr], Expr]) -> None:
+            with T.serial(0, n_blocks) as block:
+                word = T.Bind(tirx.Cast("int64", block * shape.lanes))
+                add_tree(counters, lambda i: at(i, word), block * rows + c * n_planes, n_planes, shape)
+
+        def row_of(signal: Expr, word: Expr) -> Expr:
+            return _from(words, tirx.Cast("int64", signal) * stride + word, shape)
 
         with T.serial(0, classes) as c:
             first, whole = T.Bind(c * group), T.Bind(group // TREE)
             with T.serial(0, whole) as tree:
-                add_tree(counters, lambda i: at(first + tree * TREE + i), c * n_planes, n_planes, shape)
+                count(c, lambda i, word: row_of(first + tree * TREE + i, word))
             left = T.Bind(group - whole * TREE)
 
-            def rest(i: int) -> Expr:
+            def rest(i: int, word: Expr) -> Expr:
                 """A row that is there, or the first one masked away."""
                 there = i < left
                 signal = tirx.Select(there, first + whole * TREE + i, first)
                 ones = tirx.Select(there, constant((1 << shape.word_bits) - 1, shape.word), constant(0, shape.word))
-                return at(signal) & tirx.Broadcast(ones, shape.lanes)
+                return row_of(signal, word) & tirx.Broadcast(ones, shape.lanes)
 
             with T.If(left > 0), T.Then():
-                add_tree(counters, rest, c * n_planes, n_planes, shape)
+                count(c, rest)
 
     return kernel(f"{prefix}_count", parameters, (), body)
 
