@@ -9,9 +9,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv-peers/.ready
 NODE := build/node/.ready
+AARCH64 := build/aarch64/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench peers node wheel clean
+.PHONY: help demo test check bench peers node aarch64 wheel clean
 
 help:
 	@echo "make demo    train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
@@ -20,6 +21,7 @@ help:
 	@echo "make bench   every benchmark, the short way"
 	@echo "make peers   other projects' packages, in .venv-peers, for benchmarks/cpu_vs_peers.py"
 	@echo "make node    ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
+	@echo "make aarch64 ONNX Runtime for aarch64, in build/aarch64, for tests/custom_ops/test_aarch64.py (Debian, QEMU)"
 	@echo "make wheel   a wheel in dist/ with the ONNX Runtime library for this machine"
 	@echo "make clean   remove what these commands made"
 
@@ -66,6 +68,12 @@ $(NODE): tests/onnx_model/node/package.json
 	@touch $@
 
 node: $(NODE)
+
+$(AARCH64): tests/custom_ops/aarch64/install.sh constraints.txt | $(READY)
+	$< build/aarch64 $(BIN)/python
+	@touch $@
+
+aarch64: $(AARCH64)
 
 clean:
 	rm -rf .venv .venv-peers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -32,7 +32,11 @@ def onnx_library_path() -> Path:
         UnsupportedError: not Linux on x86-64 or aarch64.
         InputError: the cache folder cannot be written.
     """
-    target = library_target()
+    return library_for(library_target())
+
+
+def library_for(target: Target) -> Path:
+    """As `onnx_library_path`, for the target of a machine that may be another one."""
     prebuilt = prebuilt_path(target.name)
     if prebuilt.is_file():
         return prebuilt

@@ -8,7 +8,7 @@ import numpy as np
 
 from lgn_edge.network import Network
 from lgn_edge.onnx_model import Form
-from lgn_edge.onnx_model.form import INPUTS, OPS
+from lgn_edge.onnx_model.form import BOOL, INPUTS, OPS, PACKED, feed, input_info, resolved
 from lgn_edge.onnx_model.runtime import Run, onnxruntime_run, reference_run
 
 BATCHES = (0, 1, 2, 63, 64, 65, 127, 128, 129, 200)
@@ -34,6 +34,13 @@ def suits(form: Form, network: Network) -> bool:
 def converted(form: Form, samples: np.ndarray) -> np.ndarray:
     """Samples of the type that the model takes; uint8 in float32 are the same numbers."""
     return samples.astype(np.float32) if form.input == "float32" else samples
+
+
+def fed(network: Network, form: Form, samples: np.ndarray) -> tuple[str, np.ndarray]:
+    """The name of the model's input, and what it is fed for samples: encoded and packed where that is done outside."""
+    inside, chosen = resolved(network, form)
+    encoder = network.encoder if chosen.input in (BOOL, PACKED) else inside.encoder
+    return input_info(inside, chosen).name, feed(encoder, chosen.input, converted(form, samples))
 
 
 def assert_same(network: Network, run: Run, samples: np.ndarray, form: Form | None = None) -> None:

@@ -13,8 +13,7 @@ import pytest
 
 from lgn_edge.network import Network
 from lgn_edge.onnx_model import Form, write
-from lgn_edge.onnx_model.form import feed, input_info, resolved
-from tests.onnx_model.forms import FORMS, converted, suits
+from tests.onnx_model.forms import FORMS, fed, suits
 from tests.strategies import random_network, random_samples
 
 SCRIPT = Path(__file__).parent / "node" / "run.cjs"
@@ -53,12 +52,11 @@ def run(runtime: str, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def question(network: Network, form: Form, path: Path, samples: np.ndarray) -> dict[str, Any]:
-    inside, form = resolved(network, form)
-    data = feed(inside.encoder if form.input not in ("bool", "packed") else network.encoder, form.input, samples)
+    name, data = fed(network, form, samples)
     values = data.ravel().tolist()
     return {
         "model": str(path),
-        "name": input_info(inside, form).name,
+        "name": name,
         "type": TYPES[data.dtype.name],
         "dims": data.shape,
         "data": [str(value) for value in values] if data.dtype == np.int64 else [float(v) for v in values],
@@ -76,7 +74,7 @@ def test_the_same_bits(runtime: str, name: str, tmp_path: Path) -> None:
         write(network, path, form)
         for n in BATCHES:
             samples = np.nan_to_num(random_samples(network, n, seed=n))  # JSON has no NaN
-            questions.append(question(network, form, path, converted(form, samples)))
+            questions.append(question(network, form, path, samples))
             wanted.append(network.evaluate(samples))
     for asked, answer, want in zip(questions, run(runtime, questions), wanted, strict=True):
         n = len(want.classes)

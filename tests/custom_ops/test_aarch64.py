@@ -1,0 +1,61 @@
+"""The library for aarch64 inside ONNX Runtime for aarch64, in QEMU, where `make aarch64` has put it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lgn_edge.onnx_library.path import library_for
+from lgn_edge.onnx_model import write
+from lgn_edge.targets.aarch64 import AARCH64
+from tests.custom_ops.test_library import FORMS, NETWORKS
+from tests.onnx_model.forms import fed, suits
+from tests.strategies import random_samples
+
+SCRIPT = Path(__file__).parent / "aarch64" / "run.py"
+ROOT = Path(__file__).parents[2] / "build" / "aarch64" / "root"
+BATCHES = (0, 1, 65, 513)
+
+
+def emulator() -> str:
+    """The emulator, or a skip that says what is missing."""
+    found = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
+    if found is None:
+        pytest.skip("qemu-aarch64 is not installed (Debian: qemu-user)")
+    if not (ROOT / "usr" / "bin" / "python").exists():
+        pytest.skip("there is no ONNX Runtime for aarch64; run: make aarch64")
+    return found
+
+
+def test_equals_the_reference(tmp_path: Path) -> None:
+    qemu = emulator()
+    calls = 0
+    for name, network in NETWORKS.items():
+        for form_name, form in FORMS.items():
+            if not suits(form, network):
+                continue
+            arrays = {}
+            for n in BATCHES:
+                samples = random_samples(network, n, seed=n)
+                want = network.evaluate(samples)
+                arrays[f"{n}:in"] = fed(network, form, samples)[1]
+                arrays[f"{n}:scores"] = want.scores
+                arrays[f"{n}:logits"] = network.head.logits(want.scores)
+                arrays[f"{n}:class"] = want.classes.astype(np.int64)
+                calls += 1
+            write(network, tmp_path / f"{name} {form_name}.onnx", form)
+            np.savez(tmp_path / f"{name} {form_name}.npz", **arrays)
+    result = subprocess.run(
+        [qemu, "-L", ROOT, ROOT / "usr" / "bin" / "python", SCRIPT, library_for(AARCH64[0]), tmp_path],
+        env={"PYTHONPATH": str(ROOT / "site"), "PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split() == ["aarch64", str(calls)]
