@@ -43,11 +43,14 @@ def train(
 
     Leaves a checkpoint that `lgn-edge export` reads, and prints the metrics.
     """
-    from lgn_edge.nn.kernels.cpu import missing
+    from lgn_edge.nn.kernels import missing
     from lgn_edge.training import load_recipe, plan_training
     from lgn_edge.training import train as train_recipe
 
     chosen = load_recipe(recipe, settings or ())
+    reason = missing(chosen.device)
+    if reason:
+        say(f"layers run in torch, without compiled kernels: {reason}")
     if dry_run:
         plan = plan_training(chosen, data)
         if as_json:
@@ -55,9 +58,6 @@ def train(
         else:
             emit_table(_plan_table(chosen.name, plan))
         return
-    slow = missing() if chosen.device == "cpu" else None
-    if slow:
-        say(f"layers run in torch, which is several times slower than the compiled kernels: {slow}")
     result = train_recipe(chosen, data=data, output=output, resume=resume)
     metrics = dict(result.metrics)
     if as_json:

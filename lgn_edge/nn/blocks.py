@@ -4,7 +4,7 @@ A CPU keeps the rows that gates read and the gradients that they add to in its s
 samples at a time, so a batch is cut into blocks of 16 (see `kernels/cpu.c`). Where all values are bits, as with
 straight-through estimators, they are packed: outputs take 1/32 of the memory, and only gradients are real numbers.
 
-Every function here has the value and the gradient of torch code in `gates`, `choice` and `layers`, which defines it.
+Every method here has the value and the gradient of torch code in `gates`, `choice` and `layers`, which defines it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from lgn_edge.nn.kernels import cpu
+from lgn_edge.nn.wiring import Connections
 
 LANES: Final = 16  # samples in a block
 
@@ -60,42 +61,39 @@ class Blocks:
         """Signals float32 [batch, signals]."""
         return self.real().values.transpose(1, 2).reshape(-1, self.signals)[: self.batch]
 
+    def gates(self, wires: Connections, coefficients: Tensor) -> Blocks:
+        """A layer of real-valued gates, `gates.gates_definition` on blocks."""
+        values: Tensor = _Gates.apply(  # type: ignore[no-untyped-call]
+            self.real().values, wires.a, wires.b, coefficients
+        )
+        return Blocks(self.batch, values)
 
-def gates(x: Blocks, a: Tensor, b: Tensor, coefficients: Tensor) -> Blocks:
-    """A layer of real-valued gates, `gates.gates_definition` on blocks."""
-    values: Tensor = _Gates.apply(x.real().values, a, b, coefficients)  # type: ignore[no-untyped-call]
-    return Blocks(x.batch, values)
+    def bit_gates(
+        self, wires: Connections, coefficients: Tensor, share: Tensor | None = None, candidates: Tensor | None = None
+    ) -> Blocks:
+        """A layer of discrete gates on bits.
 
+        Args:
+            wires: of the layer.
+            coefficients: float32 [gates, 4] of discrete gates (see `gates.collapse`), perhaps with soft ones' gradient.
+            share: float32 [2, gates, K] of learned wiring. Its values are not read, the wires say what is chosen; it
+                gets the gradient that the weights of `choice.mixture` get.
+            candidates: int32 [2, gates, K] of learned wiring.
+        """
+        values, bits = _BitGates.apply(  # type: ignore[no-untyped-call]
+            self.values, coefficients, share, self.bits, wires.a, wires.b, candidates
+        )
+        return Blocks(self.batch, values, bits)
 
-def bit_gates(
-    x: Blocks, a: Tensor, b: Tensor, coefficients: Tensor, share: Tensor | None = None, candidates: Tensor | None = None
-) -> Blocks:
-    """A layer of discrete gates on bits.
-
-    Args:
-        x: bits.
-        a: int32 [gates], the first input of each gate.
-        b: the same of the second input.
-        coefficients: float32 [gates, 4] of discrete gates (see `gates.collapse`), perhaps with soft ones' gradient.
-        share: float32 [2, gates, K] of learned wiring. Its values are not read, a and b say what is chosen; it gets the
-            gradient that the weights of `choice.mixture` get.
-        candidates: int32 [2, gates, K] of learned wiring.
-    """
-    values, bits = _BitGates.apply(  # type: ignore[no-untyped-call]
-        x.values, coefficients, share, x.bits, a, b, candidates
-    )
-    return Blocks(x.batch, values, bits)
-
-
-def group_sums(x: Blocks, groups: int) -> Tensor:
-    """Sums float32 [batch, groups] of equal contiguous parts of the signals."""
-    blocks, signals, lanes = x.values.shape
-    sums: Tensor
-    if x.bits is None:
-        sums = x.values.reshape(blocks, groups, signals // groups, lanes).sum(2)
-    else:
-        sums = _Count.apply(x.values, x.bits, groups)  # type: ignore[no-untyped-call]
-    return sums.transpose(1, 2).reshape(-1, groups)[: x.batch]
+    def group_sums(self, groups: int) -> Tensor:
+        """Sums float32 [batch, groups] of equal contiguous parts of the signals."""
+        blocks, signals, lanes = self.values.shape
+        sums: Tensor
+        if self.bits is None:
+            sums = self.values.reshape(blocks, groups, signals // groups, lanes).sum(2)
+        else:
+            sums = _Count.apply(self.values, self.bits, groups)  # type: ignore[no-untyped-call]
+        return sums.transpose(1, 2).reshape(-1, groups)[: self.batch]
 
 
 def argmax(x: Tensor) -> Tensor:

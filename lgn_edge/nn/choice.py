@@ -119,7 +119,7 @@ def mixture(x: Tensor, candidates: Tensor, share: Tensor) -> Tensor:
     Returns:
         inputs [gates, batch]. It takes gates x K x batch numbers of memory.
     """
-    return torch.einsum("gk,gkb->gb", share, x[candidates.long()])
+    return torch.einsum("gk,gkb->gb", share, x[candidates.long()].to(share.dtype))
 
 
 def _distinct(rows: int, columns: int, n: int, generator: torch.Generator | None) -> Tensor:

@@ -48,7 +48,8 @@ def gates(x: Tensor, a: Tensor, b: Tensor, coefficients: Tensor) -> Tensor:
     """`gates_definition` with less memory and time.
 
     It works on blocks of gates that stay in a core's cache, and its backward pass gathers the inputs again instead of
-    storing them. Its own gradient is not differentiable.
+    storing them. Outputs are of the inputs' dtype; with inputs in 16 bits, everything is still computed and summed in
+    the dtype of the coefficients. Its own gradient is not differentiable.
     """
     result: Tensor = _Gates.apply(x, a, b, coefficients)  # type: ignore[no-untyped-call]
     return result
@@ -68,7 +69,7 @@ class _Gates(torch.autograd.Function):
         ctx.save_for_backward(x, a, b, coefficients)
         y = x.new_empty(len(a), x.shape[1])
         for block in _blocks(*y.shape):
-            first, second = x.index_select(0, a[block]), x.index_select(0, b[block])
+            first, second = (x.index_select(0, wires[block]).to(coefficients.dtype) for wires in (a, b))
             c0, ca, cb, cab = coefficients[block].unsqueeze(2).unbind(1)
             slope = torch.addcmul(cb, cab, first)  # dy/db
             torch.addcmul(first.mul_(ca).add_(c0), slope, second, out=y[block])
@@ -78,10 +79,12 @@ class _Gates(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None, Tensor | None]:
         x, a, b, coefficients = ctx.saved_tensors
-        grad_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
+        dtype = coefficients.dtype
+        grad_x = torch.zeros_like(x, dtype=dtype) if ctx.needs_input_grad[0] else None
         grad_coefficients = torch.empty_like(coefficients) if ctx.needs_input_grad[3] else None
         for block in _blocks(len(a), x.shape[1]):
-            first, second, g = x.index_select(0, a[block]), x.index_select(0, b[block]), grad[block]
+            first, second = (x.index_select(0, wires[block]).to(dtype) for wires in (a, b))
+            g = grad[block].to(dtype)
             if grad_x is not None:
                 _, ca, cb, cab = coefficients[block].unsqueeze(2).unbind(1)
                 grad_x.index_add_(0, a[block], torch.addcmul(ca, cab, second).mul_(g))
@@ -90,4 +93,4 @@ class _Gates(torch.autograd.Function):
                 g_first = first.mul_(g)
                 sums = [g.sum(1), g_first.sum(1), torch.mul(g, second).sum(1), g_first.mul_(second).sum(1)]
                 torch.stack(sums, 1, out=grad_coefficients[block])
-        return grad_x, None, None, grad_coefficients
+        return None if grad_x is None else grad_x.to(x.dtype), None, None, grad_coefficients

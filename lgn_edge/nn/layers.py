@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, overload
+from typing import Any, Final, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
-from lgn_edge.nn import blocks
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice, mixture
 from lgn_edge.nn.estimator import DISCRETE, ESTIMATORS, soft
 from lgn_edge.nn.gates import collapse, gates, gates_of
 from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
-from lgn_edge.nn.wiring import WIRINGS, wire
+from lgn_edge.nn.rows import Rows
+from lgn_edge.nn.wiring import WIRINGS, Connections, wire
 
 FIXED: Final = {"learned": "random", "learned-aligned": "aligned"}  # what is like a learned wiring, but drawn
 LEARNED: Final = tuple(FIXED)
+
+Signals = TypeVar("Signals", Tensor, Blocks, Rows)  # of a batch, as [batch, signals] or in a kernel's layout
 CONFIG: Final = (  # arguments that describe every layer
     "in_features",
     "out_features",
@@ -109,6 +111,7 @@ class LogicDense(nn.Module):
         self.candidates = candidates
         self.seed = seed
         self.soft = False  # set by `soft_evaluation`
+        self._connections: tuple[int, int, Connections] | None = None
         self._gates = PARAMETRIZATIONS[parametrization]
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         if "gumbel" in estimator:
@@ -126,35 +129,29 @@ class LogicDense(nn.Module):
             initial_weight(init, parametrization, out_features, self._gates.numbers, generator, init_shift)
         )
 
-    @overload
-    def forward(self, x: Tensor) -> Tensor: ...
-    @overload
-    def forward(self, x: Blocks) -> Blocks: ...
-    def forward(self, x: Tensor | Blocks) -> Tensor | Blocks:
-        """Gate outputs [batch, out_features] of signals [batch, in_features], values in [0, 1], dtype of the weights.
+    def forward(self, x: Signals) -> Signals:
+        """Gate outputs [batch, out_features] of signals [batch, in_features], values in [0, 1], dtype of the signals.
 
-        Blocks go through the compiled kernels and give blocks. The result of a tensor is a transposed view,
+        Blocks and rows go through the compiled kernels and give the same. The result of a tensor is a transposed view,
         `[out_features, batch]` in memory, which the next layer reads without a copy.
         """
-        signals = x.signals if isinstance(x, Blocks) else x.shape[-1]
+        signals = x.shape[-1] if isinstance(x, Tensor) else x.signals
         if signals != self.in_features or (isinstance(x, Tensor) and x.ndim != 2):
-            shape = [x.batch, signals] if isinstance(x, Blocks) else list(x.shape)
+            shape = list(x.shape) if isinstance(x, Tensor) else [x.batch, signals]
             raise InputError(f"logic layer: signals have shape {shape}; it reads [batch, {self.in_features}]")
-        coefficients = collapse(self.corners())
-        a, b = self.wires()
+        coefficients, wires = collapse(self.corners()), self.connections()
         choice = self.choice if torch.is_grad_enabled() and self.training else None
-        if isinstance(x, Blocks):
-            discrete = x.bits is not None and self.discrete
+        if not isinstance(x, Tensor):
             if choice is None:
-                return (blocks.bit_gates if discrete else blocks.gates)(x, a, b, coefficients)
-            if discrete:
-                return blocks.bit_gates(x, a, b, coefficients, choice.soft(), choice.candidates)
+                return (x.bit_gates if x.bits is not None and self.discrete else x.gates)(wires, coefficients)
+            if x.bits is not None and self.discrete:
+                return x.bit_gates(wires, coefficients, choice.soft(), choice.candidates)
             raise InputError("logic layer: learned wiring of real-valued gates has no compiled kernel; give a tensor")
         rows = x.t().contiguous()
         if choice is None:
-            return gates(rows, a, b, coefficients).t()
+            return gates(rows, wires.a, wires.b, coefficients).t()
         first, second = (mixture(rows, *side) for side in zip(choice.candidates, choice.share(), strict=True))
-        return gates_of(first, second, coefficients).t()
+        return gates_of(first, second, coefficients).to(x.dtype).t()
 
     @property
     def discrete(self) -> bool:
@@ -170,6 +167,15 @@ class LogicDense(nn.Module):
     def wires(self) -> tuple[Tensor, Tensor]:
         """The inputs a and b of each gate, int32 [out_features]; of learned wirings the ones chosen now."""
         return (self.a, self.b) if self.choice is None else self.choice.wires()
+
+    def connections(self) -> Connections:
+        """`wires` as kernels want them; of fixed wirings kept, as sorting them takes longer than a layer on a GPU."""
+        if self.choice is not None:
+            return Connections(self.in_features, *self.choice.wires())
+        kept, version = self._connections, (self.a._version, self.b._version)
+        if kept is None or kept[:2] != version or kept[2].a is not self.a or kept[2].b is not self.b:
+            kept = self._connections = (*version, Connections(self.in_features, self.a, self.b))
+        return kept[2]
 
     def corners(self) -> Tensor:
         """Corners [out_features, 4] that the layer computes with in its present mode (see `parametrization`)."""
@@ -220,15 +226,16 @@ class GroupSum(nn.Module):
         self.register_buffer("tau", torch.tensor(head.tau, dtype=torch.float32))
         self.register_buffer("beta", torch.tensor(head.beta, dtype=torch.float32))
 
-    def forward(self, x: Tensor | Blocks) -> Tensor:
+    def forward(self, x: Tensor | Blocks | Rows) -> Tensor:
         """Logits [batch, classes] of signals [batch, in_features]."""
         return (self.scores(x) + self.beta) / self.tau
 
-    def scores(self, x: Tensor | Blocks) -> Tensor:
+    def scores(self, x: Tensor | Blocks | Rows) -> Tensor:
         """Sums [batch, classes] of signals [batch, in_features]; whole numbers when the signals are bits."""
-        if isinstance(x, Blocks):
-            return blocks.group_sums(x, self.classes)
-        return x.reshape(len(x), self.classes, self.in_features // self.classes).sum(2)
+        if not isinstance(x, Tensor):
+            return x.group_sums(self.classes)
+        dtype = torch.promote_types(x.dtype, torch.float32)  # bfloat16 would lose what it sums
+        return x.reshape(len(x), self.classes, self.in_features // self.classes).sum(2, dtype=dtype)
 
     def extra_repr(self) -> str:
         """The arguments, for print."""

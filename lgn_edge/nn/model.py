@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.encoder import Threshold
-from lgn_edge.nn.kernels import cpu
+from lgn_edge.nn.kernels import cpu, gpu
 from lgn_edge.nn.layers import GroupSum, LogicDense
+from lgn_edge.nn.rows import Rows
 
 
 class LogicGateNetwork(nn.Module):
@@ -25,6 +26,10 @@ class LogicGateNetwork(nn.Module):
         name: a word for people and files.
         class_names: one a class, or empty.
         provenance: free text by key (data set, recipe, accuracy); goes with the discrete network.
+
+    Attributes:
+        precision: torch.float32, or torch.bfloat16 to keep real-valued signals and all gradients of signals in 16 bits
+            while training; what is computed and summed stays float32. It has no part in evaluation.
 
     Raises:
         InputError: the parts do not fit each other.
@@ -58,6 +63,7 @@ class LogicGateNetwork(nn.Module):
         self.name = name
         self.class_names = tuple(class_names)
         self.provenance = dict(provenance or {})
+        self.precision = torch.float32
 
     @property
     def logic(self) -> tuple[LogicDense, ...]:
@@ -95,9 +101,26 @@ class LogicGateNetwork(nn.Module):
         """Classes int64 [batch] of samples [batch, features]: the first maximum of `scores`."""
         return self.scores(x).argmax(1)
 
-    def _last_signals(self, bits: Tensor) -> Tensor | Blocks:
-        compiled = cpu.usable(bits.device.type) and all(layer.compiled for layer in self.logic)
-        signals = Blocks.pack(bits) if compiled else bits.to(torch.float32)
+    def kernels(self, device_type: str) -> str:
+        """What computes the layers on a device in their present mode: "compiled" (C), "triton" or "torch"."""
+        if all(layer.compiled for layer in self.logic):
+            if gpu.usable(device_type):
+                return "triton"
+            if cpu.usable(device_type) and self._dtype == torch.float32:
+                return "compiled"
+        return "torch"
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return self.precision if self.training else torch.float32
+
+    def _last_signals(self, bits: Tensor) -> Tensor | Blocks | Rows:
+        kernels = self.kernels(bits.device.type)
+        signals: Tensor | Blocks | Rows
+        if kernels == "torch":
+            signals = bits.to(self._dtype)
+        else:
+            signals = Blocks.pack(bits) if kernels == "compiled" else Rows.pack(bits, self._dtype)
         for layer in self.layers:
             signals = layer(signals)
         return signals

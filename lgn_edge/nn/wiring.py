@@ -1,13 +1,15 @@
 """Which two signals each gate reads, drawn once when a layer is made.
 
 Every wiring returns `(a, b)` [gates] and spreads its gates over the inputs as evenly as it can, because a signal that
-nobody reads is lost.
+nobody reads is lost. `Connections` is a wiring as kernels want it, from both ends.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import torch
@@ -18,6 +20,35 @@ from lgn_edge.errors import InputError
 WIRINGS: Final = ("random", "unique", "aligned")
 
 _TRIES: Final = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Connections:
+    """The wires of a layer.
+
+    Attributes:
+        n_inputs: signals of the layer before.
+        a, b: int32 [gates], the first and the second input of each gate, values 0..n_inputs - 1.
+    """
+
+    n_inputs: int
+    a: Tensor
+    b: Tensor
+
+    @cached_property
+    def pairs(self) -> Tensor:
+        """int32 [gates, 2]; entry 2 * gate of its memory is the first input of a gate, the next one the second."""
+        return torch.stack([self.a, self.b], 1)
+
+    @cached_property
+    def readers(self) -> tuple[Tensor, Tensor]:
+        """Which entries of `pairs` read a signal: starts int32 [n_inputs + 1], and entries int32 [2 * gates].
+
+        Signal s is read by `entries[starts[s] : starts[s + 1]]`, in ascending order.
+        """
+        signals, entries = self.pairs.flatten().sort(stable=True)
+        bounds = torch.arange(self.n_inputs + 1, dtype=torch.int32, device=signals.device)
+        return torch.searchsorted(signals, bounds, out_int32=True), entries.to(torch.int32)
 
 
 def wire(

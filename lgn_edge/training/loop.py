@@ -354,7 +354,9 @@ def build_model(recipe: Recipe, dataset: Dataset, kept: NDArray[np.intp] | None 
             )
         )
     head = GroupSum(recipe.widths[-1], classes, recipe.tau, recipe.beta)
-    return LogicGateNetwork(encoder, layers, head, name=recipe.name, class_names=dataset.class_names)
+    model = LogicGateNetwork(encoder, layers, head, name=recipe.name, class_names=dataset.class_names)
+    model.precision = getattr(torch, recipe.precision)
+    return model
 
 
 def _wiring_and_init(recipe: Recipe, layer: int) -> tuple[str, str]:

@@ -10,7 +10,6 @@ import torch
 
 from lgn_edge.errors import InputError
 from lgn_edge.nn import LogicGateNetwork
-from lgn_edge.nn.kernels import cpu
 from lgn_edge.training.recipe import Recipe
 
 _FLOAT = 4
@@ -42,7 +41,7 @@ class Plan:
 
     Attributes:
         layers: one entry a layer.
-        kernels: "compiled" or "torch", what computes the layers.
+        kernels: what computes the layers: "compiled" (C), "triton" or "torch".
         steps: training steps in all.
         parameter_bytes: parameters, the optimiser's moments, and what a step computes of them.
         sample_bytes: signals and gradients of one sample of a batch.
@@ -94,17 +93,17 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
         for layer in model.logic
     )
     discrete = all(layer.discrete for layer in model.train().logic)
-    compiled = cpu.usable(recipe.device) and all(layer.compiled for layer in model.logic)
+    kernels, number = model.kernels(recipe.device), model.precision.itemsize
     choices = sum(layer.choice.logits.numel() for layer in model.logic if layer.choice)
     signals = model.encoder.out_features + sum(layer.gates for layer in layers)
     widest = max(layer.gates for layer in layers)
     # With bits only the gradients of two neighbouring layers are real numbers.
-    sample = signals // 8 + 2 * widest * _FLOAT if discrete and compiled else _REAL * signals * _FLOAT
-    if not compiled:
+    sample = signals // 8 + 2 * widest * number if discrete and kernels != "torch" else _REAL * signals * number
+    if kernels == "torch":
         sample += sum(2 * model_layer.candidates * model_layer.out_features for model_layer in _learned(model)) * _FLOAT
     return Plan(
         layers,
-        "compiled" if compiled else "torch",
+        kernels,
         recipe.epochs * -(-samples // recipe.batch),
         (_ADAM * sum(layer.parameters for layer in layers) + _CHOICE * choices) * _FLOAT,
         sample,

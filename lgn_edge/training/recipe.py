@@ -21,6 +21,7 @@ from lgn_edge.training.words import near
 
 OPTIMIZERS: Final = ("adam", "adamw")
 DEVICES: Final = ("cpu", "cuda")
+PRECISIONS: Final = ("float32", "bfloat16")
 SCHEDULES: Final = ("constant", "cosine")
 
 
@@ -65,6 +66,8 @@ class Recipe:
         seed: of wiring, weights, split and order.
         threads: of torch; 0 leaves them as they are.
         device: "cpu" or "cuda".
+        precision: of real-valued signals and the gradients of all signals while training, "float32" or "bfloat16", half
+            the memory. What is computed and summed is float32. For GPUs: a CPU's compiled kernels have float32 only.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Recipe:
     seed: int = 0
     threads: int = 0
     device: str = "cpu"
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         choices = {
@@ -114,6 +118,7 @@ class Recipe:
             "optimizer": OPTIMIZERS,
             "schedule": SCHEDULES,
             "device": DEVICES,
+            "precision": PRECISIONS,
         }
         for field, legal in choices.items():
             value = getattr(self, field)

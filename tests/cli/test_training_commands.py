@@ -11,6 +11,7 @@ import lgn_edge
 from lgn_edge.cli import app
 from lgn_edge.errors import InputError
 from lgn_edge.network import flatten
+from lgn_edge.nn.kernels import gpu
 from lgn_edge.passes import simplify
 from lgn_edge.training import load_checkpoint
 from lgn_edge.verify import Outcome
@@ -46,7 +47,17 @@ def test_train_says_when_kernels_are_missing(lgn_edge_command, monkeypatch, tmp_
     monkeypatch.setattr("lgn_edge.nn.kernels.cpu.missing", lambda: "no compiler here")
     done = lgn_edge_command("train", "digits", "-o", tmp_path / "run", *SMALL)
     assert done.code == 0, done.stderr
-    assert "several times slower than the compiled kernels: no compiler here" in done.stderr
+    assert "layers run in torch, without compiled kernels: no compiler here" in done.stderr
+
+
+def test_a_dry_run_says_when_kernels_are_missing(lgn_edge_command, monkeypatch, tmp_path):
+    monkeypatch.setattr("lgn_edge.nn.kernels.gpu.find_spec", lambda _: None)
+    gpu.missing.cache_clear()
+    try:
+        done = lgn_edge_command("train", "digits", *SMALL, "--set", "device=cuda", "--dry-run")
+    finally:
+        gpu.missing.cache_clear()
+    assert "layers run in torch, without compiled kernels: Triton is not installed; pip install triton" in done.stderr
 
 
 def test_train_again_needs_resume(lgn_edge_command, trained):

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
-from lgn_edge.nn import blocks as compiled
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import mixture
 from lgn_edge.nn.gates import collapse, gates_definition, gates_of
 from lgn_edge.nn.kernels import cpu
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
+from lgn_edge.nn.wiring import Connections
 
 pytestmark = pytest.mark.skipif(cpu.missing() is not None, reason=f"no compiled kernels: {cpu.missing()}")
 
@@ -52,7 +52,7 @@ def test_real_gates(size: tuple[int, int, int], seed: int) -> None:
 
     def fast(x: Tensor, corners: Tensor) -> Tensor:
         padded = torch.nn.functional.pad(x, (0, 0, 0, -batch % 16)).reshape(-1, 16, signals).transpose(1, 2)
-        return compiled.gates(Blocks(batch, padded), a, b, collapse(corners)).tensor()
+        return Blocks(batch, padded).gates(Connections(signals, a, b), collapse(corners)).tensor()
 
     def definition(x: Tensor, corners: Tensor) -> Tensor:
         return gates_definition(x.t(), a, b, collapse(corners)).t()
@@ -72,7 +72,7 @@ def test_bit_gates_and_choices(size: tuple[int, int, int], seed: int, k: int) ->
     a, b = candidates.gather(2, best).squeeze(2).contiguous().unbind(0)
 
     def fast(corners: Tensor, share: Tensor) -> Tensor:
-        return compiled.bit_gates(Blocks.pack(bits), a, b, collapse(corners), share, candidates).tensor()
+        return Blocks.pack(bits).bit_gates(Connections(signals, a, b), collapse(corners), share, candidates).tensor()
 
     def definition(corners: Tensor, share: Tensor) -> Tensor:
         rows = bits.t().to(corners)
@@ -88,8 +88,8 @@ def test_packing_and_sums(groups: int, size: int, batch: int, seed: int) -> None
     packed = Blocks.pack(x)
     assert torch.equal(packed.tensor(), x.float())
     expected = x.reshape(batch, groups, size).float().sum(2)
-    assert torch.equal(compiled.group_sums(packed, groups), expected)
-    assert torch.equal(compiled.group_sums(packed.real(), groups), expected)
+    assert torch.equal(packed.group_sums(groups), expected)
+    assert torch.equal(packed.real().group_sums(groups), expected)
 
 
 @pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from lgn_edge.errors import InputError
+from lgn_edge.nn.kernels import cpu
 from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, loop, plan_training, train
 from lgn_edge.training.loop import augmented
 
@@ -212,6 +213,20 @@ def test_a_plan_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert [layer.wiring for layer in plan_training(first, dataset()).layers] == ["learned", "random"]
     learned = Recipe(**{**RECIPE.to_dict(), "widths": (24, 12), "wiring": "learned", "candidates": 3})
     assert plan_training(learned, dataset()).parameters == (4 + 2 * 3) * 36
+
+
+def test_bfloat16_is_half_the_memory_and_learns_the_same(tmp_path: Path) -> None:
+    soft = Recipe(**{**RECIPE.to_dict(), "widths": (48, 24), "estimator": "soft", "epochs": 12, "learning_rate": 0.1})
+    half = Recipe(**{**soft.to_dict(), "widths": soft.widths, "precision": "bfloat16"})
+    with cpu.switched_off():
+        assert plan_training(half, dataset()).sample_bytes * 2 == plan_training(soft, dataset()).sample_bytes
+    assert plan_training(half, dataset()).kernels == "torch"
+    accuracy = [
+        train(recipe, data=dataset(), output=tmp_path / recipe.precision, progress=False).metrics["soft_accuracy"]
+        for recipe in (soft, half)
+    ]
+    assert min(accuracy) > 0.75
+    assert abs(accuracy[0] - accuracy[1]) < 0.1
 
 
 def test_refuses_what_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

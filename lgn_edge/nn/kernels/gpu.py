@@ -1,0 +1,41 @@
+"""The kernels of `gpu_programs.py` on a GPU: whether they can run, and how they are launched."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final
+
+from torch import Tensor
+
+GATES: Final = 4  # of a tile; with 128 samples, a few registers a thread for each of four sums
+SAMPLES: Final = 128
+WORDS: Final = 32
+CANDIDATES: Final = 16
+
+
+@cache
+def missing() -> str | None:
+    """Why there are no kernels for a GPU here, or None; layers then compute with torch, to the same definition."""
+    if find_spec("triton") is None:
+        return "Triton is not installed; pip install triton, which comes with torch's builds for GPUs"
+    return None
+
+
+def usable(device_type: str) -> bool:
+    """Whether tensors of a device ("cpu", "cuda") can go through the kernels."""
+    return device_type == "cuda" and missing() is None
+
+
+def tiles(count: int, size: int) -> int:
+    """How many tiles of a size cover so many; at least one, as no launch may be empty."""
+    return max(1, -(-count // size))
+
+
+def launch(name: str, grid: tuple[int, ...], *arguments: int | Tensor, **sizes: int | bool) -> None:
+    """Run a program of `gpu_programs` on a grid; tensors are contiguous."""
+    for argument in arguments:
+        assert isinstance(argument, int) or argument.is_contiguous()
+    programs: Any = import_module("lgn_edge.nn.kernels.gpu_programs")
+    getattr(programs, name)[grid](*arguments, **sizes)

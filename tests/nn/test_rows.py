@@ -1,0 +1,206 @@
+"""The GPU's kernels against the torch code that defines them: values, gradients, and what they compile to.
+
+Where TRITON_INTERPRET is 1 (as `tests/conftest.py` sets it) Triton's interpreter executes them on the CPU. With a GPU,
+`TRITON_INTERPRET=0 pytest tests/nn/test_rows.py` runs them there.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
+from lgn_edge.nn.choice import mixture
+from lgn_edge.nn.gates import collapse, gates_definition, gates_of
+from lgn_edge.nn.kernels import gpu
+from lgn_edge.nn.rows import Rows
+from lgn_edge.nn.wiring import Connections
+
+pytestmark = pytest.mark.skipif(gpu.missing() is not None, reason=f"no kernels for a GPU: {gpu.missing()}")
+
+DEVICE = "cpu" if os.environ["TRITON_INTERPRET"] == "1" else "cuda"
+FEW = settings(max_examples=8)  # the interpreter is slow
+sizes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([0, 1, 31, 32, 33, 128, 150]))
+
+
+def close(got: list[Tensor], expected: list[Tensor], batch: int) -> None:
+    """Equal but for the rounding of sums: the bound of a float32 sum of so many numbers no greater than a few."""
+    bound = 2e-6 * max(1, batch)
+    for one, other in zip(got, expected, strict=True):
+        torch.testing.assert_close(one.double().cpu(), other.double(), rtol=1e-5, atol=bound)
+
+
+def gradients(function: Callable[..., Tensor], device: str, *leaves: Tensor) -> list[Tensor]:
+    """The value and the gradients of a weighted sum of it."""
+    leaves = tuple(leaf.to(device).requires_grad_() for leaf in leaves)
+    y = function(*leaves)
+    weight = torch.linspace(-1, 1, y.numel()).reshape(y.shape).to(y)
+    (y * weight).sum().backward()
+    return [y.detach(), *(leaf.grad for leaf in leaves if leaf.grad is not None)]
+
+
+def draw(signals: int, gates: int, seed: int) -> tuple[torch.Generator, Connections]:
+    generator = torch.Generator().manual_seed(seed)
+    wires = torch.randint(signals, (2, gates), generator=generator, dtype=torch.int32).to(DEVICE)
+    return generator, Connections(signals, *wires)
+
+
+@FEW
+@given(sizes, st.integers(0, 2**31))
+def test_real_gates(size: tuple[int, int, int], seed: int) -> None:
+    signals, count, batch = size
+    generator, wires = draw(signals, count, seed)
+    x = torch.rand(signals, batch, generator=generator)
+    corners = torch.rand(count, 4, generator=generator)
+
+    def fast(x: Tensor, corners: Tensor) -> Tensor:
+        return Rows(batch, x).gates(wires, collapse(corners)).values
+
+    def definition(x: Tensor, corners: Tensor) -> Tensor:
+        return gates_definition(x, wires.a.cpu(), wires.b.cpu(), collapse(corners))
+
+    expected = gradients(definition, "cpu", x.double(), corners.double())
+    close(gradients(fast, DEVICE, x.clone(), corners.clone()), expected, batch)
+
+
+@FEW
+@given(sizes, st.integers(0, 2**31), st.sampled_from([2, 3, 16, 19]))
+def test_bit_gates_and_choices(size: tuple[int, int, int], seed: int, k: int) -> None:
+    signals, count, batch = size
+    generator, _ = draw(signals, count, seed)
+    bits = torch.rand(batch, signals, generator=generator) > 0.5
+    corners = (torch.rand(count, 4, generator=generator) > 0.5).float()
+    candidates = torch.randint(signals, (2, count, k), generator=generator, dtype=torch.int32)
+    best = torch.randint(k, (2, count, 1), generator=generator)
+    share = torch.zeros(2, count, k).scatter_(2, best, 1.0)
+    wires = Connections(signals, *candidates.gather(2, best).squeeze(2).to(DEVICE))
+
+    def fast(x: Tensor, corners: Tensor, share: Tensor) -> Tensor:
+        rows = Rows.pack(x).bit_gates(wires, collapse(corners), share, candidates.to(DEVICE))
+        assert rows.bits is not None
+        return rows.tensor()
+
+    def definition(x: Tensor, corners: Tensor, share: Tensor) -> Tensor:
+        first, second = (mixture(x.t(), *side) for side in zip(candidates, share, strict=True))
+        return gates_of(first, second, collapse(corners)).t()
+
+    expected = gradients(definition, "cpu", bits.double(), corners.double(), share.double())
+    got = gradients(fast, DEVICE, bits.float(), corners.clone(), share.clone())
+    assert torch.equal(got[0].cpu(), expected[0].float())
+    close(got, expected, batch)
+
+
+@FEW
+@given(st.integers(1, 9), st.integers(1, 70), st.sampled_from([0, 1, 32, 65]), st.integers(0, 2**31))
+def test_packing_and_sums(groups: int, size: int, batch: int, seed: int) -> None:
+    x = torch.rand(batch, groups * size, generator=torch.Generator().manual_seed(seed)) > 0.5
+    packed = Rows.pack(x.to(DEVICE))
+    words = torch.nn.functional.pad(x, (0, 0, 0, -batch % 32)).reshape(-1, 32, groups * size).long()
+    expected_words = (words << torch.arange(32)[:, None]).sum(1).t()
+    assert packed.bits is not None
+    assert torch.equal(packed.bits.cpu().long() & 0xFFFFFFFF, expected_words)
+    assert torch.equal(packed.tensor().cpu(), x.float())
+    expected = x.reshape(batch, groups, size).float().sum(2)
+    assert torch.equal(packed.group_sums(groups).cpu(), expected)
+    assert torch.equal(packed.real().group_sums(groups).cpu(), expected)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("estimator", ["soft", "hard"])
+@pytest.mark.parametrize("wiring", ["random", "learned"])
+def test_networks_have_torchs_gradients(
+    precision: torch.dtype, estimator: str, wiring: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"estimator": estimator, "wiring": wiring, "candidates": 5, "init": "gaussian"}
+    layers = [LogicDense(24, 48, seed=1, **options), LogicDense(48, 36, seed=2, **options)]
+    model = LogicGateNetwork(Threshold.bits(24), layers, GroupSum(36, 3, 2.0, 0.5)).train().to(DEVICE)
+    model.precision = precision
+    bits = (torch.rand(50, 24, generator=torch.Generator().manual_seed(3)) > 0.5).to(DEVICE)
+
+    def run(triton: bool) -> list[Tensor]:
+        monkeypatch.setattr(gpu, "usable", lambda _: triton)
+        assert model.kernels("cuda") == ("triton" if triton and (estimator, wiring) != ("soft", "learned") else "torch")
+        model.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model.logits(bits), torch.arange(50, device=DEVICE) % 3)
+        loss.backward()
+        return [loss.detach(), *(parameter.grad.clone() for parameter in model.parameters())]
+
+    fast = run(True)
+    assert all(torch.equal(one, other) for one, other in zip(fast, run(True), strict=True))  # no sum has two orders
+    # The kernels compute a gate as (c0 + ca a) + (cb + cab a) b, torch in another order, so a bfloat16 may differ.
+    bound = 2e-6 if precision == torch.float32 else 2e-3
+    for one, other in zip(fast, run(False), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4 if precision == torch.float32 else 2e-2, atol=bound)
+
+
+def test_readers_of_a_signal() -> None:
+    wires = Connections(4, torch.tensor([3, 0, 3], dtype=torch.int32), torch.tensor([0, 0, 1], dtype=torch.int32))
+    starts, entries = wires.readers
+    read = [entries[starts[i] : starts[i + 1]].tolist() for i in range(4)]
+    assert read == [[1, 2, 3], [5], [], [0, 4]]
+
+
+def test_wires_are_sorted_again_when_they_change() -> None:
+    layer, other = LogicDense(6, 9, seed=1), LogicDense(6, 9, seed=2)
+    before = layer.connections()
+    assert layer.connections() is before
+    layer.load_state_dict(other.state_dict())
+    assert torch.equal(layer.connections().pairs, other.connections().pairs)
+
+
+COMPILE = """
+import re
+
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from lgn_edge.nn.kernels import gpu_programs
+
+SIZES = {"GATES": 4, "SAMPLES": 128, "WORDS": 32, "CANDIDATES": 16, "SIGNALS": 32, "BITS": False}
+INDICES = dict.fromkeys(("wires", "candidates", "starts", "readers"), "*i32")
+FLOATS = dict.fromkeys(("c", "gc", "dots", "sums"), "*fp32")
+
+
+def compile(name, x, y="", real="*fp32"):
+    types = {"x": x, "y": y, "g": real, "gx": real, **FLOATS, **INDICES, **dict.fromkeys(SIZES, "constexpr")}
+    program = getattr(gpu_programs, name)
+    signature = {argument: types.get(argument, "i32") for argument in program.arg_names}
+    sizes = {**SIZES, "BITS": x == "*i32"}
+    fixed = {(i,): sizes[argument] for i, argument in enumerate(program.arg_names) if argument in sizes}
+    for capability in (80, 90):
+        source = ASTSource(program, signature=signature, constexprs=fixed)
+        compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32))
+        assert len(compiled.asm["cubin"]) > 1000, name
+        assert not re.search("(?<![a-z])(atom|red)[.]", compiled.asm["ptx"]), name
+        print(name)
+
+
+for real in ("*fp32", "*bf16"):
+    compile("forward", real, real)
+    compile("unpack", "*i32", real)
+    for x in ("*i32", real):
+        compile("coefficient_gradient", x, real=real)
+        compile("input_gradient", x, real=real)
+    compile("choice_gradient", "*i32", real=real)
+compile("bits_forward", "*i32", "*i32")
+compile("pack", "*u8", "*i32")
+compile("count", "*i32")
+"""
+
+
+def test_compiles_to_machine_code_without_atomics(tmp_path: Path) -> None:
+    environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", COMPILE]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n") == 2 * (2 * 7 + 3)
