@@ -52,5 +52,8 @@ def copy_board(folder: Path, target: Target) -> None:
     """Copy what a program on the bare machine needs to folder/board."""
     if target.family in _WITH_BOARD:
         for part in ("bare", target.family):
-            shutil.copytree(deploy_folder() / part, folder / "board", dirs_exist_ok=True)
-        (folder / "board" / "emulator.c").unlink()
+            shutil.copytree(
+                deploy_folder() / part, folder / "board", dirs_exist_ok=True, ignore=lambda *_: ("boards", "emulator.c")
+            )
+        for script in (deploy_folder() / target.family / "boards" / target.name).glob("*.ld"):
+            shutil.copy(script, folder / "board")

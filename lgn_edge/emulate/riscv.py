@@ -13,8 +13,9 @@ from lgn_edge.errors import InputError
 RISCV_CORES = ("riscv32", "riscv64")
 """What can be executed: RV32IMAC and RV64GC."""
 
-_CODE = {"riscv32": (0x80000000, 64 << 20), "riscv64": (0x400000, 64 << 20)}
-_RAM = {"riscv32": (0x84000000, 4 << 20), "riscv64": (0x40000000, 64 << 20)}
+CODE = {"riscv32": (0x80000000, 64 << 20), "riscv64": (0x400000, 64 << 20)}
+RAM = {"riscv32": (0x84000000, 4 << 20), "riscv64": (0x40000000, 64 << 20)}
+"""Address and bytes of the memory that deploy/ lays out for each core."""
 _STACK_SIZE = 256 << 10
 
 
@@ -33,12 +34,23 @@ class RiscV(Machine):
 
     def __init__(self, image: Image | Path, core: str = "riscv32", *, stack: int = _STACK_SIZE) -> None:
         program = image if isinstance(image, Image) else read_image(image, "EM_RISCV")
-        model = _model(core)
-        memory = (Region("code", *_CODE[core], READ | EXECUTE), Region("ram", *_RAM[core], READ | WRITE))
-        super().__init__(model, _convention(core), program, memory, _RAM[core], stack)
+        model = riscv_model(core)
+        memory = riscv_memory(CODE[core], RAM[core])
+        super().__init__(model, _convention(core), program, memory, RAM[core], stack)
 
 
-def _model(core: str) -> Model:
+def riscv_memory(code: tuple[int, int], ram: tuple[int, int]) -> tuple[Region, ...]:
+    """Code and RAM, each an address and bytes."""
+    return (Region("code", *code, READ | EXECUTE), Region("ram", *ram, READ | WRITE))
+
+
+def riscv_model(core: str) -> Model:
+    """How unicorn executes a core.
+
+    Raises:
+        InputError: no such core.
+        MissingProgramError: unicorn is not installed.
+    """
     if core not in RISCV_CORES:
         raise InputError(f"no core is called {core}; choose one of {', '.join(RISCV_CORES)}")
     require("unicorn")

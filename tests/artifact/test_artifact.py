@@ -194,28 +194,6 @@ def example_runs(built: Artifact, tmp_path: Path) -> None:
     assert result.stdout.startswith("self-test: ok\nclass ")
 
 
-def test_example_firmware_boots_from_reset(arm: Artifact, tmp_path: Path) -> None:
-    machine = next(t.machine for t in CORTEX_M if t.name == "cortex-m4")
-    sources = [arm.folder / "examples" / "main.c", *sorted((arm.folder / "board").glob("*.c"))]
-    objects = [tmp_path / f"{source.stem}.o" for source in sources]
-    for source, output in zip(sources, objects, strict=True):
-        toolchain.compile_c(source, output, machine, include=[arm.folder / "include", arm.folder / "board"])
-    image = tmp_path / "example.elf"
-    library = arm.folder / "lib" / "liblgn_random11.a"
-    toolchain.link_firmware([*objects, library], image, arm.folder / "board" / "linker.ld")
-    booted = emulate.boot(image, "cortex-m4")
-    assert booted.exit_code == 0, booted.output
-    sample = [int(v) for v in _sample_of(arm.folder / "examples" / "main.c")]
-    want = OCTET.evaluate(np.array([sample], np.uint8))
-    best = int(want.classes[0])
-    assert booted.output == f"self-test: ok\nclass {best}, score {want.scores[0, best]}\n"
-
-
-def _sample_of(source: Path) -> list[str]:
-    text = source.read_text()
-    return text[text.index("= {") + 3 : text.index("};")].split(",")
-
-
 def test_two_models_in_one_firmware(arm: Artifact, tmp_path: Path) -> None:
     other = build(FLOAT, "arm", tmp_path / "other", name="second")
     image = tmp_path / "both.elf"

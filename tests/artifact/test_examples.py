@@ -1,27 +1,62 @@
-"""Examples of artifacts, built by their Makefiles with GNU compilers, in QEMU and simavr, where there are these."""
+"""The examples of firmware from reset to exit: a stream of samples classified, every printed number compared.
+
+Built as their Makefiles say: with the ziglang wheel everywhere, with GNU compilers where there are these. Executed in
+unicorn, and as boards in QEMU and simavr where these are installed.
+"""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from lgn_edge import emulate
 from lgn_edge.artifact import Artifact, build
+from lgn_edge.artifact.selftest import selftest_samples
+from lgn_edge.targets.registry import find_target
 from tests.artifact.test_artifact import OCTET
 
-ANSWER = r"self-test: ok\.?\s+class \d+, score \d+"
+BOARDS = {
+    "microbit": "cortex-m0",
+    "mps2-an385": "cortex-m3",
+    "mps2-an386": "cortex-m4",
+    "mps2-an500": "cortex-m7",
+    "mps2-an505": "cortex-m33",
+    "mps3-an547": "cortex-m55",
+}
+GCC = ("LDFLAGS=-lgcc",)
 
 
-def made(artifact: Artifact, *programs: str, arguments: tuple[str, ...] = ()) -> Path:
-    for program in ("make", *programs):
+def expected(target: str) -> str:
+    """What the example must print."""
+    want = OCTET.evaluate(selftest_samples(OCTET, find_target(target).selftest_vectors))
+    lines = [f"class {best}, score {scores[best]}\n" for best, scores in zip(want.classes, want.scores, strict=True)]
+    assert len(set(lines)) > 1
+    return "".join(["self-test: ok\n", *lines])
+
+
+def needs(*programs: str) -> None:
+    for program in programs:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
-    subprocess.run(["make", "-C", artifact.folder, *arguments], check=True, capture_output=True)
+
+
+def made(artifact: Artifact, *arguments: str) -> Path:
+    needs("make")
+    command = ["make", "-C", str(artifact.folder), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     return artifact.folder / "example.elf"
+
+
+def zig(target: str) -> tuple[str, str]:
+    """The arguments of make for zig as the compiler, as the Makefile's own comment has them."""
+    machine = find_target(target).machine
+    return f"CC={sys.executable} -m ziglang cc", f"CPU=-target {machine.triple} -mcpu={machine.cpu}"
 
 
 def output(*command: object) -> str:
@@ -30,16 +65,55 @@ def output(*command: object) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", result.stdout + result.stderr)
 
 
-def test_cortex_m4_with_gcc_boots_in_unicorn_and_in_qemu(tmp_path: Path) -> None:
-    artifact = build(OCTET, "cortex-m4", tmp_path / "arm")
-    image = made(artifact, "arm-none-eabi-gcc", arguments=("LDFLAGS=-lgcc -Wl,--defsym=LGN_FLASH_ORIGIN=0",))
-    assert re.match(ANSWER, emulate.boot(image, "cortex-m4").output)
-    if shutil.which("qemu-system-arm") is None:
-        pytest.skip("qemu-system-arm is not installed")
-    command = ("qemu-system-arm", "-M", "mps2-an386", "-semihosting", "-nographic", "-monitor", "none", "-kernel")
-    assert re.search(ANSWER, output(*command, image))
+def in_qemu(machine: str, image: Path, program: str = "qemu-system-arm") -> str:
+    needs(program)
+    bios = ("-bios", "none") if machine == "virt" else ()
+    quiet = ("-nographic", "-monitor", "none", "-serial", "none")
+    return output(program, "-M", machine, *bios, "-semihosting", *quiet, "-kernel", image)
 
 
-def test_atmega_with_gcc_prints_in_simavr(tmp_path: Path) -> None:
-    image = made(build(OCTET, "atmega2560", tmp_path / "avr"), "avr-gcc", "simavr")
-    assert re.search(ANSWER, output("simavr", "-m", "atmega2560", "-f", "16000000", image))
+@pytest.mark.parametrize("core", [*emulate.CORES, "riscv32"])
+def test_boots_in_unicorn(core: str, tmp_path: Path) -> None:
+    image = made(build(OCTET, core, tmp_path / "a"), *zig(core))
+    booted = emulate.boot(image, core)
+    assert booted.output == expected(core)
+    assert booted.exit_code == 0
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_boots_on_boards_in_qemu(board: str, tmp_path: Path) -> None:
+    core = BOARDS[board]
+    image = made(build(OCTET, core, tmp_path / "a"), *zig(core), f"SCRIPT=board/{board}.ld")
+    assert in_qemu(board, image) == expected(core)
+
+
+@pytest.mark.parametrize("target", ["riscv32", "riscv32-imac-zbb"])
+def test_risc_v_boots_on_the_virt_board_in_qemu(target: str, tmp_path: Path) -> None:
+    image = made(build(OCTET, target, tmp_path / "a"), *zig(target))
+    assert in_qemu("virt", image, "qemu-system-riscv32") == expected(target)
+
+
+@pytest.mark.parametrize("board", ["microbit", "mps2-an386", "mps2-an505"])
+def test_the_gnu_compiler_builds_it(board: str, tmp_path: Path) -> None:
+    needs("arm-none-eabi-gcc")
+    core = BOARDS[board]
+    image = made(build(OCTET, core, tmp_path / "a"), *GCC, f"SCRIPT=board/{board}.ld")
+    ram = {"microbit": (0x20000000, 16 << 10), "mps2-an505": (0x38000000, 2 << 20)}.get(board)
+    assert emulate.boot(image, core, ram=ram).output == expected(core)
+    assert in_qemu(board, image) == expected(core)
+
+
+@pytest.mark.parametrize("part", ["atmega328p", "atmega2560"])
+def test_avr_prints_to_the_serial_port_in_simavr(part: str, tmp_path: Path) -> None:
+    needs("avr-gcc", "simavr")
+    image = made(build(OCTET, part, tmp_path / "avr"))
+    printed = output("simavr", "-m", part, "-f", "16000000", image)
+    lines = [line.rstrip(".") for line in printed.splitlines() if re.match(r"self-test|class", line)]
+    assert lines == expected(part).splitlines()
+
+
+def test_boards_come_with_their_cores_only(tmp_path: Path) -> None:
+    for core in ("cortex-m0", "cortex-m0plus", "riscv32"):
+        artifact = build(OCTET, core, tmp_path / core)
+        scripts = {path.stem for path in (artifact.folder / "board").glob("*.ld")}
+        assert scripts == {"linker", *(board for board, of in BOARDS.items() if of == core)}

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.emulate import CORES, EmulationError, Image, boot, memory_use
 from lgn_edge.errors import InputError, InvariantError
-from lgn_edge.targets.toolchain import compile_c
+from lgn_edge.targets.registry import find_target
+from lgn_edge.targets.toolchain import compile_c, link_firmware
 from tests.emulate.firmware import BARE, DEVICE, board_objects, compile_text, link, machine
 
 PROGRAM = r"""
@@ -78,6 +80,24 @@ def test_boots(objects: dict[str, list[Path]], tmp_path: Path, core: str, settin
     assert booted.exit_code == 7
     assert booted == boot(image, core)
     assert 1000 < booted.instructions < 20_000
+
+
+def test_boots_on_riscv(tmp_path: Path) -> None:
+    riscv = find_target("riscv32").machine
+    folder = deploy_folder() / "riscv32"
+    (tmp_path / "program.c").write_text(PROGRAM)
+    sources = [folder / "startup.c", BARE / "semihosting.c", BARE / "string.c", tmp_path / "program.c"]
+    outputs = [tmp_path / f"{source.stem}.o" for source in sources]
+    for source, output in zip(sources, outputs, strict=True):
+        compile_c(source, output, riscv, include=[BARE])
+    link_firmware(outputs, tmp_path / "program.elf", folder / "linker.ld")
+    booted = boot(tmp_path / "program.elf", "riscv32")
+    assert booted.output == OUTPUT
+    assert booted.exit_code == 7
+    with pytest.raises(EmulationError, match="has not exited after 100 instructions"):
+        boot(tmp_path / "program.elf", "riscv32", limit=100)
+    with pytest.raises(InputError, match="is for EM_RISCV, not for EM_ARM"):
+        boot(tmp_path / "program.elf", "cortex-m4")
 
 
 def test_the_hard_float_unit_is_switched_on(tmp_path: Path) -> None:
