@@ -1,4 +1,8 @@
-"""A training step on one thread of this CPU, against the peers' Python interfaces, and the memory that it takes."""
+"""A training step on one thread of this CPU, against the peers' Python interfaces, and the memory that it takes.
+
+Where there is a GPU, the same there: our Triton kernels, difflogic's CUDA extension where that is installed, and
+torchlogix by torch.compile, beside the time in which the GPU copies the signals and gradients of a step.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import torch
 from harness import Options, Row, run
 from peers.client import PYTHON, NotRunError
 
@@ -25,12 +30,13 @@ PEERS = ("difflogic raw", "torchlogix raw", "torchlogix light")
 AGAINST = {"difflogic raw": "raw, soft", "torchlogix raw": "raw, soft", "torchlogix light": "light, soft"}
 BARS = {"difflogic": (">= 15", ">= 30"), "torchlogix": (">= 5", ">= 10")}
 BATCH = 128
+GPU_GATES, GPU_BATCH = 64_000, 512
 
 
 class Worker:
     """One implementation in a process of its own, with one thread."""
 
-    def __init__(self, name: str, widths: Sequence[int]) -> None:
+    def __init__(self, name: str, widths: Sequence[int], batch: int = BATCH, device: str = "cpu") -> None:
         peer = name in PEERS
         if peer and not PYTHON.exists():
             raise NotRunError("no environment for peers; run: make peers")
@@ -42,7 +48,7 @@ class Worker:
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
         )
-        self._send(json.dumps({"name": name, "widths": list(widths), "batch": BATCH}))
+        self._send(json.dumps({"name": name, "widths": list(widths), "batch": batch, "device": device}))
 
     def __enter__(self) -> Worker:
         return self
@@ -72,7 +78,8 @@ class Worker:
 
 def measure(options: Options) -> list[Row]:
     """Seconds of a training step and memory, lgn_edge beside difflogic and torchlogix."""
-    return [*_speed(options), *_memory(options), Row("load of the machine", os.getloadavg()[1], "processes")]
+    load = Row("load of the machine", os.getloadavg()[1], "processes")
+    return [*_speed(options), *_memory(options), load, *_gpu(options)]
 
 
 def _speed(options: Options) -> list[Row]:
@@ -152,6 +159,50 @@ def _memory_rows(gates: int, sizes: Mapping[str, int | str]) -> list[Row]:
         else:
             rows.append(Row(what, size / 2**20, "MiB", must="" if name in PEERS else must))
     return rows
+
+
+def _gpu(options: Options) -> list[Row]:
+    """One after the other, as each warms up and fills the GPU; medians of rounds of ten steps."""
+    what = f"GPU step, 6 x {GPU_GATES:,}, batch {GPU_BATCH}"
+    if not torch.cuda.is_available():
+        return [Row(what, None, "ms", note="not run: no CUDA device")]
+    rows, median, copy = [], {}, _copied_bytes_a_second()
+    for name in (*OURS, *PEERS):
+        try:
+            with Worker(name, (GPU_GATES,) * 6, GPU_BATCH, "cuda") as worker:
+                worker.steps(10)
+                answers = [worker.steps(10) for _ in range(3 if options.quick else 15)]
+        except NotRunError as error:
+            rows.append(Row(f"{what}: {name}", None, "ms", note=f"not run: {error}"))
+            continue
+        median[name] = statistics.median(answer["seconds"] / 10 for answer in answers)
+        note = f"{answers[-1]['bytes'] / 2**20:,.0f} MiB of the GPU at most"
+        rows.append(Row(f"{what}: {name}", median[name] * 1e3, "ms", note=note))
+        if name in OURS:
+            share = _moved_bytes(straight_through="straight" in name) / copy / median[name]
+            note = f"signals and gradients read and written once each, at a copy's {copy / 1e9:,.0f} GB/s"
+            rows.append(Row(f"{what}: {name}, share of the limit", 100 * share, "%", note=note))
+    for peer, own in AGAINST.items():
+        if peer in median and own in median:
+            rows.append(Row(f"GPU, {own} against {peer}", median[peer] / median[own], "x"))
+    return rows
+
+
+def _moved_bytes(straight_through: bool) -> float:
+    """The least that a step moves: signals in both passes, gradients of outputs and of inputs in one."""
+    signals = sum(GPU_BATCH * (i + o) for i, o in zip((784, *(GPU_GATES,) * 5), (GPU_GATES,) * 6, strict=True))
+    return signals * (2 * (1 / 8 if straight_through else 4) + 4)
+
+
+def _copied_bytes_a_second() -> float:
+    """Bytes that the GPU reads and writes a second when it copies 1 GiB."""
+    x = torch.empty(2**28, device="cuda")
+    y, start, stop = torch.empty_like(x), torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+    for event in (start, stop):
+        y.copy_(x)
+        event.record()
+    torch.cuda.synchronize()
+    return 2 * x.nbytes / (start.elapsed_time(stop) / 1e3)
 
 
 if __name__ == "__main__":
