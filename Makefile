@@ -9,10 +9,11 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv-peers/.ready
 NODE := build/node/.ready
+PACKAGERS := build/packagers/.ready
 AARCH64 := build/aarch64/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench peers node aarch64 wheel clean
+.PHONY: help demo test check bench peers node packagers aarch64 wheel clean
 
 help:
 	@echo "make demo    train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
@@ -21,6 +22,7 @@ help:
 	@echo "make bench   every benchmark, the short way"
 	@echo "make peers   other projects' packages, in .venv-peers, for benchmarks/cpu_vs_peers.py"
 	@echo "make node    ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
+	@echo "make packagers  PlatformIO, ESP-IDF's component manager, Kconfig, CMake: for tests/artifact/test_packagers.py"
 	@echo "make aarch64 ONNX Runtime for aarch64, in build/aarch64, for tests/custom_ops/test_aarch64.py (Debian, QEMU)"
 	@echo "make wheel   a wheel in dist/ with the ONNX Runtime library for this machine"
 	@echo "make clean   remove what these commands made"
@@ -74,6 +76,13 @@ $(AARCH64): tests/custom_ops/aarch64/install.sh constraints.txt | $(READY)
 	@touch $@
 
 aarch64: $(AARCH64)
+
+$(PACKAGERS): tests/artifact/packagers.txt
+	$(PYTHON) -m venv build/packagers
+	build/packagers/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+packagers: $(PACKAGERS)
 
 clean:
 	rm -rf .venv .venv-peers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Packages of an artifact's sources: their files parse, and name what is there. No packaging tool is run."""
+"""Packages of an artifact's sources: their files parse, and name what is there."""
 
 from __future__ import annotations
 
