@@ -19,7 +19,7 @@ import torch
 from lgn_edge.errors import InputError
 from lgn_edge.nn.kernels import cpu
 from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, loop, plan_training, train
-from lgn_edge.training.loop import augmented
+from lgn_edge.training.samples import augmented
 
 RECIPE = Recipe("small", "xor", (24, 12), levels=1, tau=1.0, epochs=4, batch=32, init_shift=1.0, seed=3, threads=1)
 

@@ -1,0 +1,63 @@
+"""What is measured of a network while it trains."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+
+from lgn_edge.nn import LogicDense, LogicGateNetwork, soft_evaluation
+from lgn_edge.training.samples import Samples
+
+_UNDECIDED: Final = (0.1, 0.9)  # a gate with a soft corner strictly between is undecided
+
+
+def accuracies(model: LogicGateNetwork, samples: Samples) -> tuple[float, float]:
+    """Accuracy of the soft and of the discrete network; leaves the model in evaluation mode."""
+    model.eval()
+    hard = accuracy(model, samples)
+    with soft_evaluation(model):
+        return accuracy(model, samples), hard
+
+
+@torch.no_grad()
+def accuracy(model: LogicGateNetwork, samples: Samples) -> float:
+    """Share of the samples that a model classifies right in its present mode."""
+    right = sum(
+        int((model.bit_scores(samples.bits(part)).argmax(1) == samples.y[part]).sum()) for part in samples.parts()
+    )
+    return right / len(samples)
+
+
+def gate_shares(model: LogicGateNetwork) -> tuple[float, float]:
+    """Shares of a model's gates that are undecided (soft) and constant (discrete); see `Epoch`."""
+    low, high = _UNDECIDED
+    undecided = constant = 0
+    with torch.no_grad():
+        for layer in model.logic:
+            corners, tables = layer.soft_corners(), layer.tables()
+            undecided += int(((corners > low) & (corners < high)).any(1).sum())
+            constant += int(((tables == 0) | (tables == 15)).sum())
+    return undecided / model.n_gates, constant / model.n_gates
+
+
+def gradient_norms(model: LogicGateNetwork) -> tuple[float, float]:
+    """Norms of the gradients that the gates of the first and of the last layer have now; 0 without one."""
+
+    def norm(layer: LogicDense) -> float:
+        return 0.0 if layer.weight.grad is None else float(layer.weight.grad.norm())
+
+    return norm(model.logic[0]), norm(model.logic[-1])
+
+
+def where_not_finite(model: LogicGateNetwork) -> str:
+    """The first layer with a number that is not finite, as part of a message."""
+    for i, layer in enumerate(model.logic):
+        for name, parameter in layer.named_parameters():
+            if not bool(torch.isfinite(parameter).all()):
+                return f" (layer {i} has a {name} that is not finite)"
+    for i, layer in enumerate(model.logic):
+        for name, parameter in layer.named_parameters():
+            if parameter.grad is not None and not bool(torch.isfinite(parameter.grad).all()):
+                return f" (layer {i} has a gradient of {name} that is not finite)"
+    return ""

@@ -1,0 +1,80 @@
+"""The state of a run on disk: `state/epoch-NNNNN/` in its output folder, which it goes on from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lgn_edge.errors import InputError
+from lgn_edge.nn import LogicGateNetwork
+from lgn_edge.training.checkpoint import (
+    TrainingState,
+    load_checkpoint,
+    load_training,
+    read_document,
+    save_checkpoint,
+)
+from lgn_edge.training.recipe import Recipe
+from lgn_edge.training.telemetry import Epoch
+
+
+def write_state(
+    output: Path, recipe: Recipe, model: LogicGateNetwork, optimizer: torch.optim.Optimizer, history: Sequence[Epoch]
+) -> None:
+    """Write the state after the last epoch of the history, then remove those before it."""
+    folder = output / "state"
+    state = TrainingState([asdict(row) for row in history], _optimizer_tensors(optimizer))
+    save_checkpoint(model, folder / f"epoch-{len(history):05}", recipe=recipe, training=state)
+    for old in sorted(folder.glob("epoch-*"))[:-1]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def take_up(
+    output: Path, recipe: Recipe, model: LogicGateNetwork, optimizer: torch.optim.Optimizer, resume: bool
+) -> list[Epoch]:
+    """Load the last state in an output folder into model and optimiser, if there is one; returns its epochs.
+
+    Raises:
+        InputError: there is one and `resume` is false, it is damaged, or it was trained by another recipe.
+    """
+    states = sorted((output / "state").glob("epoch-*"))
+    if not states:
+        return []
+    if not resume:
+        raise InputError(f"{output} holds a training run already; resume it, or choose another output")
+    _require_recipe(states[-1], recipe, output)
+    model.load_state_dict(load_checkpoint(states[-1]).state_dict())
+    training = load_training(states[-1])
+    _load_optimizer(optimizer, training.optimizer)
+    return [Epoch(**row) for row in training.history]
+
+
+def _require_recipe(state: Path, recipe: Recipe, output: str | os.PathLike[str]) -> None:
+    # A field that the recipe of the state does not have came with a later version, which has the default do nothing.
+    before = {field.name: field.default for field in fields(Recipe)} | (read_document(state)["recipe"] or {})
+    for field, value in recipe.to_dict().items():
+        if before[field] != value:
+            raise InputError(
+                f"{output} was trained with {field} = {before[field]!r}, but the recipe says {value!r}; resume with"
+                " the same recipe, or choose another output"
+            )
+
+
+def _optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's state, `<parameter>.<name>`."""
+    state = optimizer.state_dict()["state"]
+    return {f"{parameter}.{name}": value for parameter, values in state.items() for name, value in values.items()}
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        parameter, name = key.split(".")
+        state.setdefault(int(parameter), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
