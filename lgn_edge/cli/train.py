@@ -37,6 +37,9 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print gates, parameters and memory; train nothing.")
     ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write telemetry for TensorBoard, in the output folder.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Train a network by a recipe.
@@ -58,7 +61,7 @@ def train(
         else:
             emit_table(_plan_table(chosen.name, plan))
         return
-    result = train_recipe(chosen, data=data, output=output, resume=resume)
+    result = train_recipe(chosen, data=data, output=output, resume=resume, tensorboard=tensorboard)
     metrics = dict(result.metrics)
     if as_json:
         emit_json({"schema": 1, "folder": str(output), "metrics": metrics})

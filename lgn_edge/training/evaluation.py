@@ -41,13 +41,13 @@ def gate_shares(model: LogicGateNetwork) -> tuple[float, float]:
     return undecided / model.n_gates, constant / model.n_gates
 
 
-def gradient_norms(model: LogicGateNetwork) -> tuple[float, float]:
-    """Norms of the gradients that the gates of the first and of the last layer have now; 0 without one."""
+def gradient_norms(model: LogicGateNetwork) -> tuple[float, ...]:
+    """Norms of the gradients that the gates of each layer have now; 0 without one."""
 
     def norm(layer: LogicDense) -> float:
         return 0.0 if layer.weight.grad is None else float(layer.weight.grad.norm())
 
-    return norm(model.logic[0]), norm(model.logic[-1])
+    return tuple(norm(layer) for layer in model.logic)
 
 
 def where_not_finite(model: LogicGateNetwork) -> str:

@@ -14,7 +14,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,12 +33,13 @@ from lgn_edge.training.build import build_model, derive_seed, make_optimizer
 from lgn_edge.training.checkpoint import load_checkpoint, save_checkpoint
 from lgn_edge.training.datasets import Dataset, load_dataset, stratified_split
 from lgn_edge.training.evaluation import accuracies, gate_shares, gradient_norms, where_not_finite
-from lgn_edge.training.plan import Plan, free_memory, make_plan, require_device, require_memory
+from lgn_edge.training.plan import Plan, free_memory, make_plan, memory_suffices, require_device, require_memory
 from lgn_edge.training.processes import Processes, joined
 from lgn_edge.training.recipe import Recipe, load_recipe
 from lgn_edge.training.resume import take_up, write_state
 from lgn_edge.training.samples import Samples, augmented
 from lgn_edge.training.telemetry import Epoch, best, progress_bar, write_table
+from lgn_edge.training.tensorboard import Record, event_file, require_tensorboard
 
 TABLE: Final = "history.csv"
 
@@ -69,6 +70,7 @@ def train(
     output: str | os.PathLike[str],
     resume: bool = False,
     progress: bool = True,
+    tensorboard: bool = False,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> TrainResult:
     """Train a network after a recipe.
@@ -82,23 +84,33 @@ def train(
         output: folder for checkpoints and telemetry.
         resume: go on with the run in `output`, if there is one; it must have the same recipe.
         progress: show a progress bar on stderr.
+        tensorboard: also write telemetry for TensorBoard, to `output/tensorboard`.
         on_epoch: called after each epoch is safe on disk.
 
     Raises:
-        InputError: recipe, data or output are not usable, or `output` holds a run and `resume` is false.
+        InputError: recipe, data or output are not usable, `output` holds a run and `resume` is false, TensorBoard is
+            wanted and not installed, or the memory does not suffice.
     """
+    if tensorboard:
+        require_tensorboard()
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     dataset = data if isinstance(data, Dataset) else load_dataset(recipe.dataset, data)
     with _threads(recipe.threads), joined(recipe.device) as processes:
         run = _Run(recipe, dataset, Path(output), processes)
         require_memory(run.plan(), free_memory(recipe.device))
         history = run.start(resume)
-        with progress_bar(recipe, progress and processes.first) as show:
+        with ExitStack() as stack:
+            show = stack.enter_context(progress_bar(recipe, progress and processes.first))
+            record: Record | None = None
+            if tensorboard and processes.first:
+                record = stack.enter_context(event_file(run.output / "tensorboard", len(history)))
             show(history)
             while not _finished(history, recipe):
                 history = [*history, run.epoch(len(history) + 1)]
                 run.save(history)
                 show(history)
+                if record:
+                    record(history[-1], run.model)
                 if on_epoch:
                     on_epoch(history[-1])
         return run.finish(history)
@@ -175,14 +187,15 @@ class _Run:
                 for choice in self.choices:
                     choice.temperature = _between(recipe.choice_temperature, recipe.choice_temperature_end, share)
                 chosen = order[step * recipe.batch : (step + 1) * recipe.batch].to(recipe.device)
-                total += self._step(chosen, f"epoch {number}, step {step + 1}") * len(chosen)
+                with memory_suffices(recipe):
+                    total += self._step(chosen, f"epoch {number}, step {step + 1}") * len(chosen)
             if number <= recipe.redraw_until * recipe.epochs:
                 for choice in self.choices:
                     choice.redraw(recipe.redraw)
         soft, hard = accuracies(self.model, self.held)
         undecided, constant = gate_shares(self.model)
         rate, norms = recipe.learning_rate * factor, gradient_norms(self.model)
-        return Epoch(number, rate, total / samples, soft, hard, soft - hard, undecided, constant, *norms)
+        return Epoch(number, rate, total / samples, soft, hard, soft - hard, undecided, constant, norms[0], norms[-1])
 
     def _step(self, chosen: Tensor, when: str) -> float:
         """One step on a batch; returns its mean loss."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,25 @@ def require_memory(plan: Plan, available: int | None) -> None:
     batch = rest // plan.sample_bytes
     mend = f"choose batch {batch} or fewer" if batch >= 1 else "no batch fits: choose a smaller network"
     raise InputError(f"training needs about {_gib(plan.memory_bytes)} of memory and {_gib(available)} are free; {mend}")
+
+
+@contextmanager
+def memory_suffices(recipe: Recipe) -> Iterator[None]:
+    """Say what to do where a step takes more memory than was planned, or than others leave.
+
+    Raises:
+        InputError: within the block, torch was refused memory.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        refused = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not refused:
+            raise
+        mend = f"choose batch {recipe.batch // 2} or fewer" if recipe.batch > 1 else "choose a smaller network"
+        raise InputError(
+            f"training: out of memory on {recipe.device} in a step of batch {recipe.batch}; {mend}"
+        ) from error
 
 
 def require_device(device: str) -> None:

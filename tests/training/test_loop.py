@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from lgn_edge.errors import InputError
+from lgn_edge.nn import LogicGateNetwork
 from lgn_edge.nn.kernels import cpu
 from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, loop, plan_training, train
 from lgn_edge.training.samples import augmented
@@ -272,6 +273,55 @@ def test_stops_early(tmp_path: Path) -> None:
     assert len(train(recipe, data=dataset(), output=tmp_path, resume=True, progress=False).history) == len(
         result.history
     )
+
+
+def scalars(folder: Path) -> dict[str, dict[int, float]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder)).Reload()
+    return {tag: {event.step: event.value for event in events.Scalars(tag)} for tag in events.Tags()["scalars"]}
+
+
+def test_tensorboard_has_the_history_of_a_run_that_was_cut_off(tmp_path: Path) -> None:
+    with pytest.raises(CutOffError):
+        train(RECIPE, data=dataset(), output=tmp_path, progress=False, tensorboard=True, on_epoch=cut_off_after(2))
+    result = train(RECIPE, data=dataset(), output=tmp_path, progress=False, tensorboard=True, resume=True)
+    found = scalars(tmp_path / "tensorboard")
+    assert found["accuracy/gap"] == {row.epoch: pytest.approx(row.gap) for row in result.history}
+    assert found["gradient/layer 1"] == {row.epoch: pytest.approx(row.gradient_last) for row in result.history}
+    assert found["loss"][4] == pytest.approx(result.history[-1].loss)
+
+
+def test_refuses_tensorboard_where_it_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lgn_edge.training.tensorboard.find_spec", lambda _: None)
+    with pytest.raises(InputError, match="TensorBoard is not installed; pip install tensorboard"):
+        train(RECIPE, data=dataset(), output=tmp_path, progress=False, tensorboard=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_says_what_to_do_without_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: RuntimeError) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(LogicGateNetwork, "logits", refuse)
+    with pytest.raises(InputError, match="out of memory on cpu in a step of batch 32; choose batch 16 or fewer"):
+        train(RECIPE, data=dataset(), output=tmp_path, progress=False)
+    one = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "batch": 1})
+    with pytest.raises(InputError, match="step of batch 1; choose a smaller network"):
+        train(one, data=dataset(), output=tmp_path, progress=False)
+
+
+def test_a_state_of_an_older_version_is_taken_up(tmp_path: Path) -> None:
+    with pytest.raises(CutOffError):
+        train(RECIPE, data=dataset(), output=tmp_path, progress=False, on_epoch=cut_off_after(2))
+    document = tmp_path / "state" / "epoch-00002" / "model.json"
+    text = json.loads(document.read_text())
+    del text["recipe"]["precision"]  # a field that came later
+    document.write_text(json.dumps(text))
+    assert len(train(RECIPE, data=dataset(), output=tmp_path, progress=False, resume=True).history) == 4
 
 
 def test_leaves_torch_as_it_was(tmp_path: Path) -> None:
