@@ -11,21 +11,23 @@ PEERS := .venv-peers/.ready
 NODE := build/node/.ready
 PACKAGERS := build/packagers/.ready
 AARCH64 := build/aarch64/.ready
+WHEELS := x86-64 aarch64
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench peers node packagers aarch64 wheel clean
 
 help:
-	@echo "make demo    train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
-	@echo "make test    checks and all tests"
-	@echo "make check   formatting, lint and types"
-	@echo "make bench   every benchmark, the short way"
-	@echo "make peers   other projects' packages, in .venv-peers, for benchmarks/cpu_vs_peers.py"
-	@echo "make node    ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
-	@echo "make packagers  PlatformIO, ESP-IDF's component manager, Kconfig, CMake: for tests/artifact/test_packagers.py"
-	@echo "make aarch64 ONNX Runtime for aarch64, in build/aarch64, for tests/custom_ops/test_aarch64.py (Debian, QEMU)"
-	@echo "make wheel   a wheel in dist/ with the ONNX Runtime library for this machine"
-	@echo "make clean   remove what these commands made"
+	@echo "make demo        train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
+	@echo "make test        checks and all tests"
+	@echo "make check       formatting, lint and types"
+	@echo "make bench       every benchmark, the short way"
+	@echo "make peers       other projects' packages, in .venv-peers, for benchmarks/cpu_vs_peers.py"
+	@echo "make node        ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
+	@echo "make packagers   PlatformIO, ESP-IDF's component manager, Kconfig, CMake: for tests/artifact/test_packagers.py"
+	@echo "make aarch64     ONNX Runtime for aarch64, in build/aarch64, for tests/custom_ops/test_aarch64.py (Debian, QEMU)"
+	@echo "make wheel       wheels in dist/ with the ONNX Runtime library, for Linux on x86-64 and aarch64"
+	@echo "make check-wheel the wheel for this machine in an environment of its own: a model, and the demo"
+	@echo "make clean       remove what these commands made"
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -58,10 +60,17 @@ $(PEERS): benchmarks/peers-constraints.txt
 
 peers: $(PEERS)
 
+# One for each architecture; the library does not stay where the next installation from here would take it.
 wheel: $(READY)
+	rm -rf dist
+	@for target in $(WHEELS); do \
+	    rm -rf build/prebuilt && \
+	    $(BIN)/python -m lgn_edge.onnx_library build/prebuilt $$target && \
+	    $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist . || exit 1; done
 	rm -rf build/prebuilt
-	$(BIN)/python -m lgn_edge.onnx_library build/prebuilt
-	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+
+check-wheel: wheel
+	$(BIN)/python tests/check_wheel.py dist/*_$$(uname -m).whl build/check-wheel
 
 $(NODE): tests/onnx_model/node/package.json
 	mkdir -p build/node

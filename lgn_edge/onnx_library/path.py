@@ -17,6 +17,7 @@ from lgn_edge.targets.host import runs_here
 from lgn_edge.targets.target import Target
 from lgn_edge.targets.x86_64 import X86_64
 
+TARGETS: Final = (X86_64, AARCH64[0])
 _PACKAGES: Final = ("apache-tvm", "ziglang")
 
 
@@ -58,7 +59,7 @@ def library_target() -> Target:
     Raises:
         UnsupportedError: not Linux on x86-64 or aarch64.
     """
-    for target in (X86_64, AARCH64[0]):
+    for target in TARGETS:
         if runs_here(target.triple):
             return target
     raise UnsupportedError("the ONNX Runtime library runs on Linux, on x86-64 and aarch64; use plain ONNX Runtime")
