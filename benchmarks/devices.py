@@ -1,7 +1,8 @@
-"""What trained networks cost on devices: flash, RAM, instructions; and of emlearn's models, in one emulator."""
+"""Trained networks on devices: flash, RAM, instructions, time; all targets built and executed; emlearn's models."""
 
 from __future__ import annotations
 
+import ctypes
 import json
 import shutil
 import subprocess
@@ -16,19 +17,24 @@ import numpy as np
 from harness import Options, Row, run
 from peers.client import PYTHON
 
+import lgn_edge
 from lgn_edge import emulate
 from lgn_edge.artifact import Artifact, build
 from lgn_edge.artifact.measure import link
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.errors import LgnError
-from lgn_edge.network import Network
-from lgn_edge.targets.registry import find_target
+from lgn_edge.network import Network, Prediction
+from lgn_edge.targets import toolchain
+from lgn_edge.targets.host import native
+from lgn_edge.targets.registry import TARGETS, find_target
 from lgn_edge.training import load_checkpoint, load_dataset, load_recipe, train
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / "build" / "devices"
+MODELS = ROOT / "examples" / "models"
 CORE = "cortex-m4"
 OTHERS = ("cortex-m0", "riscv32", "wasm", "atmega328p")
+QUICK_BUILDS = ("native", "cortex-m4", "wasm")
 GCC = "arm-none-eabi-gcc"
 BOARD = ("cortex-m/startup.c", "bare/semihosting.c", "bare/string.c")
 
@@ -43,29 +49,30 @@ class Trained:
     note: str
 
 
+def trained(network: Network, dataset: str, how: str) -> Trained:
+    data = load_dataset(dataset)
+    right = network.evaluate(data.test_x).classes == data.test_y
+    note = f"{how}: {right.mean():.1%} of {len(right):,} test samples"
+    return Trained(network, data.test_x, float(right.mean()), note)
+
+
 def digits() -> Trained:
     """The trained fixture of the tests: 2,000 gates."""
     from lgn_edge.nn import discretise
 
-    network = discretise(load_checkpoint(ROOT / "tests" / "data" / "digits"))
-    data = load_dataset("digits")
-    right = network.evaluate(data.test_x).classes == data.test_y
-    return Trained(network, data.test_x, float(right.mean()), f"{right.mean():.1%} of {len(right)} test samples")
+    return trained(discretise(load_checkpoint(ROOT / "tests" / "data" / "digits")), "digits", "the tests' fixture")
 
 
 def mnist(quick: bool) -> Trained:
-    """16,000 gates, trained once and kept."""
+    """16,000 gates, trained once and kept; the shipped network of 8,000 gates for a quick run."""
     from lgn_edge.nn import discretise
 
-    epochs = 1 if quick else 5
-    data = load_dataset("mnist")
-    folder = CACHE / f"mnist-{epochs}"
-    recipe = load_recipe("mnist", ("threads=1", "widths=[8000, 8000]", "tau=11", f"epochs={epochs}"))
-    train(recipe, data=data, output=folder, resume=True)
-    network = discretise(load_checkpoint(folder))
-    right = network.evaluate(data.test_x).classes == data.test_y
-    note = f"{right.mean():.1%} of {len(right):,} test samples after {epochs} epochs"
-    return Trained(network, data.test_x, float(right.mean()), note)
+    if quick:
+        return trained(lgn_edge.load(MODELS / "mnist-8000" / "model.onnx"), "mnist", "examples/models/mnist-8000")
+    folder = CACHE / "mnist-5"
+    recipe = load_recipe("mnist", ("threads=1", "widths=[8000, 8000]", "tau=11", "epochs=5"))
+    train(recipe, data=load_dataset("mnist"), output=folder, resume=True)
+    return trained(discretise(load_checkpoint(folder)), "mnist", "5 epochs")
 
 
 def measure(options: Options) -> list[Row]:
@@ -73,82 +80,163 @@ def measure(options: Options) -> list[Row]:
     small = digits()
     rows = list(device_rows(small, "digits", options))
     try:
-        rows += table_rows(mnist(options.quick), options)
+        large = mnist(options.quick)
+        rows += [*table_rows(large, options), *build_rows(large, options)]
     except LgnError as error:
         rows += [Row(f"{CORE} table, MNIST: {what}", None, "", note=str(error)) for what in ("flash", "instructions")]
-    return rows + list(peer_rows(small))
+    return [*rows, executed_row(small, options), *peer_rows(small)]
 
 
-def checked(trained: Trained, target: str, optimize: str, folder: Path, samples: int) -> tuple[Artifact, float]:
-    """An artifact whose outputs were compared, and the seconds of its build."""
-    start = time.perf_counter()
+def checked(trained: Trained, target: str, optimize: str, folder: Path, samples: int) -> Artifact:
+    """An artifact whose outputs were compared."""
     artifact = build(trained.network, target, folder / f"{target}-{optimize}", optimize=optimize)
-    seconds = time.perf_counter() - start
     x = trained.test_x[:samples]
     assert artifact.predict(x) == trained.network.evaluate(x), f"{target} differs from the reference"
-    return artifact, seconds
+    return artifact
 
 
 def device_rows(trained: Trained, name: str, options: Options) -> Iterator[Row]:
     """Both forms on one core, and the smallest on the others."""
     samples = 20 if options.quick else len(trained.test_x)
     with tempfile.TemporaryDirectory() as work:
-        straight, _ = checked(trained, CORE, "speed", Path(work), samples)
+        straight = checked(trained, CORE, "speed", Path(work), samples)
         report, m = straight.report, straight.report["measured"]
-        gates, outputs = report["gates_scheduled"], trained.network.head.n_inputs
-        note = f"{gates:,} live gates of {report['gates']:,}, {outputs:,} outputs; {trained.note}"
-        run_only = run_instructions(straight)
-        yield Row(f"{CORE} straight, {name}: instructions a live gate, gates and sums", run_only / gates, "", "<= 3.0",
-                  "<= 2.4", note)  # fmt: skip
-        yield Row(f"{CORE} straight, {name}: instructions a live gate, all in", m["instructions"] / gates, "")
-        yield Row(f"{CORE} straight, {name}: flash a live gate, all in", m["flash_bytes"] / gates, "bytes", "<= 8.5",
-                  "<= 6.5", "an addition for every output is in it")  # fmt: skip
-        yield Row(f"{CORE} straight, {name}: RAM", straight_ram(m), "bytes", note="workspace and stack")
-        table, _ = checked(trained, CORE, "size", Path(work), samples)
+        gates, live, outputs = report["gates"], report["gates_scheduled"], trained.network.head.n_inputs
+        note = f"{live:,} live gates of {gates:,}, {outputs:,} outputs; {trained.note}"
+        name_of = f"{CORE} straight, {name}"
+        work_done = m["instructions"] - packing(straight, np.zeros_like(trained.test_x[0]))
+        yield Row(
+            f"{name_of}: instructions a live gate, gates and sums", work_done / live, "", "<= 3.0", "<= 2.4", note
+        )
+        all_in = each(m["instructions"], gates, live)
+        yield Row(f"{name_of}: instructions a live gate, all in", m["instructions"] / live, "", note=all_in)
+        all_in = f"an addition for every output is in it; {each(m['flash_bytes'], gates, live)}"
+        yield Row(f"{name_of}: flash a live gate, all in", m["flash_bytes"] / live, "bytes", "<= 8.5", "<= 6.5", all_in)
+        yield Row(f"{CORE} straight, {name}: RAM", ram(m), "bytes", "<= 1024", "<= 400", "workspace and stack")
+        yield time_row(f"{CORE} straight, {name}: time", report)
+        table = checked(trained, CORE, "size", Path(work), samples)
         m = table.report["measured"]
-        yield Row(f"{CORE} table, {name}: RAM", straight_ram(m), "bytes", "<= 1024", "<= 400", "workspace and stack")
-        yield Row(f"{CORE} table, {name}: flash", m["flash_bytes"], "bytes")
-        yield Row(f"{CORE} table, {name}: instructions", m["instructions"], "")
+        yield Row(f"{CORE} table, {name}: RAM", ram(m), "bytes", "<= 1024", "<= 400", "workspace and stack")
+        yield Row(f"{CORE} table, {name}: flash", m["flash_bytes"], "bytes", note=each(m["flash_bytes"], gates, live))
+        yield Row(f"{CORE} table, {name}: instructions", m["instructions"], "",
+                  note=each(m["instructions"], gates, live))  # fmt: skip
+        yield time_row(f"{CORE} table, {name}: time", table.report)
         for target in OTHERS:
             reason = emulate.available(find_target(target).execution)
             if reason:
                 yield Row(f"{target} table, {name}: flash", None, "bytes", note=reason)
                 continue
-            artifact, _ = checked(trained, target, "size", Path(work), min(samples, 20))
+            artifact = checked(trained, target, "size", Path(work), min(samples, 20))
             m = artifact.report["measured"]
             counted = f"{m['instructions']:,} instructions" if m["instructions"] else "instructions are not counted"
             yield Row(f"{target} table, {name}: flash", m["flash_bytes"], "bytes", note=counted)
+            if artifact.report["microseconds"]:
+                yield time_row(f"{target} table, {name}: time", artifact.report)
 
 
-def straight_ram(measured: dict[str, Any]) -> int:
+def each(value: int, gates: int, live: int) -> str:
+    return f"{value / gates:.3g} a gate of the network, {value / live:.3g} a live gate"
+
+
+def ram(measured: dict[str, Any]) -> int:
     return int(measured["ram_bytes"] + measured["stack_bytes"])
 
 
-def run_instructions(artifact: Artifact) -> int:
-    """Instructions of the gates and sums alone: what `predict` calls after packing."""
-    firmware = link(artifact.folder, artifact.manifest, keep=("run",))
+def time_row(name: str, report: dict[str, Any]) -> Row:
+    cycles, (_, most) = report["measured"]["cycles"], report["microseconds"]
+    between = (
+        f"{cycles['least']:,} to {cycles['most']:,}" if cycles["least"] < cycles["most"] else f"{cycles['most']:,}"
+    )
+    clock = f"{report['clock_hz'] / 1e6:g} MHz"
+    return Row(name, most, "us", note=f"at {clock}, at most; {between} cycles, {cycles['source']}")
+
+
+def packing(artifact: Artifact, sample: np.ndarray) -> int:
+    """Instructions of packing a sample."""
+    firmware = link(artifact.folder, artifact.manifest, keep=("pack",))
     machine = firmware.start()
-    slots, scores = machine.allocate(artifact.manifest.workspace_bytes), machine.allocate(4 * firmware.classes)
-    machine.write(slots, bytes(artifact.manifest.workspace_bytes))
-    return machine.call(f"{firmware.prefix}_run", slots, scores, machine.allocate(2), count=True).instructions or 0
+    source, slots = machine.allocate(sample.nbytes), machine.allocate(1 << 16)
+    machine.write(source, sample.tobytes())
+    return machine.call(f"{firmware.prefix}_pack", source, slots, count=True).instructions or 0
 
 
 def table_rows(trained: Trained, options: Options) -> Iterator[Row]:
-    """The large network."""
+    """The large network: the bars are for a gate of the network, live or not; a live gate stands beside it."""
     with tempfile.TemporaryDirectory() as work:
-        artifact, seconds = checked(trained, CORE, "size", Path(work), 10 if options.quick else 300)
-        report, m = artifact.report, artifact.report["measured"]
-        gates, live = report["gates"], report["gates_scheduled"]
-        note = f"{live:,} live gates of {gates:,}, {trained.network.head.n_inputs:,} outputs; {trained.note}"
-        name = f"{CORE} table, MNIST"
-        yield Row(f"{name}: flash a live gate, all in", m["flash_bytes"] / live, "bytes", "<= 4.2", "<= 3.2", note)
-        yield Row(f"{name}: flash a gate of the network", m["flash_bytes"] / gates, "bytes")
-        work_done = m["instructions"]
-        yield Row(f"{name}: instructions a gate of the network, all in", work_done / gates, "", "<= 9", "<= 6.5")
-        yield Row(f"{name}: instructions a live gate, all in", m["instructions"] / live, "",
-                  note="an output costs about as much as a gate")  # fmt: skip
-        yield Row(f"{name}: RAM", straight_ram(m), "bytes", note="workspace and stack")
-        yield Row(f"{name}: build", seconds, "s", "<= 20", "<= 3", "compiled, linked, executed")
+        artifact = checked(trained, CORE, "size", Path(work), 10 if options.quick else 300)
+    report, m = artifact.report, artifact.report["measured"]
+    gates, live = report["gates"], report["gates_scheduled"]
+    name = f"{CORE} table, MNIST"
+    note = f"{live:,} live gates of {gates:,}, {trained.network.head.n_inputs:,} outputs; {trained.note}"
+    yield Row(
+        f"{name}: flash a gate of the network, all in", m["flash_bytes"] / gates, "bytes", "<= 4.2", "<= 3.2", note
+    )
+    yield Row(f"{name}: flash a live gate, all in", m["flash_bytes"] / live, "bytes")
+    yield Row(f"{name}: instructions a gate of the network, all in", m["instructions"] / gates, "", "<= 9", "<= 6.5")
+    yield Row(f"{name}: instructions a live gate, all in", m["instructions"] / live, "",
+              note="an output costs about as much as a gate")  # fmt: skip
+    yield Row(f"{name}: RAM", ram(m), "bytes", note="workspace and stack")
+    yield time_row(f"{name}: time", report)
+
+
+def build_rows(trained: Trained, options: Options) -> Iterator[Row]:
+    """Builds of the large network for every target, in the default form and as a table; the slowest by name."""
+    names = QUICK_BUILDS if options.quick else tuple(TARGETS)
+    for optimize, form in (("balanced", "default form"), ("size", "table")):
+        seconds, refused = dict[str, float](), dict[str, str]()
+        for name in names:
+            with tempfile.TemporaryDirectory() as work:
+                start = time.perf_counter()
+                try:
+                    build(trained.network, name, Path(work) / name, optimize=optimize)
+                    seconds[name] = time.perf_counter() - start
+                except LgnError as error:
+                    refused[name] = str(error)
+        slowest = max(seconds, key=lambda name: seconds[name])
+        note = f"{slowest}, the slowest of {len(seconds)}; median {np.median(list(seconds.values())):.2g} s"
+        note += "".join(f"; {name} refused: {why[:120]}" for name, why in refused.items())
+        yield Row(f"build, {form}, {trained.network.n_gates:,} gates", seconds[slowest], "s", "<= 20", "<= 3", note)
+
+
+def executed_row(small: Trained, options: Options) -> Row:
+    """Every target built and executed, by whatever can here; outputs compared."""
+    network, x = small.network, small.test_x[:20]
+    if options.quick:
+        network = lgn_edge.load(MODELS / "monk-1" / "model.onnx")
+        x = np.zeros((2, network.encoder.n_features), network.encoder.input_dtype)
+        x[1] = 3
+    done, missing = list[str](), list[str]()
+    for name in TARGETS:
+        with tempfile.TemporaryDirectory() as work:
+            try:
+                artifact = build(network, name, Path(work) / name)
+                got = run_sources(artifact, Path(work), x) if name == "c" else artifact.predict(x)
+            except LgnError as error:
+                missing.append(f"{name}: {error}")
+                continue
+        assert got == network.evaluate(x), f"{name} differs from the reference"
+        done.append(name)
+    note = "; ".join(missing) or "all, outputs equal to the reference"
+    return Row(f"targets executed here, of {len(TARGETS)}", len(done), "", f">= {len(TARGETS)}", "", note)
+
+
+def run_sources(artifact: Artifact, folder: Path, x: np.ndarray) -> Prediction:
+    """The sources, compiled for this CPU."""
+    objects = []
+    for source in sorted((artifact.folder / "src").glob("*.c")):
+        objects.append(folder / f"{source.stem}.o")
+        toolchain.compile_c(source, objects[-1], native().machine, include=[artifact.folder / "include"])
+    toolchain.link_shared(objects, folder / "library.so")
+    scores = np.zeros((len(x), artifact.manifest.classes), np.int32)
+    classes = np.zeros(len(x), np.uint16)
+    x, scores_at, classes_at = (
+        np.ascontiguousarray(x),
+        scores.ctypes.data_as(ctypes.c_void_p),
+        classes.ctypes.data_as(ctypes.c_void_p),
+    )
+    function = ctypes.CDLL(str(folder / "library.so"))[f"lgn_{artifact.name}_predict"]
+    assert function(x.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(len(x)), scores_at, classes_at) == 0
+    return Prediction(scores, classes)
 
 
 def peer_rows(trained: Trained) -> Iterator[Row]:
