@@ -251,7 +251,7 @@ def _own_rows(case: Case, artifact: Artifact, times: Mapping[str, list[float]]) 
         yield Row(f"{case.name}: {stage}", microseconds, "us / 512 samples", note=note)
     share, note = shares["pack"] + shares["sum"], "of the time end to end"
     yield Row(f"{case.name}: pack + sum", share, "%", case.must.get("share", ""), case.aim.get("share", ""), note)
-    gates, limit = report["gates_scheduled"] * block / 512, LIMIT_GATES
+    gates, limit = report["gates_simplified"] * block / 512, LIMIT_GATES
     reached = 100 * _ratio([t / limit for t in times[LIMIT]], [t / gates for t in times["gate loop"]])
     speeds = gates / median(times["gate loop"]) / 1e9, limit / median(times[LIMIT]) / 1e9
     note = f"{speeds[0]:.2f} of {speeds[1]:.2f} G gates of 512 samples/s"

@@ -218,7 +218,7 @@ static void mark(const numbering *n, const int32_t *outputs, int32_t n_outputs, 
     }
 }
 
-/* Keep what is live, as the signals of the circuit. An output that is constant reads a gate `i ^ i`. */
+/* Keep what is live, as the signals of the circuit. */
 static enum lgn_status keep(numbering *n, const struct lgn_layers *layers, int32_t *outputs, int32_t n_outputs,
                             struct lgn_circuit *circuit)
 {
@@ -243,18 +243,10 @@ static enum lgn_status keep(numbering *n, const struct lgn_layers *layers, int32
     if (n_inputs == 0) {
         circuit->input_bit[n_inputs++] = 0;
     }
-    /* The gates move up, at most by the one in front of them that is always 0, for which there is a place. */
-    memmove(n->op + 1, n->op, (size_t)(n->n_nodes - n->first_gate));
-    memmove(n->a + 1, n->a, (size_t)(n->n_nodes - n->first_gate) * sizeof *n->a);
-    memmove(n->b + 1, n->b, (size_t)(n->n_nodes - n->first_gate) * sizeof *n->b);
-    if (live[ZERO]) {
-        n->op[0] = XOR;
-        n->a[0] = n->b[0] = 0;
-        signal[ZERO] = n_inputs + n_gates++;
-    }
+    signal[ZERO] = -1; /* no gate reads it */
     for (int32_t node = n->first_gate; node < n->n_nodes; node++) {
         if (live[node]) {
-            const int32_t at = node - n->first_gate + 1;
+            const int32_t at = node - n->first_gate;
             n->op[n_gates] = n->op[at];
             n->a[n_gates] = signal[n->a[at]];
             n->b[n_gates] = signal[n->b[at]];
@@ -292,9 +284,9 @@ enum lgn_status lgn_make_circuit(const struct lgn_layers *layers, struct lgn_cir
     }
     n.mask = places - 1u;
     circuit->n_outputs = (int32_t)layers->layer[layers->n_layers - 1].width;
-    circuit->op = n.op = malloc((size_t)total + 1u);
-    circuit->a = n.a = malloc(((size_t)total + 1u) * sizeof *n.a);
-    circuit->b = n.b = malloc(((size_t)total + 1u) * sizeof *n.b);
+    circuit->op = n.op = malloc((size_t)total);
+    circuit->a = n.a = malloc((size_t)total * sizeof *n.a);
+    circuit->b = n.b = malloc((size_t)total * sizeof *n.b);
     n.bucket = calloc(places, sizeof *n.bucket);
     if (n.op == NULL || n.a == NULL || n.b == NULL || n.bucket == NULL) {
         free(n.bucket);

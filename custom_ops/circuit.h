@@ -30,7 +30,7 @@ struct lgn_circuit {
     int32_t *input_bit; /* [inputs] ascending, at least one */
     uint8_t *op;        /* [gates] an index into AND, AND-NOT, OR, XOR */
     int32_t *a, *b;     /* [gates] */
-    int32_t *output;    /* [outputs] the signal of each */
+    int32_t *output;    /* [outputs] the signal of each; -1: always 0 */
     uint8_t *inverted;  /* [outputs] whether the output is its complement */
 };
 

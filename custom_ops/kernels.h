@@ -29,8 +29,8 @@ typedef void lgn_pack_scalar(const void *samples, int32_t count, uint64_t *slots
 typedef void lgn_load(const uint64_t *words, int32_t stride, int32_t count, uint64_t *slots, const int32_t *bit,
                       int32_t n);
 typedef void lgn_gates(uint64_t *slots, const uint64_t *wires, const int32_t *tree_row, const int32_t *tree_stop,
-                       const int32_t *tree_class, const int32_t *tree_inverted, int32_t n_slots, int32_t zero_slot,
-                       int32_t n_trees, int32_t classes, int32_t n_planes);
+                       const int32_t *tree_class, const int32_t *tree_inverted, const int32_t *base, int32_t n_slots,
+                       int32_t zero_slot, int32_t n_trees, int32_t classes, int32_t n_planes);
 typedef void lgn_sum(const uint64_t *slots, int32_t count, int32_t *scores, uint16_t *classes, int32_t first,
                      int32_t n_classes, int32_t n_planes);
 typedef void lgn_read(const uint64_t *words, int64_t stride, int32_t count, uint64_t *slots, int32_t n);

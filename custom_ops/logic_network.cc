@@ -215,8 +215,8 @@ struct LogicNetwork {
         int32_t *const scores = to.scores != nullptr ? to.scores + first * head.classes
                                                      : reinterpret_cast<int32_t *>(slots + behind * LGN_LANES);
         kernels->gates[plan.form](slots, plan.wires, plan.tree_row, plan.tree_stop, plan.tree_class,
-                                  plan.tree_inverted, plan.n_slots, plan.n_inputs, plan.n_trees, plan.classes,
-                                  plan.n_planes);
+                                  plan.tree_inverted, plan.base, plan.n_slots, plan.n_inputs, plan.n_trees,
+                                  plan.classes, plan.n_planes);
         kernels->sum(slots, count, scores, classes, plan.n_slots, plan.classes, plan.n_planes);
         if (to.logits != nullptr) {
             head.logits(scores, count, to.logits + first * head.classes);

@@ -76,7 +76,8 @@ static int make_trees(const struct lgn_circuit *c, int32_t classes, struct lgn_p
     plan->tree_stop = calloc(most + 1u, sizeof(int32_t));
     plan->tree_class = calloc(most, sizeof(int32_t));
     plan->tree_inverted = calloc(most, sizeof(int32_t));
-    return plan->tree_row != NULL && plan->tree_stop != NULL && plan->tree_class != NULL &&
+    plan->base = calloc((size_t)classes, sizeof(int32_t));
+    return plan->base != NULL && plan->tree_row != NULL && plan->tree_stop != NULL && plan->tree_class != NULL &&
            plan->tree_inverted != NULL;
 }
 
@@ -99,14 +100,24 @@ static enum lgn_status pack_wires(int32_t n_gates, const int32_t *dst, const int
     return LGN_OK;
 }
 
+static void count_constants(const struct lgn_circuit *c, int32_t classes, int32_t *base)
+{
+    const int32_t group = c->n_outputs / classes;
+
+    for (int32_t o = 0; o < c->n_outputs; o++) {
+        base[o / group] += c->output[o] < 0 && c->inverted[o];
+    }
+}
+
 static enum lgn_status schedule(const struct lgn_circuit *c, int32_t classes, struct lgn_plan *plan)
 {
     const int64_t signals = (int64_t)c->n_inputs + c->n_gates, gates = c->n_gates;
     arrays all = {{NULL}, 0, 0};
     int32_t *dst = zeros(&all, gates, 4), *x = zeros(&all, gates, 4);
     int32_t *y = zeros(&all, gates, 4), *z = zeros(&all, gates, 4);
+    int32_t *gate_x = zeros(&all, gates, 4), *gate_y = zeros(&all, gates, 4), *gate_z = zeros(&all, gates, 4);
     int32_t *first_reader = zeros(&all, signals + 1, 4), *end_reader = zeros(&all, signals, 4);
-    int32_t *readers = zeros(&all, 2 * gates, 4);
+    int32_t *readers = zeros(&all, 3 * gates, 4);
     uint8_t *state = zeros(&all, signals, 1);
     int32_t *left = zeros(&all, signals, 4), *slot = zeros(&all, signals, 4);
     int32_t *free_slots = zeros(&all, signals + 1, 4);
@@ -118,13 +129,16 @@ static enum lgn_status schedule(const struct lgn_circuit *c, int32_t classes, st
     enum lgn_status status = all.missing || !make_trees(c, classes, plan) ? LGN_NO_MEMORY : LGN_OK;
 
     if (status == LGN_OK) {
+        const int32_t n_gates = lgn_uniform_gates(c->n_inputs, c->n_gates, c->op, c->a, c->b, c->n_outputs, c->output,
+                                                  gate_x, gate_y, gate_z, left, slot);
+        count_constants(c, classes, plan->base);
         plan->n_slots = lgn_schedule_uniform(
-            c->n_inputs, c->n_gates, c->op, c->a, c->b, c->n_outputs, classes, c->output, c->inverted, CACHE_ROWS,
+            c->n_inputs, n_gates, gate_x, gate_y, gate_z, c->n_outputs, classes, c->output, c->inverted, CACHE_ROWS,
             LATENCY, first_reader, end_reader, readers, state, left, slot, free_slots, stamp, stacks, order,
             first_output, output_by_signal, pending, n_pending, dst, x, y, z, plan->tree_row, plan->tree_stop + 1,
             plan->tree_class, plan->tree_inverted, &plan->n_trees);
         plan->form = form_for(plan->n_slots);
-        status = plan->n_slots > LARGEST_ROWS ? LGN_TOO_LARGE : pack_wires(c->n_gates, dst, x, y, z, plan);
+        status = plan->n_slots > LARGEST_ROWS ? LGN_TOO_LARGE : pack_wires(n_gates, dst, x, y, z, plan);
     }
     free_arrays(&all);
     return status;
@@ -158,5 +172,6 @@ void lgn_free_plan(struct lgn_plan *plan)
     free(plan->tree_stop);
     free(plan->tree_class);
     free(plan->tree_inverted);
+    free(plan->base);
     memset(plan, 0, sizeof *plan);
 }

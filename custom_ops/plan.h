@@ -18,6 +18,7 @@ struct lgn_plan {
     enum lgn_form form;
     uint64_t *wires;
     int32_t *tree_row, *tree_stop, *tree_class, *tree_inverted;
+    int32_t *base; /* [classes] what counting begins with: outputs that are always 1 */
 };
 
 /* Planes that a class needs to count up to `group`. */

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from lgn_edge.kernels.counters import clear_counters, flips
+from lgn_edge.kernels.counters import flips, set_counters
 from lgn_edge.kernels.load import copy_rows
 from lgn_edge.kernels.pack import PackForm, compare_scalar, compare_vectors
 from lgn_edge.kernels.scores import ADD_BITS, finish
@@ -102,17 +102,17 @@ def gates(shape: Shape, prefix: str) -> tuple[Kernel, ...]:
     """A kernel a form of wires, `void PREFIX_gates_FORM(...)`, as `uniform_interpreter`.
 
     Parameters: the slots; wires, and the rows, stops (with a zero before them), classes and complements of the trees,
-    each int32; n_slots, zero_slot, n_trees, classes and n_planes.
+    and what each class begins with, each int32; n_slots, zero_slot, n_trees, classes and n_planes.
     """
-    tables = [Parameter(name, "int32", 1) for name in ("tree_row", "tree_stop", "tree_class", "tree_inverted")]
+    tables = [Parameter(name, "int32", 1) for name in ("tree_row", "tree_stop", "tree_class", "tree_inverted", "base")]
     sizes = [Parameter(name) for name in ("n_slots", "zero_slot", "n_trees", "classes", "n_planes")]
     parameters = [Parameter("slots", shape.word, 1), Parameter("wires", "uint64", 1), *tables, *sizes]
 
     def of(form: WireForm, symbol: str) -> Kernel:
         def body(slots: Buffer, wires: Buffer, *given: Any) -> None:
-            trees, sizes, flip = given[: len(tables)], given[len(tables) : -1], given[-1:]
+            trees, base, sizes, flip = given[:4], given[4], given[5:-1], given[-1:]
             of_program = Sizes(*sizes)
-            clear_counters(slots, of_program.n_slots, of_program.classes * of_program.n_planes, shape)
+            set_counters(slots, of_program.n_slots, of_program.classes, of_program.n_planes, base, shape)
             run_gates(of_program, form, shape, slots, wires, *trees, *flip)
 
         return kernel(symbol, parameters, [Table(f"{symbol}_flip", flips(shape))], body)

@@ -71,7 +71,9 @@ def clear_counters(slots: Buffer, first: int | Expr, planes: int | Expr, shape: 
         store_row(slots, first + plane, shape.lanes, constant(0, shape.word, shape.lanes))
 
 
-def set_counters(slots: Buffer, first: int, classes: int, n_planes: int, base: Buffer, shape: Shape) -> None:
+def set_counters(
+    slots: Buffer, first: int | Expr, classes: int | Expr, n_planes: int | Expr, base: Buffer, shape: Shape
+) -> None:
     """Let each class begin with `base[class]` for every sample; its lowest plane is row `first + class * n_planes`."""
     with T.serial(0, classes) as c, T.serial(0, n_planes) as plane:
         is_one = ((as_index(base[c]) >> plane) & 1) == 1

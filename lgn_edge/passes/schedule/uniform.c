@@ -2,12 +2,17 @@
    Called by uniform.py, which says what comes of it; all memory is the caller's. */
 
 #include <stdint.h>
+#include <string.h>
 
 #define TREE 16      /* outputs that are counted together */
 #define BATCH 8      /* trees that are counted one after the other: the processor mispredicts less */
 #define STACK 32768  /* candidates remembered; those forgotten are found again */
-#define CHOICE 16    /* candidates that are compared */
+#define CHOICE 4    /* candidates that are compared */
 #define READERS 64   /* readers of a row that are considered when it comes into the cache */
+#define ZERO (-1)    /* the signal that is always 0 */
+#define AND_NOT 1
+#define OR 2
+#define XOR 3
 #define AVAILABLE 1u /* of a signal: its readers may run */
 #define DONE 2u      /* of a gate's signal: it has run */
 
@@ -18,7 +23,7 @@ typedef struct {
 
 typedef struct {
     int32_t n_inputs;
-    const int32_t *a, *b;
+    const int32_t *x, *y, *z; /* [gates] signals, or ZERO */
     int32_t *first_reader, *readers, *end_reader;
     uint8_t *state;   /* [signals] */
     int32_t *left;    /* [signals] readings to come */
@@ -27,7 +32,7 @@ typedef struct {
     int32_t n_free, n_slots;
     uint32_t *stamp;  /* [slots] the clock when it was touched */
     uint32_t clock, rows;
-    stack *both, *one; /* gates with both inputs in the cache, and with one */
+    stack *all, *some; /* gates with all inputs in the cache, and with some */
 } planner;
 
 static void push(stack *s, int32_t gate)
@@ -53,9 +58,49 @@ static int is_done(const planner *p, int32_t gate)
     return (p->state[p->n_inputs + gate] & DONE) != 0;
 }
 
+/* The different signals, up to three, that a gate reads. */
+static int32_t inputs_of(const planner *p, int32_t gate, int32_t *input)
+{
+    const int32_t x = p->x[gate], y = p->y[gate], z = p->z[gate];
+    int32_t n = 0;
+
+    if (x != ZERO) {
+        input[n++] = x;
+    }
+    if (y != ZERO && y != x) {
+        input[n++] = y;
+    }
+    if (z != ZERO && z != x && z != y) {
+        input[n++] = z;
+    }
+    return n;
+}
+
 static int is_ready(const planner *p, int32_t gate)
 {
-    return (p->state[p->a[gate]] & p->state[p->b[gate]] & AVAILABLE) != 0;
+    int32_t input[3];
+    const int32_t n = inputs_of(p, gate, input);
+
+    for (int32_t i = 0; i < n; i++) {
+        if (!(p->state[input[i]] & AVAILABLE)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* How many of the rows that a gate reads are not in the cache; in *freed, how many are read for the last time. */
+static int32_t missing(const planner *p, int32_t gate, int32_t *n, int32_t *freed)
+{
+    int32_t input[3], n_missing = 0;
+
+    *n = inputs_of(p, gate, input);
+    *freed = 0;
+    for (int32_t i = 0; i < *n; i++) {
+        n_missing += !cached(p, input[i]);
+        *freed += p->left[input[i]] == 1;
+    }
+    return n_missing;
 }
 
 static void consider_readers(planner *p, int32_t signal)
@@ -71,7 +116,8 @@ static void consider_readers(planner *p, int32_t signal)
         } else {
             considered++;
             if (is_ready(p, gate)) {
-                push(cached(p, p->a[gate]) && cached(p, p->b[gate]) ? p->both : p->one, gate);
+                int32_t n, freed;
+                push(missing(p, gate, &n, &freed) == 0 ? p->all : p->some, gate);
             }
         }
     }
@@ -109,16 +155,19 @@ static void place(planner *p, int32_t signal)
 }
 
 /* Of the latest candidates with an input in the cache, the one that frees most; -1 when there is none. */
-static int32_t choose_one(planner *p)
+static int32_t choose_some(planner *p)
 {
     int32_t other[CHOICE], n_others = 0, best = -1, most = -1;
 
-    for (int32_t seen = 0; p->one->count > 0 && seen < CHOICE;) {
-        const int32_t gate = pop(p->one), a = p->a[gate], b = p->b[gate];
-        if (is_done(p, gate) || !(cached(p, a) || cached(p, b))) {
+    for (int32_t seen = 0; p->some->count > 0 && seen < CHOICE;) {
+        const int32_t gate = pop(p->some);
+        int32_t n, freed;
+        if (is_done(p, gate)) {
             continue;
         }
-        const int32_t freed = (p->left[a] == 1) + (p->left[b] == 1);
+        if (missing(p, gate, &n, &freed) == n) {
+            continue;
+        }
         seen++;
         if (freed > most) {
             if (best >= 0) {
@@ -131,27 +180,28 @@ static int32_t choose_one(planner *p)
         }
     }
     while (n_others > 0) {
-        push(p->one, other[--n_others]);
+        push(p->some, other[--n_others]);
     }
     return best;
 }
 
-/* The best gate that may run: both inputs in the cache, one, or the first of those left. */
+/* The best gate that may run: all inputs in the cache, some, or the first of those left. */
 static int32_t choose(planner *p, int32_t *first_left)
 {
-    while (p->both->count > 0) {
-        const int32_t gate = pop(p->both);
+    while (p->all->count > 0) {
+        const int32_t gate = pop(p->all);
         if (!is_done(p, gate)) {
-            const int in_cache = cached(p, p->a[gate]) + cached(p, p->b[gate]);
-            if (in_cache == 2) {
+            int32_t n, freed;
+            const int32_t n_missing = missing(p, gate, &n, &freed);
+            if (n_missing == 0) {
                 return gate;
             }
-            if (in_cache == 1) {
-                push(p->one, gate);
+            if (n_missing < n) {
+                push(p->some, gate);
             }
         }
     }
-    const int32_t gate = choose_one(p);
+    const int32_t gate = choose_some(p);
     if (gate >= 0) {
         return gate;
     }
@@ -231,8 +281,61 @@ static void sort_by_key(int32_t n_keys, int32_t *first)
     }
 }
 
+/* Gates `op` of a and b as uniform gates of the signals x, y and z. An AND-NOT that only an XOR reads becomes a part of
+   it: a uniform gate is both. So fewer gates are left, in their order; the signals are numbered anew, in `output` too. */
+int32_t lgn_uniform_gates(
+    int32_t n_inputs, int32_t n_gates, const uint8_t *op, const int32_t *a, const int32_t *b, int32_t n_outputs,
+    int32_t *output, int32_t *x, int32_t *y, int32_t *z, int32_t *readings, int32_t *number)
+{
+    int32_t n_left = 0;
+
+    memset(readings, 0, ((size_t)n_inputs + (size_t)n_gates) * sizeof *readings);
+    for (int32_t g = 0; g < n_gates; g++) {
+        readings[a[g]]++;
+        readings[b[g]]++;
+    }
+    for (int32_t o = 0; o < n_outputs; o++) {
+        if (output[o] >= 0) {
+            readings[output[o]]++;
+        }
+    }
+    for (int32_t g = 0; g < n_gates; g++) {
+        for (int side = 0; op[g] == XOR && side < 2; side++) {
+            const int32_t signal = side ? b[g] : a[g], gate = signal - n_inputs;
+            if (gate >= 0 && op[gate] == AND_NOT && readings[signal] == 1) {
+                readings[signal] = 0; /* it is no gate of its own */
+                break;
+            }
+        }
+    }
+    for (int32_t s = 0; s < n_inputs; s++) {
+        number[s] = s;
+    }
+    for (int32_t g = 0; g < n_gates; g++) {
+        const int32_t first = number[a[g]], second = number[b[g]], part = !readings[a[g]] ? a[g] : b[g];
+        if (!readings[n_inputs + g]) {
+            number[n_inputs + g] = ZERO;
+            continue;
+        }
+        /* x ^ (y & ~z): a & b = a ^ (a & ~b), a & ~b = 0 ^ (a & ~b), a | b = a ^ (b & ~a), a ^ b = a ^ (b & ~0) */
+        x[n_left] = op[g] == AND_NOT ? ZERO : first;
+        y[n_left] = op[g] < OR ? first : second;
+        z[n_left] = op[g] < OR ? second : op[g] == OR ? first : ZERO;
+        if (!readings[part]) {
+            x[n_left] = part == a[g] ? second : first;
+            y[n_left] = number[a[part - n_inputs]];
+            z[n_left] = number[b[part - n_inputs]];
+        }
+        number[n_inputs + g] = n_inputs + n_left++;
+    }
+    for (int32_t o = 0; o < n_outputs; o++) {
+        output[o] = output[o] < 0 ? output[o] : number[output[o]];
+    }
+    return n_left;
+}
+
 int32_t lgn_schedule_uniform(
-    int32_t n_inputs, int32_t n_gates, const uint8_t *op, const int32_t *a, const int32_t *b,
+    int32_t n_inputs, int32_t n_gates, const int32_t *gate_x, const int32_t *gate_y, const int32_t *gate_z,
     int32_t n_outputs, int32_t classes, const int32_t *output, const uint8_t *inverted, int32_t rows, int32_t delay,
     int32_t *first_reader, int32_t *end_reader, int32_t *readers, uint8_t *state, int32_t *left, int32_t *slot,
     int32_t *free, uint32_t *stamp, void *stacks, int32_t *order, int32_t *first_output, int32_t *output_by_signal,
@@ -241,20 +344,21 @@ int32_t lgn_schedule_uniform(
     int32_t *tree_inverted, int32_t *n_trees)
 {
     const int32_t n_signals = n_inputs + n_gates, zero = n_inputs;
-    stack *const both = stacks, *const one = both + 1;
-    planner planned = {n_inputs, a, b, first_reader, readers, end_reader, state, left, slot, free, 0, n_inputs + 1,
-                       stamp, (uint32_t)rows, (uint32_t)rows, both, one};
+    stack *const all = stacks, *const some = all + 1;
+    planner planned = {n_inputs, gate_x, gate_y, gate_z, first_reader, readers, end_reader, state, left, slot, free, 0,
+                       n_inputs + 1, stamp, (uint32_t)rows, (uint32_t)rows, all, some};
     counter counted = {
         n_outputs / classes, inverted, first_output, output_by_signal, pending, n_pending,
         tree_row, tree_stop, tree_class, tree_inverted, 0, {0}, 0, 0, zero};
     planner *const p = &planned;
     counter *const c = &counted;
-    int32_t first_left = 0, released = 0;
+    int32_t first_left = 0, released = 0, input[3];
 
-    both->top = both->count = one->top = one->count = 0;
+    all->top = all->count = some->top = some->count = 0;
     for (int32_t g = 0; g < n_gates; g++) {
-        first_reader[a[g]]++;
-        first_reader[b[g]]++;
+        for (int32_t i = inputs_of(p, g, input); i > 0; i--) {
+            first_reader[input[i - 1]]++;
+        }
     }
     for (int32_t o = 0; o < n_outputs; o++) { /* a negative one is not counted */
         if (output[o] >= 0) {
@@ -270,8 +374,9 @@ int32_t lgn_schedule_uniform(
         end_reader[s] = first_reader[s];
     }
     for (int32_t g = n_gates - 1; g >= 0; g--) { /* the first reader is considered first, from the end */
-        readers[end_reader[a[g]]++] = g;
-        readers[end_reader[b[g]]++] = g;
+        for (int32_t i = inputs_of(p, g, input); i > 0; i--) {
+            readers[end_reader[input[i - 1]]++] = g;
+        }
     }
     for (int32_t o = 0; o < n_outputs; o++) {
         if (output[o] >= 0) {
@@ -303,14 +408,16 @@ int32_t lgn_schedule_uniform(
             consider_readers(p, n_inputs + order[released++]);
         } while (1);
         order[k] = g;
-        touch(p, a[g]);
-        touch(p, b[g]);
-        /* x ^ (y & ~z): a & b = a ^ (a & ~b), a & ~b = 0 ^ (a & ~b), a | b = a ^ (b & ~a), a ^ b = a ^ (b & ~0) */
-        x[k] = op[g] == 1 ? zero : slot[a[g]];
-        y[k] = op[g] < 2 ? slot[a[g]] : slot[b[g]];
-        z[k] = op[g] < 2 ? slot[b[g]] : op[g] == 2 ? slot[a[g]] : zero;
-        read_once(p, a[g]);
-        read_once(p, b[g]);
+        const int32_t n = inputs_of(p, g, input);
+        for (int32_t i = 0; i < n; i++) {
+            touch(p, input[i]);
+        }
+        x[k] = gate_x[g] == ZERO ? zero : slot[gate_x[g]];
+        y[k] = gate_y[g] == ZERO ? zero : slot[gate_y[g]];
+        z[k] = gate_z[g] == ZERO ? zero : slot[gate_z[g]];
+        for (int32_t i = 0; i < n; i++) {
+            read_once(p, input[i]);
+        }
         place(p, n_inputs + g);
         state[n_inputs + g] |= DONE;
         dst[k] = slot[n_inputs + g];

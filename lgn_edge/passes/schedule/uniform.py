@@ -178,10 +178,11 @@ class UniformProgram(ArrayRecord):
 def uniform_schedule(circuit: Circuit, classes: int) -> UniformProgram:
     """Order the gates of a circuit, give every signal a slot, and say when outputs are counted.
 
-    Complements are pushed and dead gates removed first where that has not been done. The next gate is one whose inputs
-    are both in the first-level cache (a clock of the rows that came in stands for it); else, of the latest with one
-    input there, the one that frees most; else the first of those left in the circuit's order. A result's readers wait
-    until some other gates have run, as they would wait for it in the machine. A signal's slot is freed with its last
+    Complements are pushed and dead gates removed first where that has not been done, and an AND-NOT that only an XOR
+    reads becomes one gate with it. The next gate is one whose inputs are all in the first-level cache (a clock of the
+    rows that came in stands for it); else, of the latest with some of them there, the one that frees most; else the
+    first of those left in the circuit's order. A result's readers wait until some other gates have run, as they would
+    wait for it in the machine. A signal's slot is freed with its last
     reading, and the slot freed last is taken first. Outputs are counted when 16 of a class are there, a few trees at a
     time, and their slots freed; outputs that are constant are counted beforehand.
 
@@ -214,26 +215,32 @@ def uniform_schedule(circuit: Circuit, classes: int) -> UniformProgram:
 
     output = np.full(n_outputs, -1, np.int32)
     output[~constant] = number[circuit.outputs]
-    n_signals = n_live + n_gates
-    most_trees = classes * -(-group // TREE)
     library = native_library(_SOURCE)
 
     def zeros(n: int) -> Int32Array:
         return np.zeros(n, np.int32)
 
+    def call(function: Any, *arguments: int | NDArray[Any]) -> int:
+        return int(function(*[_argument(value) for value in arguments]))
+
+    gate = [zeros(n_gates) for _ in range(3)]  # the signals x, y and z of each
+    scratch = [zeros(n_live + n_gates) for _ in range(2)]
+    given: list[int | NDArray[Any]] = [_OP_OF_TABLE[circuit.table], number[circuit.a], number[circuit.b]]
+    given += [n_outputs, output]
+    n_gates = call(library.lgn_uniform_gates, n_live, n_gates, *given, *gate, *scratch)
+    n_signals = n_live + n_gates
+    most_trees = classes * -(-group // TREE)
     dst, x, y, z = (zeros(n_gates) for _ in range(4))
     tree_slot, n_trees = zeros(most_trees * TREE), zeros(1)
     tree_stop, tree_class, tree_inverted = (zeros(most_trees) for _ in range(3))
-    given: list[int | NDArray[Any]] = [n_live, n_gates, _OP_OF_TABLE[circuit.table]]
-    given += [number[circuit.a], number[circuit.b]]
-    given += [n_outputs, classes, output, inverted.view(np.uint8), CACHE_ROWS, LATENCY]
-    working: list[NDArray[Any]] = [zeros(n_signals + 1), zeros(n_signals), zeros(2 * n_gates)]  # readers of signals
+    given = [n_outputs, classes, output, inverted.view(np.uint8), CACHE_ROWS, LATENCY]
+    working: list[NDArray[Any]] = [zeros(n_signals + 1), zeros(n_signals), zeros(3 * n_gates)]  # readers of signals
     working += [np.zeros(n_signals, np.uint8), zeros(n_signals), zeros(n_signals)]  # state, readings left, slot
     working += [zeros(n_signals + 1), zeros(n_signals + 1)]  # free slots, when each slot was touched
     working += [np.zeros(library.lgn_schedule_stack_bytes(), np.uint8), zeros(n_gates)]  # candidates, the order
     working += [zeros(n_signals + 1), zeros(n_outputs), zeros(classes * TREE), zeros(classes)]  # outputs of signals
     result = [dst, x, y, z, tree_slot, tree_stop, tree_class, tree_inverted, n_trees]
-    n_slots = library.lgn_schedule_uniform(*[_argument(value) for value in (*given, *working, *result)])
+    n_slots = call(library.lgn_schedule_uniform, n_live, n_gates, *gate, *given, *working, *result)
     found = int(n_trees[0])
     return UniformProgram(
         n_inputs=n_inputs,

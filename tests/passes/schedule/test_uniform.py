@@ -15,7 +15,7 @@ from lgn_edge.passes.schedule import TREE, UniformProgram, uniform_gate
 from tests.passes.claims import circuit
 from tests.strategies import circuits
 
-AND, NAND, TRUE = 1, 14, 15
+AND, AND_NOT, XOR, NAND, TRUE = 1, 2, 6, 14, 15
 
 
 def counts(c, classes, words):
@@ -61,6 +61,28 @@ def test_constant_output():
     p = uniform_schedule(circuit(3, [(TRUE, 2, 1)], [3]), 1)
     assert (p.n_gates, p.n_trees, list(p.base)) == (0, 0, [1])
     assert (p.evaluate(np.zeros((3, 1), np.uint8)) == 1).all()
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_an_and_not_that_only_an_xor_reads_is_a_part_of_it(swapped):
+    c = circuit(3, [(AND_NOT, 0, 1), (XOR, 3, 2) if swapped else (XOR, 2, 3)], [4])
+    p = uniform_schedule(c, 1)
+    assert p.n_gates == 1
+    words = np.array([[0b11110000], [0b11001100], [0b10101010]], np.uint8)
+    np.testing.assert_array_equal(p.evaluate(words), counts(c, 1, words))
+
+
+@pytest.mark.parametrize("rows", [[(AND_NOT, 0, 1), (XOR, 2, 3), (AND, 0, 3)], [(AND, 0, 1), (XOR, 2, 3), (AND, 0, 4)]])
+def test_what_others_read_stays_a_gate(rows):
+    assert uniform_schedule(circuit(3, rows, [4, 5]), 1).n_gates == 3
+
+
+def test_an_xor_of_two_and_nots_takes_one():
+    c = circuit(4, [(AND_NOT, 0, 1), (AND_NOT, 2, 3), (XOR, 4, 5)], [6])
+    p = uniform_schedule(c, 1)
+    assert p.n_gates == 2
+    words = np.random.default_rng(0).integers(0, 256, (4, 8), dtype=np.uint8)
+    np.testing.assert_array_equal(p.evaluate(words), counts(c, 1, words))
 
 
 def test_a_result_waits_for_its_latency_where_it_can():
