@@ -11,6 +11,7 @@ PEERS := .venv-peers/.ready
 NODE := build/node/.ready
 PACKAGERS := build/packagers/.ready
 AARCH64 := build/aarch64/.ready
+HEADER := build/header/.ready
 WHEELS := x86-64 aarch64
 
 .DEFAULT_GOAL := help
@@ -25,6 +26,7 @@ help:
 	@echo "make node        ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
 	@echo "make packagers   PlatformIO, ESP-IDF's component manager, Kconfig, CMake: for tests/artifact/test_packagers.py"
 	@echo "make aarch64     ONNX Runtime for aarch64, in build/aarch64, for tests/custom_ops/test_aarch64.py (Debian, QEMU)"
+	@echo "make header      ONNX Runtime's C header, in build/header, for tests/custom_ops/test_abi.py (Debian)"
 	@echo "make wheel       wheels in dist/ with the ONNX Runtime library, for Linux on x86-64 and aarch64"
 	@echo "make check-wheel the wheel for this machine in an environment of its own: a model, and the demo"
 	@echo "make clean       remove what these commands made"
@@ -80,11 +82,17 @@ $(NODE): tests/onnx_model/node/package.json
 
 node: $(NODE)
 
-$(AARCH64): tests/custom_ops/aarch64/install.sh constraints.txt | $(READY)
+$(AARCH64): tests/custom_ops/aarch64/install.sh tests/debian.sh constraints.txt | $(READY)
 	$< build/aarch64 $(BIN)/python
 	@touch $@
 
 aarch64: $(AARCH64)
+
+$(HEADER): tests/debian.sh
+	$< build/header trixie amd64 libonnxruntime-dev
+	@touch $@
+
+header: $(HEADER)
 
 $(PACKAGERS): tests/artifact/packagers.txt
 	$(PYTHON) -m venv build/packagers

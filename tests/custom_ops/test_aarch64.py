@@ -19,6 +19,7 @@ from tests.strategies import random_samples
 
 SCRIPT = Path(__file__).parent / "aarch64" / "run.py"
 ROOT = Path(__file__).parents[2] / "build" / "aarch64" / "root"
+PYTHON = ROOT / "usr" / "bin" / "python3.11"
 BATCHES = (0, 1, 65, 513)
 
 
@@ -27,7 +28,7 @@ def emulator() -> str:
     found = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
     if found is None:
         pytest.skip("qemu-aarch64 is not installed (Debian: qemu-user)")
-    if not (ROOT / "usr" / "bin" / "python").exists():
+    if not PYTHON.exists():
         pytest.skip("there is no ONNX Runtime for aarch64; run: make aarch64")
     return found
 
@@ -51,7 +52,7 @@ def test_equals_the_reference(tmp_path: Path) -> None:
             write(network, tmp_path / f"{name} {form_name}.onnx", form)
             np.savez(tmp_path / f"{name} {form_name}.npz", **arrays)
     result = subprocess.run(
-        [qemu, "-L", ROOT, ROOT / "usr" / "bin" / "python", SCRIPT, library_for(AARCH64[0]), tmp_path],
+        [qemu, "-L", ROOT, PYTHON, SCRIPT, library_for(AARCH64[0]), tmp_path],
         env={"PYTHONPATH": str(ROOT / "site"), "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,

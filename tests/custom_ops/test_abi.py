@@ -13,14 +13,20 @@ from lgn_edge.onnx_library.path import library_target
 from lgn_edge.targets.toolchain import compile_cpp
 
 NAME = "onnxruntime_c_api.h"
-FOLDERS = ("/usr/include/onnxruntime", "/usr/include/onnxruntime/core/session", "/usr/local/include/onnxruntime")
+FOLDERS = (
+    Path(__file__).parents[2] / "build" / "header" / "usr" / "include" / "onnxruntime",
+    Path("/usr/include/onnxruntime"),
+    Path("/usr/include/onnxruntime/core/session"),
+    Path("/usr/local/include/onnxruntime"),
+)
 OURS = (sources_folder() / "ort_abi.h").read_text()
 
 
 def header() -> Path | None:
-    """The real header: in the folder that ONNXRUNTIME_INCLUDE names, or where packages put it."""
-    folders = [os.environ.get("ONNXRUNTIME_INCLUDE", ""), *FOLDERS]
-    return next((Path(folder) / NAME for folder in folders if folder and (Path(folder) / NAME).is_file()), None)
+    """The real header: in the folder that ONNXRUNTIME_INCLUDE names, or where `make header` and packages put it."""
+    named = os.environ.get("ONNXRUNTIME_INCLUDE")
+    folders = [Path(named)] if named else FOLDERS
+    return next((folder / NAME for folder in folders if (folder / NAME).is_file()), None)
 
 
 def members(struct: str) -> list[str]:
@@ -41,7 +47,7 @@ def test_positions_are_those_of_the_real_header(tmp_path: Path) -> None:
     """Both headers in one file, every name of ours with a prefix: what we declare is where and what it is there."""
     real = header()
     if real is None:
-        pytest.skip(f"{NAME} is not installed; set ONNXRUNTIME_INCLUDE to its folder")
+        pytest.skip(f"{NAME} is not there; run: make header, or set ONNXRUNTIME_INCLUDE to its folder")
     checks = [
         f"static_assert(offsetof(Our{struct}, {name}) == offsetof({struct}, {name}));"
         for struct in ("OrtApiBase", "OrtApi", "OrtCustomOp")
