@@ -1,4 +1,4 @@
-"""What the scripts share: short trainings of one recipe with changes, and their telemetry."""
+"""What the scripts share: short trainings of one recipe with changes, their telemetry, and accuracy of an ONNX file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where harness.py is, which every benchmark shares
 
+import numpy as np
 from harness import Options, Row, interleaved, run
+from numpy.typing import NDArray
 
+import lgn_edge
 from lgn_edge.training import Dataset, Epoch, Recipe, load_dataset, train
 
-__all__ = ["SEEDS", "Options", "Row", "Run", "images", "interleaved", "mean", "run", "spread", "trained"]
+__all__ = ["SEEDS", "Options", "Row", "Run", "accuracy", "images", "interleaved", "mean", "run", "spread", "trained"]
 
 SEEDS = (0, 1, 2)
 # A part of the training images; a tenth of it validates.
@@ -69,6 +72,13 @@ def trained(data: Dataset, seed: int, **changes: Any) -> Run:
         )
     samples = round(len(data.train_y) * (1 - recipe.validation))
     return Run(result.history, tuple(seconds), -(-samples // recipe.batch))
+
+
+def accuracy(model: Path, x: NDArray[Any], y: NDArray[np.int64]) -> float:
+    """Share of samples that the native artifact of an ONNX file gets right."""
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = lgn_edge.build(model, "native", Path(folder) / "native")
+        return float((artifact.predict(x).classes == y).mean())
 
 
 def spread(values: Sequence[float], digits: int = 2) -> str:

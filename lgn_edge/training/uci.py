@@ -1,11 +1,14 @@
 """Tables of the UCI repository as arrays: MONK's problems, Adult, Breast Cancer (Ljubljana).
 
 A column of categories becomes one feature 0 or 1 for each category that the file has, in sorted order; a column of
-numbers stays one feature. Of Adult, rows with an unknown value are left out, as usual (30,162 and 15,060 are left).
+numbers stays one feature. Rows with an unknown value are left out, as usual: of Adult 30,162 and 15,060 are left, of
+Breast Cancer 277. The latter has no test set of its own; its 70 test samples are those of difflogic's experiments, so
+that figures can be compared.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,7 @@ from numpy.typing import NDArray
 
 from lgn_edge.training.sources import fetch
 
+_TEST_SHARE: Final = 0.25  # of a table without a test set of its own
 _UCI: Final = "https://archive.ics.uci.edu/ml/machine-learning-databases/"
 
 
@@ -27,7 +31,7 @@ class Table:
         x: [n, features] uint8 where all columns are categories, else float32; test samples last.
         y: int64 [n].
         class_names: one a class.
-        tests: how many samples, the last ones, are the table's own test set; 0: it has none.
+        tests: how many samples, the last ones, are the test set.
     """
 
     x: NDArray[Any]
@@ -64,12 +68,8 @@ class _Source:
 
 
 def _commas(line: str) -> list[str]:
-    return line.split(",") if "," in line else []
-
-
-def _adult(line: str) -> list[str]:
     fields = [field.strip() for field in line.rstrip(".").split(",")]
-    return fields if len(fields) == 15 and "?" not in fields else []
+    return fields if len(fields) > 1 and "?" not in fields else []
 
 
 def _monk(number: int, train: str, test: str) -> _Source:
@@ -108,7 +108,7 @@ TABLES: Final = {
             "adult.data": "5b00264637dbfec36bdeaab5676b0b309ff9eb788d63554ca0a249491c86603d",
             "adult.test": "a2a9044bc167a35b2361efbabec64e89d69ce82d9790d2980119aac5fd7e9c05",
         },
-        _adult,
+        _commas,
         label=14,
         classes=("<=50K", ">50K"),
         class_names=("at most 50K", "more than 50K"),
@@ -144,7 +144,13 @@ def load(name: str, folder: Path) -> Table:
     taken = [i for i in range(len(columns)) if i != source.label and i not in source.ignored]
     x = np.concatenate([_features(columns[i], i in source.numbers) for i in taken], axis=1)
     y = np.array([source.classes.index(label) for label in columns[source.label]], np.int64)
-    return Table(x.astype(np.float32 if source.numbers else np.uint8), y, source.class_names, sum(map(len, parts[1:])))
+    x, tests = x.astype(np.float32 if source.numbers else np.uint8), sum(map(len, parts[1:]))
+    if not tests:
+        tests = math.ceil(_TEST_SHARE * len(y))
+        # scikit-learn's train_test_split with random_state 0 takes the first ones of this order as the test set
+        order = np.roll(np.random.RandomState(0).permutation(len(y)), -tests)
+        x, y = x[order], y[order]
+    return Table(x, y, source.class_names, tests)
 
 
 def _rows(text: str, source: _Source) -> list[Sequence[str]]:

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import numpy as np
 import pytest
+from sklearn.model_selection import train_test_split
 
 from lgn_edge.errors import InputError
 from lgn_edge.training import Dataset, load_dataset, uci
@@ -128,7 +129,9 @@ def test_tables_of_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tables_without_a_test_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "\n".join(f"{'no-' * (i % 2)}recurrence-events,{i % 3}0,x" for i in range(40))
-    data = table(monkeypatch, "breast-cancer", text)
-    assert len(data.train_y) == 30
-    assert np.bincount(data.test_y).tolist() == [5, 5]
+    rows = [f"{'no-' * (i % 3 == 0)}recurrence-events,{i:02}" for i in range(41)]
+    data = table(monkeypatch, "breast-cancer", "\n".join([*rows[:20], "no-recurrence-events,?", *rows[20:]]))
+    train, test = train_test_split(np.arange(41), test_size=0.25, random_state=0)  # as difflogic's experiments do
+    assert data.train_x.argmax(1).tolist() == train.tolist()
+    assert data.test_x.argmax(1).tolist() == test.tolist()
+    assert data.test_y.tolist() == [int(i % 3 > 0) for i in test]
