@@ -43,12 +43,16 @@ class Blocks:
 
     @classmethod
     def pack(cls, x: Tensor) -> Blocks:
-        """Blocks of bits [batch, signals] of any type, set where it is not 0."""
+        """Blocks of bits [batch, signals] of any type, set where it is not 0; they have the gradient of x, if any."""
         batch, signals = x.shape
         blocks = -(-batch // LANES)
         bits = torch.empty(signals, blocks, dtype=torch.int16)
         cpu.call("lgn_pack", batch, signals, blocks, x.bool().contiguous(), bits)
-        return cls(batch, _carrier(blocks, signals), bits)
+        carrier = _carrier(blocks, signals)
+        if x.requires_grad:
+            padded = torch.nn.functional.pad(x, (0, 0, 0, blocks * LANES - batch))
+            carrier = padded.reshape(blocks, LANES, signals).transpose(1, 2)
+        return cls(batch, carrier, bits)
 
     def real(self) -> Blocks:
         """The same signals as real values."""

@@ -21,8 +21,10 @@ def discretise(model: LogicGateNetwork) -> network.Network:
     light corners are `w > 0`, light-sine corners `sin(w) > 0`, raw gates the first maximum.
 
     Raises:
-        InputError: a weight is not finite, or the wiring is out of range.
+        InputError: a weight or a threshold is not finite, or the wiring is out of range.
     """
+    if not bool(torch.isfinite(model.encoder.limits()).all()):
+        raise InputError("network: a learned threshold is not finite; train with a smaller threshold_rate")
     for i, layer in enumerate(model.logic):
         if not bool(torch.isfinite(layer.weight).all()):
             raise InputError(f"network: layer {i} has a weight that is not finite; train with a smaller learning rate")
@@ -30,7 +32,7 @@ def discretise(model: LogicGateNetwork) -> network.Network:
         network.Threshold(
             model.encoder.n_features,
             _array(model.encoder.feature),
-            _array(model.encoder.threshold),
+            _array(model.encoder.limits()),
             model.encoder.input_dtype,
         ),
         tuple(_layer(layer) for layer in model.logic),

@@ -1,4 +1,4 @@
-"""The encoder as a module: features to bits by fixed thresholds, fitted from data."""
+"""The encoder as a module: features to bits by thresholds, fitted from data, and learned where that is wanted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
@@ -24,12 +25,17 @@ class Threshold(nn.Module):
         threshold: float32 [bits], finite.
         input_dtype: "float32" or "uint8", the type of a feature in the model's interface.
 
+    Attributes:
+        offset: float32 [bits], learned; None while thresholds are fixed (see `learn`).
+
     Raises:
         InputError: what `network.Threshold` refuses.
     """
 
     feature: Tensor
     threshold: Tensor
+    scale: Tensor
+    offset: nn.Parameter | None
 
     def __init__(self, n_features: int, feature: ArrayLike, threshold: ArrayLike, input_dtype: str = "float32") -> None:
         super().__init__()
@@ -38,6 +44,8 @@ class Threshold(nn.Module):
         self.input_dtype = input_dtype
         self.register_buffer("feature", torch.from_numpy(checked.feature.copy()))
         self.register_buffer("threshold", torch.from_numpy(checked.threshold.copy()))
+        self.register_parameter("offset", None)
+        self.width = 0.0
 
     @classmethod
     def bits(cls, n: int) -> Threshold:
@@ -83,6 +91,31 @@ class Threshold(nn.Module):
         fill = np.arange(-(-len(feature) // multiple) * multiple) % len(feature)
         return cls(x.shape[1], feature[fill], thresholds[useful][fill], x.dtype.name)
 
+    def learn(self, scale: Tensor, width: float) -> None:
+        """Make thresholds learnable: from now on they are `threshold + scale * offset`, offsets being 0 at first.
+
+        While training, bits have the gradient of `sigmoid((x - threshold) / (width * scale))` with respect to the
+        threshold (straight-through: they are still exactly 0 or 1).
+
+        Args:
+            scale: float32 [bits], positive; the range of a feature makes one learning rate fit all of them.
+            width: of the sigmoid, in scales; samples further from a threshold than a few widths do not move it.
+
+        Raises:
+            InputError: scale or width are not such numbers.
+        """
+        if scale.shape != self.threshold.shape or not bool(((scale > 0) & torch.isfinite(scale)).all()):
+            raise InputError(f"encoder: scales of thresholds must be {len(self.threshold)} positive finite numbers")
+        if not 0 < width < float("inf"):
+            raise InputError(f"encoder: width is {width}; it must be positive and finite")
+        self.register_buffer("scale", scale.to(torch.float32))
+        self.offset = nn.Parameter(torch.zeros_like(self.threshold))
+        self.width = float(width)
+
+    def limits(self) -> Tensor:
+        """The thresholds as they are now, float32 [bits]."""
+        return self.threshold if self.offset is None else self.threshold + self.scale * self.offset
+
     @property
     def out_features(self) -> int:
         """Bits of an encoded sample."""
@@ -90,24 +123,48 @@ class Threshold(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Bits float32 0.0 or 1.0 [batch, bits] of samples [batch, features]; see `encode`."""
-        return self.encode(x).to(torch.float32)
+        if self.offset is None or not (self.training and torch.is_grad_enabled()):
+            return self.encode(x).to(torch.float32)
+        limits = self.limits()
+        watched = self._watched(x)
+        bits: Tensor = _Bits.apply(watched, limits, self.scale * self.width)  # type: ignore[no-untyped-call]
+        return bits
 
     def encode(self, x: Tensor) -> Tensor:
-        """Bits, bool [batch, bits] of samples [batch, features] of the input type; NaN gives 0.
+        """Bits, bool [batch, bits] of samples [batch, features] of the input type; NaN gives 0. They have no gradient.
 
         Raises:
             InputError: the samples have another shape or type.
         """
+        return self._watched(x) > self.limits().detach()
+
+    def _watched(self, x: Tensor) -> Tensor:
+        """The feature that each bit watches, float32 [batch, bits]."""
         if x.ndim != 2 or x.shape[1] != self.n_features or x.dtype != getattr(torch, self.input_dtype):
             raise InputError(
                 f"encoder: samples are {str(x.dtype).removeprefix('torch.')} {list(x.shape)};"
                 f" the model takes {self.input_dtype} [n, {self.n_features}]"
             )
-        return x.to(torch.float32).index_select(1, self.feature) > self.threshold
+        return x.to(torch.float32).index_select(1, self.feature)
 
     def extra_repr(self) -> str:
         """Sizes and type, for print."""
         return f"n_features={self.n_features}, bits={self.out_features}, input_dtype={self.input_dtype!r}"
+
+
+class _Bits(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, limits: Tensor, width: Tensor) -> Tensor:
+        ctx.save_for_backward(x, limits, width)
+        return (x > limits).to(torch.float32)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, None]:
+        x, limits, width = ctx.saved_tensors
+        soft = ((x - limits) / width).sigmoid_()
+        slope = (soft * (1 - soft)).nan_to_num_()  # a feature that is not a number has no slope
+        return None, -(grad * slope).sum(0) / width, None
 
 
 def _thresholds(x: NDArray[Any], levels: int, spacing: str) -> NDArray[np.float32]:

@@ -77,7 +77,7 @@ class LogicGateNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits float32 [batch, classes] of samples [batch, features] of the encoder's input type."""
-        return self.logits(self.encoder.encode(x))
+        return self.logits(self.encoder.encode(x) if self.encoder.offset is None else self.encoder(x))
 
     def logits(self, bits: Tensor) -> Tensor:
         """Logits of samples that are encoded already, bits [batch, bits] as bool, uint8 or float32."""

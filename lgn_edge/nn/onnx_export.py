@@ -120,7 +120,7 @@ class _Trace:
         return lambda x: reduce(lambda value, part: part(value), parts, x)
 
     def _encoder(self, encoder: Threshold) -> Forward:
-        feature, limits = encoder.feature.to(torch.int32), encoder.threshold.clone()
+        feature, limits = encoder.feature.to(torch.int32), encoder.limits().detach().clone()
         return lambda x: self._bits(_pack(x, feature, limits), x.shape[0])
 
     @torch.no_grad()

@@ -43,7 +43,7 @@ class Rows:
 
     @classmethod
     def pack(cls, x: Tensor, dtype: torch.dtype = torch.float32) -> Rows:
-        """Rows of bits [batch, signals] of any type, set where it is not 0; their gradients are of dtype."""
+        """Rows of bits [batch, signals] of any type, set where it is not 0; gradients, also x's, are of dtype."""
         batch, signals = x.shape
         words = -(-batch // LANES)
         bits = torch.zeros(signals, words, dtype=torch.int32, device=x.device)

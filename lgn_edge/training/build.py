@@ -28,6 +28,9 @@ def build_model(recipe: Recipe, dataset: Dataset, kept: NDArray[np.intp] | None 
     samples = dataset.train_x if kept is None else dataset.train_x[kept]
     multiple = recipe.lanes if recipe.wiring in ("aligned", "learned-aligned") else 1
     encoder = Threshold.thermometer(samples, recipe.levels, spacing=recipe.spacing, multiple=multiple)
+    if recipe.threshold_rate:
+        ranges = np.ptp(samples.astype(np.float32), axis=0)[encoder.feature.numpy()]
+        encoder.learn(torch.from_numpy(ranges), recipe.threshold_width)
     layers: list[LogicDense] = []
     for i, gates in enumerate(recipe.widths):
         wiring, init = _wiring_and_init(recipe, i)
@@ -73,4 +76,6 @@ def make_optimizer(recipe: Recipe, model: LogicGateNetwork) -> torch.optim.Optim
     groups = [{"params": weights, "first_rate": recipe.learning_rate, "weight_decay": recipe.weight_decay}]
     if choices:
         groups.append({"params": choices, "first_rate": recipe.choice_rate, "weight_decay": 0.0})
+    if model.encoder.offset is not None:
+        groups.append({"params": [model.encoder.offset], "first_rate": recipe.threshold_rate, "weight_decay": 0.0})
     return kind(groups, fused=True)

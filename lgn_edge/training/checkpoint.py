@@ -71,7 +71,7 @@ def save_checkpoint(
         "version": VERSION,
         "name": model.name,
         "class_names": list(model.class_names),
-        "encoder": {"n_features": model.encoder.n_features, "input_dtype": model.encoder.input_dtype},
+        "encoder": _encoder_config(model.encoder),
         "layers": [layer.config() for layer in model.logic],
         "head": {"classes": model.head.classes},
         "recipe": recipe.to_dict() if recipe else None,
@@ -103,12 +103,7 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> LogicGateNetwork:
     try:
         encoder, head, layers = document["encoder"], document["head"], document["layers"]
         model = LogicGateNetwork(
-            Threshold(
-                encoder["n_features"],
-                tensors["encoder.feature"].numpy(),
-                tensors["encoder.threshold"].numpy(),
-                encoder["input_dtype"],
-            ),
+            _encoder(encoder, tensors),
             [_layer(config, i, tensors) for i, config in enumerate(layers)],
             GroupSum(
                 layers[-1]["out_features"],
@@ -162,6 +157,22 @@ def read_document(folder: str | os.PathLike[str]) -> dict[str, Any]:
             f" {VERSION}: use the lgn-edge that wrote it"
         )
     return document
+
+
+def _encoder_config(encoder: Threshold) -> dict[str, Any]:
+    config: dict[str, Any] = {"n_features": encoder.n_features, "input_dtype": encoder.input_dtype}
+    return config if encoder.offset is None else config | {"learned_width": encoder.width}
+
+
+def _encoder(config: dict[str, Any], tensors: Mapping[str, Tensor]) -> Threshold:
+    feature, threshold = (tensors[f"encoder.{name}"].numpy() for name in ("feature", "threshold"))
+    encoder = Threshold(config["n_features"], feature, threshold, config["input_dtype"])
+    if "learned_width" in config:
+        encoder.learn(tensors["encoder.scale"], config["learned_width"])
+        offset = tensors["encoder.offset"]
+        if offset.shape != encoder.threshold.shape or not bool(torch.isfinite(offset).all()):
+            raise InputError("encoder: the offsets of its thresholds are no finite numbers; save the checkpoint again")
+    return encoder
 
 
 def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> LogicDense:

@@ -51,7 +51,9 @@ def gradient_norms(model: LogicGateNetwork) -> tuple[float, ...]:
 
 
 def where_not_finite(model: LogicGateNetwork) -> str:
-    """The first layer with a number that is not finite, as part of a message."""
+    """The first part with a number that is not finite, as part of a message."""
+    if not bool(torch.isfinite(model.encoder.limits()).all()):
+        return " (a threshold is not finite)"
     for i, layer in enumerate(model.logic):
         for name, parameter in layer.named_parameters():
             if not bool(torch.isfinite(parameter).all()):

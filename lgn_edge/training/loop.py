@@ -155,12 +155,13 @@ class _Run:
         self.optimizer = make_optimizer(recipe, self.model)
 
     def _samples(self, x: NDArray[Any], y: NDArray[np.int64], once: bool = True) -> Samples:
-        return Samples(self.model.encoder, x, y, once=once)
+        return Samples(self.model.encoder, x, y, once=once and self.model.encoder.offset is None)
 
     def plan(self) -> Plan:
         """What the run takes."""
         encoder, x = self.model.encoder, self.dataset.train_x
-        features = x.shape[1] * x.itemsize if self.recipe.augments else encoder.out_features
+        raw = self.recipe.augments or encoder.offset is not None
+        features = x.shape[1] * x.itemsize if raw else encoder.out_features
         return make_plan(self.recipe, self.model, len(self.train), features)
 
     def start(self, resume: bool) -> list[Epoch]:
@@ -220,7 +221,8 @@ class _Run:
             return self.train.bits(self.processes.part(chosen))
         assert self.dataset.image
         x = augmented(self.train.raw(chosen), self.dataset.image, self.recipe.shift, self.recipe.flip)
-        return self.model.encoder.encode(self.processes.part(x))
+        bits: Tensor = self.model.encoder(self.processes.part(x))
+        return bits
 
     def save(self, history: Sequence[Epoch]) -> None:
         """Write the best model, then the state, then the table; each is whole or absent."""

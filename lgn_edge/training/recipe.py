@@ -35,6 +35,8 @@ class Recipe:
         widths: gates of each layer; the last is a multiple of the classes.
         levels: thresholds a feature.
         spacing: of the thresholds, "uniform" or "distributive".
+        threshold_rate: learning rate of the thresholds, in ranges of their feature; 0 leaves them as they are fitted.
+        threshold_width: of the sigmoid whose gradient a learned threshold gets, likewise.
         parametrization: "light", "light-sine", "raw" or "walsh".
         estimator: "soft", "soft-gumbel", "hard" or "gumbel".
         temperature: of the soft gate.
@@ -75,6 +77,8 @@ class Recipe:
     widths: tuple[int, ...]
     levels: int = 3
     spacing: str = "uniform"
+    threshold_rate: float = 0.0
+    threshold_width: float = 0.1
     parametrization: str = "light"
     estimator: str = "hard"
     temperature: float = 1.0
@@ -130,10 +134,10 @@ class Recipe:
             if getattr(self, field) < bound:
                 raise InputError(f"recipe: {field} is {getattr(self, field)}; it must be at least {bound}")
         temperatures = ("temperature", "choice_temperature", "choice_temperature_end")
-        for field in (*temperatures, "tau", "learning_rate", "choice_rate"):
+        for field in (*temperatures, "tau", "learning_rate", "choice_rate", "threshold_width"):
             if not 0 < getattr(self, field) < float("inf"):
                 raise InputError(f"recipe: {field} is {getattr(self, field)}; it must be positive and finite")
-        for field in ("weight_decay", "init_shift"):
+        for field in ("weight_decay", "init_shift", "threshold_rate"):
             if not 0 <= getattr(self, field) < float("inf"):
                 raise InputError(f"recipe: {field} is {getattr(self, field)}; it must be 0 or more and finite")
         for field in ("redraw", "redraw_until"):

@@ -43,8 +43,8 @@ class Samples:
         return (slice(start, start + CHUNK) for start in range(0, len(self), CHUNK))
 
     def bits(self, chosen: Tensor | slice) -> Tensor:
-        """Bits [chosen, bits] of some samples."""
-        return self._kept[chosen] if self._once else self._encoder.encode(self._kept[chosen])
+        """Bits [chosen, bits] of some samples, with the gradient that the encoder gives them in its present mode."""
+        return self._kept[chosen] if self._once else self._encoder(self._kept[chosen])
 
     def raw(self, chosen: Tensor | slice) -> Tensor:
         """Some samples as they are [chosen, n_features]; there are none where they were encoded once."""

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from lgn_edge import network
 from lgn_edge.errors import InputError
 from lgn_edge.network import unpack
-from lgn_edge.nn import Threshold
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold, discretise
+from lgn_edge.nn.kernels import cpu
 from tests.strategies import networks, random_samples
 
 
@@ -73,3 +76,54 @@ def test_refuses_to_fit(samples: np.ndarray, message: str) -> None:
 def test_refuses_samples_of_another_type() -> None:
     with pytest.raises(InputError, match=r"samples are float32 \[2, 4\]; the model takes uint8 \[n, 4\]"):
         Threshold.bits(4)(torch.zeros(2, 4))
+
+
+def test_learned_thresholds_have_the_gradient_of_a_sigmoid() -> None:
+    encoder = Threshold(2, [0, 1, 0], [0.5, -1.0, 2.0]).train()
+    scale = torch.tensor([2.0, 4.0, 1.0])
+    encoder.learn(scale, 0.25)
+    x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    x[3, 0], x[4, 1] = float("nan"), float("inf")
+    bits = encoder(x)
+    assert torch.equal(bits, encoder.encode(x).float())
+    weight = torch.linspace(-1, 1, bits.numel()).reshape(bits.shape)
+    (bits * weight).sum().backward()
+    offset = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    limits = encoder.threshold.double() + scale * offset
+    soft = ((x.nan_to_num(posinf=torch.inf)[:, [0, 1, 0]] - limits) / (0.25 * scale)).sigmoid()
+    (soft * weight * ~x[:, [0, 1, 0]].isnan()).sum().backward()  # what is not a number has no slope
+    assert encoder.offset is not None
+    torch.testing.assert_close(encoder.offset.grad.double(), offset.grad, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kernels", ["compiled", "torch"])
+def test_thresholds_move_to_where_the_classes_part(kernels: str) -> None:
+    x = torch.linspace(0, 1, 200)[:, None]
+    labels = (x[:, 0] > 0.73).long()
+    encoder = Threshold(1, [0], [0.5])
+    encoder.learn(torch.ones(1), 0.1)
+    # The first gate is "not a", the second "a": class 1 where the bit is set.
+    layer = LogicDense(1, 2, estimator="hard", seed=0)
+    layer.weight.data = torch.tensor([[3.0, 3, -3, -3], [-3, -3, 3, 3]])
+    model = LogicGateNetwork(encoder, [layer], GroupSum(2, 2, 0.5)).train()
+    optimizer = torch.optim.Adam([encoder.offset], lr=0.02)
+    with ExitStack() as stack:
+        if kernels == "torch":
+            stack.enter_context(cpu.switched_off())
+        assert model.kernels("cpu") == kernels
+        for _ in range(60):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(model(x), labels).backward()
+            optimizer.step()
+    assert encoder.limits().item() == pytest.approx(0.73, abs=0.03)
+    found = discretise(model.eval())
+    assert found.encoder.threshold.tolist() == encoder.limits().tolist()
+    assert np.array_equal(found.evaluate(x.numpy()).classes, model.predict(x).numpy())
+
+
+def test_refuses_scales_and_widths() -> None:
+    encoder = Threshold(1, [0, 0], [0.5, 0.75])
+    with pytest.raises(InputError, match="scales of thresholds must be 2 positive finite numbers"):
+        encoder.learn(torch.zeros(2), 0.1)
+    with pytest.raises(InputError, match="width is 0"):
+        encoder.learn(torch.ones(2), 0.0)

@@ -49,6 +49,21 @@ def test_round_trip(tmp_path: Path) -> None:
     assert dict(discretise(loaded).provenance) == {"dataset": "none"}
 
 
+def test_round_trip_of_learned_thresholds(tmp_path: Path) -> None:
+    saved = model()
+    saved.encoder.learn(torch.tensor([1.0, 2.0, 0.5, 1.0]), 0.2)
+    saved.encoder.offset.data = torch.tensor([0.25, -0.1, 0.3, 1e-8])
+    save_checkpoint(saved, tmp_path / "x")
+    loaded = load_checkpoint(tmp_path / "x")
+    assert loaded.encoder.width == 0.2
+    assert discretise(loaded) == discretise(saved)
+    assert discretise(loaded).encoder.threshold.tolist() == saved.encoder.limits().tolist()
+    tensors = load_file(tmp_path / "x" / "model.safetensors")
+    save_file(tensors | {"encoder.offset": torch.full((4,), float("nan"))}, tmp_path / "x" / "model.safetensors")
+    with pytest.raises(InputError, match="offsets of its thresholds are no finite numbers"):
+        load_checkpoint(tmp_path / "x")
+
+
 def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
     saved = model()
     for name in ("x", "y", "y"):  # y is replaced

@@ -155,6 +155,21 @@ def test_resumes_after_a_kill(tmp_path: Path) -> None:
     assert (run / "history.csv").read_bytes() == (tmp_path / "straight" / "history.csv").read_bytes()
 
 
+def test_resumes_with_learned_thresholds(tmp_path: Path) -> None:
+    values = {**RECIPE.to_dict(), "widths": RECIPE.widths, "levels": 3}
+    recipe = Recipe(**{**values, "threshold_rate": 0.02})
+    straight = train(recipe, data=dataset(), output=tmp_path / "straight", progress=False)
+    with pytest.raises(CutOffError):
+        train(recipe, data=dataset(), output=tmp_path / "cut", progress=False, on_epoch=cut_off_after(2))
+    resumed = train(recipe, data=dataset(), output=tmp_path / "cut", resume=True, progress=False)
+    assert resumed.history == straight.history
+    assert files(tmp_path / "cut") == files(tmp_path / "straight")
+    fixed = train(Recipe(**values), data=dataset(), output=tmp_path / "fixed", progress=False)
+    assert not np.array_equal(straight.network.encoder.threshold, fixed.network.encoder.threshold)
+    prediction = straight.network.evaluate(dataset().test_x)
+    assert float(np.mean(prediction.classes == dataset().test_y)) == straight.metrics["hard_accuracy"]
+
+
 def test_learns_and_reports_what_it_reaches(tmp_path: Path) -> None:
     recipe = Recipe(**{**RECIPE.to_dict(), "widths": (48, 24), "epochs": 30})
     data = dataset()
