@@ -7,7 +7,7 @@
 namespace lgn {
 namespace {
 
-constexpr int64_t blocks_at_once = 8;  // of 512 samples: the longer the lines, the better memory keeps up
+constexpr int64_t blocks_at_once = 16;  // of 512 samples: the longer the lines, the better memory keeps up
 
 struct GroupSum {
     static constexpr const char *name = "GroupSum";

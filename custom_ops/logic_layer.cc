@@ -1,5 +1,6 @@
-// LogicLayer: a layer of gates over packed bits. Gates are the uniform gate, with a row of zeros where it needs one; those
-// whose result is complemented come last.
+// LogicLayer: a layer of gates over packed bits. Gates are the uniform gate, with a row of zeros where it needs one. They
+// run in tiles, so that rows side by side are written soon after each other; in a tile, those whose result is
+// complemented come last.
 
 #include "ops.h"
 #include "shim.h"
@@ -28,6 +29,7 @@ Wires uniform(int table, int32_t a, int32_t b, int32_t zero)
 }
 
 constexpr int64_t many_words = 64;
+constexpr int32_t tile = 512;  // gates
 constexpr int32_t largest = INT32_MAX / (LGN_WIDE_ROWS * LGN_LANES);  // rows: kernels compute addresses in int32
 
 struct LogicLayer {
@@ -41,7 +43,11 @@ struct LogicLayer {
     static constexpr bool may_be_in_place = true;  // a block is read before it is written
 
     explicit LogicLayer(const Name &name) : who(name) {}
-    ~LogicLayer() { free(wires); }
+    ~LogicLayer()
+    {
+        free(wires);
+        free(n_plain);
+    }
 
     OrtStatus *create(const Node &node)
     {
@@ -91,24 +97,29 @@ struct LogicLayer {
     OrtStatus *plan(const Vector<int32_t> &a, const Vector<int32_t> &b, const Vector<uint8_t> &table)
     {
         is_large = n_gates > 1 << 16 || n_inputs + 1 > 1 << 16;
-        const size_t size = is_large ? 2 : 1;
-        wires = static_cast<uint64_t *>(calloc(static_cast<size_t>(n_gates) + LGN_AHEAD, size * sizeof *wires));
-        if (wires == nullptr) {
+        words_of_gate = is_large ? 2 : 1;
+        wires = static_cast<uint64_t *>(
+            calloc(static_cast<size_t>(n_gates) + LGN_AHEAD, static_cast<size_t>(words_of_gate) * sizeof *wires));
+        n_plain = static_cast<int32_t *>(calloc(static_cast<size_t>(n_gates / tile) + 1, sizeof *n_plain));
+        if (wires == nullptr || n_plain == nullptr) {
             return who.no_memory();
         }
         uint64_t *place = wires;
-        for (int complement = 0; complement < 2; complement++) {
-            for (int32_t g = 0; g < n_gates; g++) {
-                if (table[g] >> 3 == complement) {
-                    const Wires w = uniform(complement != 0 ? 15 - table[g] : table[g], a[g], b[g], n_inputs);
-                    put(place, g, w);
-                    place += size;
-                    n_plain += complement == 0;
+        for (int32_t start = 0; start < n_gates; start += tile) {
+            for (int complement = 0; complement < 2; complement++) {
+                for (int32_t g = start; g < start + gates_of_tile(start); g++) {
+                    if (table[g] >> 3 == complement) {
+                        put(place, g, uniform(complement != 0 ? 15 - table[g] : table[g], a[g], b[g], n_inputs));
+                        place += words_of_gate;
+                        n_plain[start / tile] += complement == 0;
+                    }
                 }
             }
         }
         return nullptr;
     }
+
+    int32_t gates_of_tile(int32_t start) const { return n_gates - start < tile ? n_gates - start : tile; }
 
     // Rows side by side, in fields of 16 or 32 bits.
     void put(uint64_t *place, int32_t gate, const Wires &w) const
@@ -150,7 +161,10 @@ struct LogicLayer {
             const int64_t first = block * lanes, left = n_words - first;
             const int32_t count = left < lanes ? static_cast<int32_t>(left) : lanes;
             read(static_cast<const uint64_t *>(words.data) + first, n_words, count, workspace.rows, n_inputs);
-            layer(workspace.rows, wires, result + first, n_words, count, n_inputs, n_plain, n_gates);
+            for (int32_t start = 0; start < n_gates; start += tile) {
+                layer(workspace.rows, wires + int64_t{start} * words_of_gate, result + first, n_words, count, n_inputs,
+                      n_plain[start / tile], gates_of_tile(start));
+            }
         };
         if (n_words > 0 && n_gates > 0) {
             LGN_TRY(call.parallel(ceil_div(n_words, lanes), work));
@@ -159,9 +173,10 @@ struct LogicLayer {
     }
 
     const Name who;
-    int32_t n_inputs = 0, n_gates = 0, n_plain = 0;
+    int32_t n_inputs = 0, n_gates = 0, words_of_gate = 1;
     bool is_large = false;
     uint64_t *wires = nullptr;
+    int32_t *n_plain = nullptr;  // of each tile: gates that are not complemented
     Workspaces workspaces;
 };
 

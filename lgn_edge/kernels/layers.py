@@ -67,6 +67,7 @@ def write_rows(shape: Shape, prefix: str) -> Kernel:
     def body(slots: Buffer, words: Buffer, stride: Expr, count: Expr, last: Expr, n: Expr) -> None:
         with T.serial(0, n) as i:
             first = T.Bind(tirx.Cast("int64", i) * stride)
+            _ask(_WRITE, words, first + _ROWS_AHEAD * stride, shape)
             _words_of_block(
                 shape,
                 count,
@@ -76,7 +77,7 @@ def write_rows(shape: Shape, prefix: str) -> Kernel:
             end = first + tirx.Cast("int64", count) - 1
             T.buffer_store(words, words[end] & last, [end])
 
-    return kernel(f"{prefix}_write", parameters, (), body)
+    return kernel(f"{prefix}_write", parameters, (), body, _PREFETCH)
 
 
 def layer_forms(shape: Shape) -> tuple[WireForm, ...]:
@@ -90,8 +91,8 @@ def layer(shape: Shape, prefix: str) -> tuple[Kernel, ...]:
 
     `void PREFIX_layer_FORM(word *slots, const uint64_t *wires, word *words, int64_t stride, int32_t count, int32_t
     n_inputs, int32_t n_plain, int32_t n_gates)`: row `dst` of `words` becomes the uniform gate of slots x, y and z,
-    complemented from gate `n_plain` on. Slot `n_inputs` becomes the row of zeros. The wires of AHEAD more gates may be
-    read, and are not used.
+    complemented from gate `n_plain` on. Slot `n_inputs` becomes the row of zeros. The wires of AHEAD more gates are
+    read, and not used.
     """
     parameters = (
         Parameter("slots", shape.word, 1),
@@ -123,8 +124,7 @@ def layer(shape: Shape, prefix: str) -> tuple[Kernel, ...]:
             def run(start: Expr, stop: Expr, ones: Expr, put: Callable[[Expr, Expr], None]) -> None:
                 with T.serial(start, stop) as gate:
                     dst, x, y, z = first_words(wires, gate, form)
-                    if shape.lanes == _LINE:  # wider rows are for layers that are written where they were just read
-                        _ask(_WRITE, words, first_of(first_words(wires, gate + AHEAD, form)[0]), shape)
+                    _ask(_WRITE, words, first_of(first_words(wires, gate + AHEAD, form)[0]), shape)
                     value = T.Bind(uniform_gate(*(_from(slots, word, shape) for word in (x, y, z))) ^ ones)
                     put(first_of(dst), value)
 
