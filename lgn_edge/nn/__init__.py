@@ -3,6 +3,7 @@
 from lgn_edge.nn.discretise import discretise
 from lgn_edge.nn.encoder import Threshold
 from lgn_edge.nn.layers import GroupSum, LogicDense
+from lgn_edge.nn.lookup import LookupDense
 from lgn_edge.nn.model import LogicGateNetwork, soft_evaluation
 
-__all__ = ["GroupSum", "LogicDense", "LogicGateNetwork", "Threshold", "discretise", "soft_evaluation"]
+__all__ = ["GroupSum", "LogicDense", "LogicGateNetwork", "LookupDense", "Threshold", "discretise", "soft_evaluation"]

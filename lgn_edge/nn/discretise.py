@@ -11,14 +11,14 @@ from torch import Tensor
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
-from lgn_edge.nn.layers import LogicDense
 from lgn_edge.nn.model import LogicGateNetwork
 
 
 def discretise(model: LogicGateNetwork) -> network.Network:
     """The discrete network of a model: the same scores as the model in evaluation mode, for all samples.
 
-    light corners are `w > 0`, light-sine corners `sin(w) > 0`, raw gates the first maximum.
+    light corners are `w > 0`, light-sine corners `sin(w) > 0`, raw gates the first maximum. Gates of more inputs become
+    layers of two-input gates.
 
     Raises:
         InputError: a weight or a threshold is not finite, or the wiring is out of range.
@@ -35,17 +35,12 @@ def discretise(model: LogicGateNetwork) -> network.Network:
             _array(model.encoder.limits()),
             model.encoder.input_dtype,
         ),
-        tuple(_layer(layer) for layer in model.logic),
+        tuple(part for layer in model.logic for part in layer.discrete_layers()),
         network.GroupSum(model.head.in_features, model.head.classes, float(model.head.tau), float(model.head.beta)),
         name=model.name,
         class_names=model.class_names,
         provenance=model.provenance,
     )
-
-
-def _layer(layer: LogicDense) -> network.LogicDense:
-    a, b = layer.wires()
-    return network.LogicDense(layer.in_features, _array(a), _array(b), _array(layer.tables()))
 
 
 def _array(tensor: Tensor) -> NDArray[Any]:

@@ -53,7 +53,7 @@ def initial_weight(
 def _pass_a(parametrization: str, numbers: int) -> Tensor:
     """The direction of the gate that passes a on."""
     if parametrization in ("light", "light-sine"):
-        return torch.tensor([-1.0, -1.0, 1.0, 1.0])
+        return torch.tensor([-1.0, 1.0]).repeat_interleave(numbers // 2)
     direction = torch.zeros(numbers)
     direction[1 if parametrization == "walsh" else PASS_A] = 1.0
     return direction

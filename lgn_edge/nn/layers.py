@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +11,8 @@ from lgn_edge import network
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice, mixture
-from lgn_edge.nn.estimator import DISCRETE, ESTIMATORS, soft
+from lgn_edge.nn.gate_layer import GateLayer, choose
 from lgn_edge.nn.gates import collapse, gates, gates_of
-from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
-from lgn_edge.nn.parametrization import PARAMETRIZATIONS
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.wiring import WIRINGS, Connections, wire
 
@@ -22,25 +20,10 @@ FIXED: Final = {"learned": "random", "learned-aligned": "aligned"}  # what is li
 LEARNED: Final = tuple(FIXED)
 
 Signals = TypeVar("Signals", Tensor, Blocks, Rows)  # of a batch, as [batch, signals] or in a kernel's layout
-CONFIG: Final = (  # arguments that describe every layer
-    "in_features",
-    "out_features",
-    "parametrization",
-    "estimator",
-    "temperature",
-    "init",
-    "init_shift",
-    "wiring",
-    "lanes",
-    "seed",
-)
 
 
-class LogicDense(nn.Module):
+class LogicDense(GateLayer):
     """A layer of learnable 2-input gates, shaped like `torch.nn.Linear`.
-
-    In training mode the gates are real-valued or discrete as the estimator says. In evaluation mode they are the
-    discrete gates, exactly: bits of 0.0 and 1.0 in, bits of 0.0 and 1.0 out (except under `soft_evaluation`).
 
     Args:
         in_features: signals of the layer before.
@@ -64,9 +47,20 @@ class LogicDense(nn.Module):
         InputError: an unknown choice, or sizes that the wiring cannot serve.
     """
 
+    CONFIG: ClassVar = (
+        "in_features",
+        "out_features",
+        "parametrization",
+        "estimator",
+        "temperature",
+        "init",
+        "init_shift",
+        "wiring",
+        "lanes",
+        "seed",
+    )
     a: Tensor
     b: Tensor
-    choice: Choice | None
 
     def __init__(
         self,
@@ -83,40 +77,23 @@ class LogicDense(nn.Module):
         candidates: int = 32,
         seed: int | None = None,
     ) -> None:
-        super().__init__()
-        if in_features < 1 or out_features < 1:
-            raise InputError(f"logic layer: {in_features} inputs and {out_features} gates; it needs one of each")
-        _choose("parametrization", parametrization, PARAMETRIZATIONS)
-        _choose("estimator", estimator, ESTIMATORS)
-        _choose("init", init, INITIALISATIONS)
-        _choose("wiring", wiring, (*WIRINGS, *LEARNED))
-        if not 0 < temperature < float("inf"):
-            raise InputError(f"logic layer: temperature is {temperature}; it must be positive and finite")
-        if not 0 <= init_shift < float("inf"):
-            raise InputError(f"logic layer: init_shift is {init_shift}; it must be 0 or more and finite")
-        if parametrization == "light-sine" and temperature != 1:
-            raise InputError(
-                f"logic layer: temperature is {temperature}, but dividing the angles of light-sine would move its"
-                " gates; leave it at 1"
-            )
-        self.in_features = in_features
-        self.out_features = out_features
-        self.parametrization = parametrization
-        self.estimator = estimator
-        self.temperature = float(temperature)
-        self.init = init
-        self.init_shift = float(init_shift)
-        self.wiring = wiring
+        choose("wiring", wiring, (*WIRINGS, *LEARNED))
+        super().__init__(
+            in_features,
+            out_features,
+            arity=2,
+            parametrization=parametrization,
+            estimator=estimator,
+            temperature=temperature,
+            init=init,
+            init_shift=init_shift,
+            wiring=wiring,
+            seed=seed,
+        )
         self.lanes = lanes
         self.candidates = candidates
-        self.seed = seed
-        self.soft = False  # set by `soft_evaluation`
         self._connections: tuple[int, int, Connections] | None = None
-        self._gates = PARAMETRIZATIONS[parametrization]
         generator = None if seed is None else torch.Generator().manual_seed(seed)
-        if "gumbel" in estimator:
-            self._gates.noise(torch.zeros(0, self._gates.numbers))  # refuses what has no noise now, not while training
-        self.choice = None
         if wiring in LEARNED:
             together = lanes if wiring == "learned-aligned" else 1
             k = min(candidates, in_features // max(1, together))
@@ -125,9 +102,7 @@ class LogicDense(nn.Module):
             a, b = wire(wiring, in_features, out_features, lanes=lanes, generator=generator)
             self.register_buffer("a", a)
             self.register_buffer("b", b)
-        self.weight = nn.Parameter(
-            initial_weight(init, parametrization, out_features, self._gates.numbers, generator, init_shift)
-        )
+        self.weight = self._first_weight(generator)
 
     def forward(self, x: Signals) -> Signals:
         """Gate outputs [batch, out_features] of signals [batch, in_features], values in [0, 1], dtype of the signals.
@@ -154,11 +129,6 @@ class LogicDense(nn.Module):
         return gates_of(first, second, coefficients).to(x.dtype).t()
 
     @property
-    def discrete(self) -> bool:
-        """Whether the layer computes with discrete gates in its present mode."""
-        return self.estimator in DISCRETE if self.training else not self.soft
-
-    @property
     def compiled(self) -> bool:
         """Whether the layer can compute on blocks in its present mode."""
         fixed = self.choice is None or not (self.training and torch.is_grad_enabled())
@@ -177,29 +147,19 @@ class LogicDense(nn.Module):
             kept = self._connections = (*version, Connections(self.in_features, self.a, self.b))
         return kept[2]
 
-    def corners(self) -> Tensor:
-        """Corners [out_features, 4] that the layer computes with in its present mode (see `parametrization`)."""
-        if self.training:
-            return ESTIMATORS[self.estimator](self._gates, self.weight, self.temperature)
-        return self.soft_corners() if self.soft else self._gates.hard(self.weight)
-
-    def soft_corners(self) -> Tensor:
-        """Soft corners [out_features, 4], without noise."""
-        return soft(self._gates, self.weight, self.temperature)
-
     def tables(self) -> Tensor:
         """Truth table ids of the discrete gates, uint8 [out_features]."""
-        f00, f01, f10, f11 = self._gates.hard(self.weight).to(torch.uint8).unbind(1)
+        f00, f01, f10, f11 = self.hard_corners().to(torch.uint8).unbind(1)
         return 8 * f00 + 4 * f01 + 2 * f10 + f11
+
+    def discrete_layers(self) -> tuple[network.LogicDense, ...]:
+        """The one layer of two-input gates that it is."""
+        a, b, table = (part.cpu().numpy() for part in (*self.wires(), self.tables()))
+        return (network.LogicDense(self.in_features, a, b, table),)
 
     def config(self) -> dict[str, Any]:
         """The arguments that make a layer of this kind; its state_dict holds the rest."""
-        names = CONFIG if self.choice is None else (*CONFIG, "candidates")
-        return {name: getattr(self, name) for name in names}
-
-    def extra_repr(self) -> str:
-        """The arguments, for print."""
-        return ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+        return super().config() if self.choice is None else super().config() | {"candidates": self.candidates}
 
 
 class GroupSum(nn.Module):
@@ -241,8 +201,3 @@ class GroupSum(nn.Module):
         """The arguments, for print."""
         tau, beta = float(self.tau), float(self.beta)
         return f"in_features={self.in_features}, classes={self.classes}, tau={tau:g}, beta={beta:g}"
-
-
-def _choose(what: str, name: str, choices: Any) -> None:
-    if name not in choices:
-        raise InputError(f"logic layer: {what} is {name!r}, not one of {', '.join(choices)}")

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.encoder import Threshold
+from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.nn.kernels import cpu, gpu
-from lgn_edge.nn.layers import GroupSum, LogicDense
+from lgn_edge.nn.layers import GroupSum
 from lgn_edge.nn.rows import Rows
 
 
@@ -38,7 +39,7 @@ class LogicGateNetwork(nn.Module):
     def __init__(
         self,
         encoder: Threshold,
-        layers: Sequence[LogicDense],
+        layers: Sequence[GateLayer],
         head: GroupSum,
         *,
         name: str = "network",
@@ -66,9 +67,9 @@ class LogicGateNetwork(nn.Module):
         self.precision = torch.float32
 
     @property
-    def logic(self) -> tuple[LogicDense, ...]:
+    def logic(self) -> tuple[GateLayer, ...]:
         """The logic layers."""
-        return tuple(layer for layer in self.layers if isinstance(layer, LogicDense))
+        return tuple(layer for layer in self.layers if isinstance(layer, GateLayer))
 
     @property
     def n_gates(self) -> int:
@@ -132,7 +133,7 @@ def soft_evaluation(model: nn.Module) -> Iterator[None]:
 
     The difference between the accuracy here and the ordinary one is the discretisation gap.
     """
-    layers = [module for module in model.modules() if isinstance(module, LogicDense)]
+    layers = [module for module in model.modules() if isinstance(module, GateLayer)]
     before = [layer.soft for layer in layers]
     try:
         for layer in layers:

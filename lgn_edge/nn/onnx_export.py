@@ -25,7 +25,8 @@ from torch import Tensor, nn
 from lgn_edge.errors import InputError
 from lgn_edge.files import write_atomic
 from lgn_edge.nn.encoder import Threshold
-from lgn_edge.nn.layers import GroupSum, LogicDense
+from lgn_edge.nn.gate_layer import GateLayer
+from lgn_edge.nn.layers import GroupSum
 from lgn_edge.nn.model import LogicGateNetwork
 from lgn_edge.onnx_model.domain import DOMAIN, STANDARD_DOMAINS, VERSION, WORD_BITS
 from lgn_edge.onnx_model.functions import functions
@@ -93,7 +94,7 @@ def save(program: Any, path: str | os.PathLike[str]) -> None:
     write_atomic(path, to_model(program).SerializeToString(deterministic=True))
 
 
-_OURS = (Threshold, LogicDense, GroupSum, LogicGateNetwork)
+_OURS = (Threshold, GateLayer, GroupSum, LogicGateNetwork)
 
 
 Forward = Callable[[Tensor], Tensor]
@@ -111,7 +112,7 @@ class _Trace:
     def forward_of(self, module: nn.Module) -> Forward:
         if isinstance(module, Threshold):
             return self._encoder(module)
-        if isinstance(module, LogicDense):
+        if isinstance(module, GateLayer):
             return self._layer(module)
         if isinstance(module, GroupSum):
             return self._head(module)
@@ -124,17 +125,18 @@ class _Trace:
         return lambda x: self._bits(_pack(x, feature, limits), x.shape[0])
 
     @torch.no_grad()
-    def _layer(self, layer: LogicDense) -> Forward:
+    def _layer(self, layer: GateLayer) -> Forward:
         every, half = torch.arange(layer.in_features, dtype=torch.int32), torch.full((layer.in_features,), 0.5)
-        a, b = (wire.to(torch.int32) for wire in layer.wires())
-        table = layer.tables()
+        parts = [tuple(torch.from_numpy(x.copy()) for x in (p.a, p.b, p.table)) for p in layer.discrete_layers()]
 
         def forward(x: Tensor) -> Tensor:
             words = self._packed(x)
             if words is None:
                 words = _pack(x, every, half)
-            shape = (layer.out_features, words.shape[1])
-            return self._bits(_symbolic(logic_layer.OP.name, (words, a, b, table), torch.int64, shape), x.shape[0])
+            for wires_and_table in parts:
+                shape = (len(wires_and_table[0]), words.shape[1])
+                words = _symbolic(logic_layer.OP.name, (words, *wires_and_table), torch.int64, shape)
+            return self._bits(words, x.shape[0])
 
         return forward
 

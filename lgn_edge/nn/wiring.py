@@ -99,6 +99,23 @@ def random(n_inputs: int, gates: int, generator: torch.Generator | None) -> tupl
     return a, torch.where(a == b, (a + 1) % n_inputs, b)
 
 
+def several(n_inputs: int, gates: int, k: int, generator: torch.Generator | None) -> Tensor:
+    """Wires int32 [k, gates] of gates that read k different signals each, the inputs used about evenly.
+
+    Raises:
+        InputError: there are fewer inputs than a gate reads.
+    """
+    if n_inputs < k:
+        raise InputError(f"logic layer: gates of {k} inputs need at least {k} inputs, and there are {n_inputs}")
+    rounds = -(-k * gates // n_inputs)
+    slots = torch.cat([torch.randperm(n_inputs, generator=generator) for _ in range(rounds)])
+    wires = slots[: k * gates].reshape(k, gates)
+    ordered = wires.sort(0).values
+    clash = (ordered[1:] == ordered[:-1]).any(0).nonzero().flatten()
+    wires[:, clash] = torch.rand(len(clash), n_inputs, generator=generator).topk(k).indices.t()
+    return wires.to(torch.int32)
+
+
 def unique(n_inputs: int, gates: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
     """No pair of signals twice, in either order: the use counts of two inputs differ by at most two.
 

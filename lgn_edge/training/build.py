@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold
+from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.nn.layers import FIXED, LEARNED
 from lgn_edge.training.datasets import Dataset
 from lgn_edge.training.recipe import Recipe
@@ -31,28 +34,27 @@ def build_model(recipe: Recipe, dataset: Dataset, kept: NDArray[np.intp] | None 
     if recipe.threshold_rate:
         ranges = np.ptp(samples.astype(np.float32), axis=0)[encoder.feature.numpy()]
         encoder.learn(torch.from_numpy(ranges), recipe.threshold_width)
-    layers: list[LogicDense] = []
-    for i, gates in enumerate(recipe.widths):
-        wiring, init = _wiring_and_init(recipe, i)
-        layers.append(
-            LogicDense(
-                layers[-1].out_features if layers else encoder.out_features,
-                gates,
-                parametrization=recipe.parametrization,
-                estimator=recipe.estimator,
-                temperature=recipe.temperature,
-                init=init,
-                init_shift=recipe.init_shift,
-                wiring=wiring,
-                lanes=recipe.lanes,
-                candidates=recipe.candidates,
-                seed=derive_seed(recipe.seed, -1 - i),
-            )
-        )
+    inputs = (encoder.out_features, *recipe.widths[:-1])
+    layers = [_layer(recipe, i, *sizes) for i, sizes in enumerate(zip(inputs, recipe.widths, strict=True))]
     head = GroupSum(recipe.widths[-1], classes, recipe.tau, recipe.beta)
     model = LogicGateNetwork(encoder, layers, head, name=recipe.name, class_names=dataset.class_names)
     model.precision = getattr(torch, recipe.precision)
     return model
+
+
+def _layer(recipe: Recipe, i: int, inputs: int, gates: int) -> GateLayer:
+    wiring, init = _wiring_and_init(recipe, i)
+    shared: dict[str, Any] = {
+        "parametrization": recipe.parametrization,
+        "estimator": recipe.estimator,
+        "temperature": recipe.temperature,
+        "init": init,
+        "init_shift": recipe.init_shift,
+        "seed": derive_seed(recipe.seed, -1 - i),
+    }
+    if recipe.arity > 2:
+        return LookupDense(inputs, gates, arity=recipe.arity, **shared)
+    return LogicDense(inputs, gates, wiring=wiring, lanes=recipe.lanes, candidates=recipe.candidates, **shared)
 
 
 def _wiring_and_init(recipe: Recipe, layer: int) -> tuple[str, str]:

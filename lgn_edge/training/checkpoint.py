@@ -21,8 +21,8 @@ from torch import Tensor
 from lgn_edge._version import __version__
 from lgn_edge.errors import InputError
 from lgn_edge.files import atomic_directory
-from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
-from lgn_edge.nn.layers import CONFIG
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold
+from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.training.recipe import Recipe
 
 FORMAT: Final = "lgn-edge checkpoint"
@@ -175,9 +175,10 @@ def _encoder(config: dict[str, Any], tensors: Mapping[str, Tensor]) -> Threshold
     return encoder
 
 
-def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> LogicDense:
-    layer = LogicDense(**{name: config[name] for name in CONFIG} | config)
-    limits = {"a": layer.in_features, "b": layer.in_features, "choice.candidates": layer.in_features}
+def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> GateLayer:
+    kind = LookupDense if "arity" in config else LogicDense
+    layer: GateLayer = kind(**{name: config[name] for name in kind.CONFIG} | config)
+    limits = dict.fromkeys(("a", "b", "wires", "choice.candidates"), layer.in_features)
     for name, expected in layer.state_dict().items():
         tensor = tensors[f"layers.{i}.{name}"]
         if tensor.shape != expected.shape or tensor.dtype != expected.dtype:

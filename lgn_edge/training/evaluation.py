@@ -6,7 +6,8 @@ from typing import Final
 
 import torch
 
-from lgn_edge.nn import LogicDense, LogicGateNetwork, soft_evaluation
+from lgn_edge.nn import LogicGateNetwork, soft_evaluation
+from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.training.samples import Samples
 
 _UNDECIDED: Final = (0.1, 0.9)  # a gate with a soft corner strictly between is undecided
@@ -35,16 +36,16 @@ def gate_shares(model: LogicGateNetwork) -> tuple[float, float]:
     undecided = constant = 0
     with torch.no_grad():
         for layer in model.logic:
-            corners, tables = layer.soft_corners(), layer.tables()
+            corners, hard = layer.soft_corners(), layer.hard_corners()
             undecided += int(((corners > low) & (corners < high)).any(1).sum())
-            constant += int(((tables == 0) | (tables == 15)).sum())
+            constant += int((hard == hard[:, :1]).all(1).sum())
     return undecided / model.n_gates, constant / model.n_gates
 
 
 def gradient_norms(model: LogicGateNetwork) -> tuple[float, ...]:
     """Norms of the gradients that the gates of each layer have now; 0 without one."""
 
-    def norm(layer: LogicDense) -> float:
+    def norm(layer: GateLayer) -> float:
         return 0.0 if layer.weight.grad is None else float(layer.weight.grad.norm())
 
     return tuple(norm(layer) for layer in model.logic)

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from lgn_edge.errors import InputError
+from lgn_edge.nn.decompose import MAX_INPUTS
 from lgn_edge.nn.encoder import SPACINGS
 from lgn_edge.nn.estimator import ESTIMATORS
+from lgn_edge.nn.gate_layer import BY_CORNER
 from lgn_edge.nn.initialisation import INITIALISATIONS
 from lgn_edge.nn.layers import LEARNED
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
@@ -37,6 +39,8 @@ class Recipe:
         spacing: of the thresholds, "uniform" or "distributive".
         threshold_rate: learning rate of the thresholds, in ranges of their feature; 0 leaves them as they are fitted.
         threshold_width: of the sigmoid whose gradient a learned threshold gets, likewise.
+        arity: inputs of a gate, 2 to 6; above 2 for light and light-sine and a random wiring. Such gates become several
+            of two inputs when the network is made discrete.
         parametrization: "light", "light-sine", "raw" or "walsh".
         estimator: "soft", "soft-gumbel", "hard" or "gumbel".
         temperature: of the soft gate.
@@ -79,6 +83,7 @@ class Recipe:
     spacing: str = "uniform"
     threshold_rate: float = 0.0
     threshold_width: float = 0.1
+    arity: int = 2
     parametrization: str = "light"
     estimator: str = "hard"
     temperature: float = 1.0
@@ -128,6 +133,15 @@ class Recipe:
             value = getattr(self, field)
             if value not in legal:
                 raise InputError(f"recipe: {field} is {value!r}{near(value, legal)}; legal are {', '.join(legal)}")
+        if not 2 <= self.arity <= MAX_INPUTS:
+            raise InputError(f"recipe: arity is {self.arity}; it must be 2 to {MAX_INPUTS}")
+        needed = {"parametrization": BY_CORNER, "wiring": ("random",)}
+        for field, possible in needed.items() if self.arity > 2 else ():
+            if getattr(self, field) not in possible:
+                raise InputError(
+                    f"recipe: {field} is {getattr(self, field)!r}, but gates of {self.arity} inputs need"
+                    f" {' or '.join(possible)}"
+                )
         least = {"levels": 1, "lanes": 1, "candidates": 2, "epochs": 1, "batch": 1}
         least |= {"learned_layers": 0, "shift": 0, "patience": 0, "seed": 0, "threads": 0}
         for field, bound in least.items():

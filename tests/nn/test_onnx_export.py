@@ -16,7 +16,7 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold, onnx_export
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold, onnx_export
 
 pytest.importorskip("onnxscript", reason="torch.onnx.export needs onnxscript: pip install 'lgn-edge[train]'")
 pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning"), pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -82,6 +82,11 @@ MODELS = {
         lambda: nn.Sequential(Above(), Residual()),
         9,
         ["Threshold", "LogicLayer", "LogicLayer", "GroupSum"],
+    ),
+    "gates of three inputs": (
+        lambda: nn.Sequential(encoder(), LookupDense(6, 8, arity=3, seed=3, init_shift=0.1), GroupSum(8, 2)),
+        4,
+        ["Threshold", "LogicLayer", "LogicLayer", "LogicLayer", "GroupSum"],
     ),
     "a sum of no bits": (lambda: nn.Sequential(encoder(), nn.Sigmoid(), GroupSum(6, 2)), 4, ["Threshold"]),
 }

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold, discretise
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold, discretise
 from lgn_edge.training import load_checkpoint, load_dataset, save_checkpoint
 from lgn_edge.training.checkpoint import read_document
 
@@ -61,6 +61,19 @@ def test_round_trip_of_learned_thresholds(tmp_path: Path) -> None:
     tensors = load_file(tmp_path / "x" / "model.safetensors")
     save_file(tensors | {"encoder.offset": torch.full((4,), float("nan"))}, tmp_path / "x" / "model.safetensors")
     with pytest.raises(InputError, match="offsets of its thresholds are no finite numbers"):
+        load_checkpoint(tmp_path / "x")
+
+
+def test_round_trip_of_gates_with_more_inputs(tmp_path: Path) -> None:
+    layers = [LookupDense(4, 6, arity=4, init="gaussian", seed=1), LookupDense(6, 4, arity=3, seed=2)]
+    saved = LogicGateNetwork(Threshold(3, [0, 1, 2, 1], [0.5, -1.0, 2.25, 0.0]), layers, GroupSum(4, 2))
+    save_checkpoint(saved, tmp_path / "x")
+    loaded = load_checkpoint(tmp_path / "x")
+    assert discretise(loaded) == discretise(saved)
+    assert [layer.config() for layer in loaded.logic] == [layer.config() for layer in saved.logic]
+    tensors = load_file(tmp_path / "x" / "model.safetensors")
+    save_file(tensors | {"layers.0.wires": tensors["layers.0.wires"] + 1}, tmp_path / "x" / "model.safetensors")
+    with pytest.raises(InputError, match=r"layer 0: wires leaves its inputs 0\.\.3"):
         load_checkpoint(tmp_path / "x")
 
 

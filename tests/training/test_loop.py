@@ -170,6 +170,18 @@ def test_resumes_with_learned_thresholds(tmp_path: Path) -> None:
     assert float(np.mean(prediction.classes == dataset().test_y)) == straight.metrics["hard_accuracy"]
 
 
+def test_trains_gates_of_more_inputs(tmp_path: Path) -> None:
+    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "arity": 4, "levels": 2, "init": "gaussian"})
+    result = train(recipe, data=dataset(), output=tmp_path / "run", progress=False)
+    assert result.metrics["gates"] == 36
+    assert plan_training(recipe, dataset()).parameters == 16 * 36
+    assert len(result.network.layers) > 2
+    prediction = result.network.evaluate(dataset().test_x)
+    assert float(np.mean(prediction.classes == dataset().test_y)) == result.metrics["hard_accuracy"]
+    again = train(recipe, data=dataset(), output=tmp_path / "run", progress=False, resume=True)
+    assert again.network == result.network
+
+
 def test_learns_and_reports_what_it_reaches(tmp_path: Path) -> None:
     recipe = Recipe(**{**RECIPE.to_dict(), "widths": (48, 24), "epochs": 30})
     data = dataset()

@@ -44,12 +44,23 @@ def test_file_and_overrides(tmp_path: Path) -> None:
         ("candidates=1", "candidates is 1; it must be at least 2"),
         ("redraw=1.5", "redraw is 1.5; it is a share"),
         ("choice_temperature_end=0", "choice_temperature_end is 0.0; it must be positive"),
+        ("arity=7", "arity is 7; it must be 2 to 6"),
+        ("threshold_rate=-1", "threshold_rate is -1.0; it must be 0 or more"),
+        ("threshold_width=0", "threshold_width is 0.0; it must be positive"),
+        ("precision=float16", r"precision is 'float16' \(did you mean bfloat16\?\); legal are float32, bfloat16"),
         ("device=gpu", "device is 'gpu'.*; legal are cpu, cuda"),
     ],
 )
 def test_refuses(override: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_recipe("digits", [override])
+
+
+def test_gates_of_more_inputs_are_light_and_random() -> None:
+    with pytest.raises(InputError, match="parametrization is 'raw', but gates of 4 inputs need light or light-sine"):
+        load_recipe("digits", ["arity=4", "parametrization=raw"])
+    with pytest.raises(InputError, match="wiring is 'learned', but gates of 4 inputs need random"):
+        load_recipe("digits", ["arity=4", "wiring=learned"])
 
 
 def test_refuses_files(tmp_path: Path) -> None:

@@ -1,0 +1,149 @@
+"""What all layers of learnable gates share: how weights become gates, and what others ask of a layer."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import Any, ClassVar, Final
+
+import torch
+from torch import Tensor, nn
+
+from lgn_edge import network
+from lgn_edge.errors import InputError
+from lgn_edge.nn.choice import Choice
+from lgn_edge.nn.estimator import DISCRETE, ESTIMATORS, soft
+from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
+from lgn_edge.nn.parametrization import PARAMETRIZATIONS, Light, LightSine
+
+BY_CORNER: Final = (
+    "light",
+    "light-sine",
+)  # parametrisations with one number a corner, so of any number of inputs
+
+
+class GateLayer(nn.Module, ABC):
+    """A layer of learnable gates.
+
+    In training mode the gates are real-valued or discrete as the estimator says. In evaluation mode they are the
+    discrete gates, exactly: bits of 0.0 and 1.0 in, bits of 0.0 and 1.0 out (except under `soft_evaluation`).
+
+    Args:
+        in_features: signals of the layer before.
+        out_features: gates.
+        arity: inputs of a gate.
+        parametrization: "light", "light-sine", "raw" or "walsh"; one of `BY_CORNER` for more than two inputs.
+        estimator: "soft", "soft-gumbel", "hard" or "gumbel".
+        temperature: positive; divides the weights in the soft gate. light-sine takes 1 only.
+        init: "residual" or "gaussian".
+        init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
+        wiring: its name.
+        seed: of wiring and first weights; None draws from torch's default generator.
+
+    Attributes:
+        weight: float32 [out_features, numbers of the parametrization].
+        choice: of learned wirings; None otherwise.
+
+    Raises:
+        InputError: an unknown choice.
+    """
+
+    CONFIG: ClassVar[tuple[str, ...]]  # arguments that describe every layer of the kind
+    weight: nn.Parameter
+    choice: Choice | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        arity: int,
+        parametrization: str,
+        estimator: str,
+        temperature: float,
+        init: str,
+        init_shift: float,
+        wiring: str,
+        seed: int | None,
+    ) -> None:
+        super().__init__()
+        if in_features < 1 or out_features < 1:
+            raise InputError(f"logic layer: {in_features} inputs and {out_features} gates; it needs one of each")
+        choose("parametrization", parametrization, PARAMETRIZATIONS if arity == 2 else BY_CORNER)
+        choose("estimator", estimator, ESTIMATORS)
+        choose("init", init, INITIALISATIONS)
+        if not 0 < temperature < float("inf"):
+            raise InputError(f"logic layer: temperature is {temperature}; it must be positive and finite")
+        if not 0 <= init_shift < float("inf"):
+            raise InputError(f"logic layer: init_shift is {init_shift}; it must be 0 or more and finite")
+        if parametrization == "light-sine" and temperature != 1:
+            raise InputError(
+                f"logic layer: temperature is {temperature}, but dividing the angles of light-sine would move its"
+                " gates; leave it at 1"
+            )
+        self.in_features = in_features
+        self.out_features = out_features
+        self.parametrization = parametrization
+        self.estimator = estimator
+        self.temperature = float(temperature)
+        self.init = init
+        self.init_shift = float(init_shift)
+        self.wiring = wiring
+        self.seed = seed
+        self.soft = False  # set by `soft_evaluation`
+        self.choice = None
+        gates = PARAMETRIZATIONS[parametrization]
+        self._gates = replace(gates, numbers=2**arity) if isinstance(gates, Light | LightSine) else gates
+        if "gumbel" in estimator:
+            self._gates.noise(torch.zeros(0, self._gates.numbers))  # refuses what has no noise now, not while training
+
+    def _first_weight(self, generator: torch.Generator | None) -> nn.Parameter:
+        numbers = self._gates.numbers
+        init, kind, shift = self.init, self.parametrization, self.init_shift
+        return nn.Parameter(initial_weight(init, kind, self.out_features, numbers, generator, shift))
+
+    @property
+    def discrete(self) -> bool:
+        """Whether the layer computes with discrete gates in its present mode."""
+        return self.estimator in DISCRETE if self.training else not self.soft
+
+    @property
+    @abstractmethod
+    def compiled(self) -> bool:
+        """Whether the layer can compute on blocks and rows in its present mode."""
+
+    @abstractmethod
+    def discrete_layers(self) -> tuple[network.LogicDense, ...]:
+        """The layers of two-input gates that compute what this one does in evaluation mode."""
+
+    def corners(self) -> Tensor:
+        """Corners [out_features, 2**arity] that the layer computes with in its present mode (see `parametrization`)."""
+        if self.training:
+            return ESTIMATORS[self.estimator](self._gates, self.weight, self.temperature)
+        return self.soft_corners() if self.soft else self.hard_corners()
+
+    def soft_corners(self) -> Tensor:
+        """Soft corners [out_features, 2**arity], without noise."""
+        return soft(self._gates, self.weight, self.temperature)
+
+    def hard_corners(self) -> Tensor:
+        """Corners [out_features, 2**arity] of the discrete gates, exactly 0 or 1."""
+        return self._gates.hard(self.weight)
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make a layer of this kind; its state_dict holds the rest."""
+        return {name: getattr(self, name) for name in self.CONFIG}
+
+    def extra_repr(self) -> str:
+        """The arguments, for print."""
+        return ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+
+
+def choose(what: str, name: str, choices: Any) -> None:
+    """Check the name of a choice.
+
+    Raises:
+        InputError: it is none.
+    """
+    if name not in choices:
+        raise InputError(f"logic layer: {what} is {name!r}, not one of {', '.join(choices)}")

@@ -1,0 +1,122 @@
+"""Layers of gates with more than two inputs, which become two-input gates when the network is made discrete."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from lgn_edge import network
+from lgn_edge.errors import InputError
+from lgn_edge.nn.decompose import MAX_INPUTS, decompose
+from lgn_edge.nn.gate_layer import GateLayer
+from lgn_edge.nn.wiring import several
+
+_BLOCK: Final = 2**22  # numbers that are alive at once in the interpolation of a block of gates
+
+
+class LookupDense(GateLayer):
+    """A layer of light gates of k inputs: 2**k numbers each, the gate interpolates between them (arXiv 2510.03250).
+
+    Args:
+        in_features: signals of the layer before; at least k.
+        out_features: gates.
+        arity: k, 3 to 6.
+        parametrization: "light" or "light-sine".
+        estimator: "soft", "soft-gumbel", "hard" or "gumbel".
+        temperature: positive; divides the weights in the soft gate. light-sine takes 1 only.
+        init: "residual" (near the gate that passes its first input) or "gaussian".
+        init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
+        seed: of wiring and first weights; None draws from torch's default generator.
+
+    Attributes:
+        weight: float32 [out_features, 2**k], where the inputs, the first one most significant, are the number.
+        wires: int32 [k, out_features] buffer, the inputs of each gate, all different.
+
+    Raises:
+        InputError: an unknown choice, or sizes that the wiring cannot serve.
+    """
+
+    CONFIG: ClassVar = (
+        "in_features",
+        "out_features",
+        "arity",
+        "parametrization",
+        "estimator",
+        "temperature",
+        "init",
+        "init_shift",
+        "seed",
+    )
+    wires: Tensor
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        arity: int,
+        parametrization: str = "light",
+        estimator: str = "soft",
+        temperature: float = 1.0,
+        init: str = "residual",
+        init_shift: float = 0.0,
+        seed: int | None = None,
+    ) -> None:
+        if not 3 <= arity <= MAX_INPUTS:
+            raise InputError(f"logic layer: arity is {arity}; it must be 3 to {MAX_INPUTS}, and of 2 is LogicDense")
+        super().__init__(
+            in_features,
+            out_features,
+            arity=arity,
+            parametrization=parametrization,
+            estimator=estimator,
+            temperature=temperature,
+            init=init,
+            init_shift=init_shift,
+            wiring="random",
+            seed=seed,
+        )
+        self.arity = arity
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        self.register_buffer("wires", several(in_features, out_features, arity, generator))
+        self.weight = self._first_weight(generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Gate outputs [batch, out_features] of signals [batch, in_features], values in [0, 1] and of their dtype."""
+        if x.ndim != 2 or x.shape[1] != self.in_features:
+            raise InputError(f"logic layer: signals have shape {list(x.shape)}; it reads [batch, {self.in_features}]")
+        rows, corners = x.t().contiguous(), self.corners()
+        step = max(1, _BLOCK // (max(1, len(x)) * corners.shape[1]))
+        parts = [
+            checkpoint(
+                _gates,
+                rows,
+                self.wires[:, start : start + step],
+                corners[start : start + step],
+                use_reentrant=False,  # what is between the inputs and a gate is computed again, not kept
+                preserve_rng_state=False,
+            )
+            for start in range(0, self.out_features, step)
+        ]
+        return torch.cat(parts).to(x.dtype).t()
+
+    @property
+    def compiled(self) -> bool:
+        """They are computed by torch."""
+        return False
+
+    def discrete_layers(self) -> tuple[network.LogicDense, ...]:
+        """The layers of two-input gates that compute what this one does in evaluation mode (see `decompose`)."""
+        return decompose(self.in_features, self.wires.cpu().numpy(), self.hard_corners().bool().cpu().numpy())
+
+
+def _gates(rows: Tensor, wires: Tensor, corners: Tensor) -> Tensor:
+    """Multilinear interpolation [gates, batch] of corners [gates, 2**k] by rows that wires [k, gates] choose."""
+    values = corners.unsqueeze(2)
+    for wire in wires:
+        low, high = values.chunk(2, 1)
+        values = low + (high - low) * rows.index_select(0, wire).to(corners.dtype).unsqueeze(1)
+    return values.squeeze(1)
