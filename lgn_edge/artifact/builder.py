@@ -61,8 +61,8 @@ def build(
         name: what symbols and files are called (`lgn_NAME_predict`); the network's own name by default. What a C
             identifier cannot hold becomes "_".
         optimize: what firmware shall be best at: "speed", "size", or "balanced". Hosted targets have one form.
-        flash: bytes of flash that firmware may use, for code and constants.
-        ram: bytes of RAM that firmware may use, for its workspace and stack.
+        flash: bytes of flash that firmware may use, for code and constants; by default all that the part has.
+        ram: bytes of RAM that firmware may use, for its workspace and stack; likewise.
         clock_hz: that the report gives times for; by default those of a common part.
         packages: of `lgn_edge.artifact.packaging.PACKAGES`: what the sources are made into besides.
 
@@ -83,7 +83,7 @@ def build(
     identifier = c_identifier(name if name is not None else network.name)
     with clock("simplify"):
         circuit, _ = simplify(flatten(network))
-    budget = Budget(flash, ram)
+    budget = Budget(flash or machine.flash_bytes or None, ram or machine.ram_bytes or None)
     with clock("schedule"):
         program, choice = _schedule(circuit, network, machine, optimize, budget)
     with atomic_directory(output) as folder, tempfile.TemporaryDirectory() as work:

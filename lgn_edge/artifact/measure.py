@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.deploy_files import deploy_folder
-from lgn_edge.errors import UnsupportedError
+from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.targets import toolchain
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
@@ -68,11 +68,16 @@ class Measured:
 
 
 def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
-    """Link the library into the smallest firmware that predicts, and run it on one sample and on a word of them."""
+    """Link the library into the smallest firmware that predicts, and run it on one sample and on a word of them.
+
+    Raises:
+        InputError: the target is a part with less memory than that takes.
+    """
     if target.hosted:
         return Measured(not_measured="a hosted target shares its memory with the program around it")
     from lgn_edge import emulate
 
+    _check_part(target, manifest.workspace_bytes, target.ram_bytes, "RAM")
     reason = emulate.available(manifest.execution) or _too_large(manifest, target)
     if reason:
         return Measured(not_measured=reason)
@@ -81,15 +86,26 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
     firmware = link(folder, manifest, keep=("predict",))
     assert isinstance(firmware.image, emulate.Image)
     use = emulate.memory_use(firmware.image)
-    samples = np.zeros((manifest.word_bits, manifest.features), manifest.input_dtype)
-    one, word = (emulate.measure(firmware, samples[:n]) for n in (1, manifest.word_bits))
-    return Measured(
+    _check_part(target, use.flash, target.flash_bytes, "flash")
+    linked = Measured(
         flash_bytes=use.flash,
         ram_bytes=use.ram,
         sections={"text": use.text, "rodata": use.rodata, "data": use.data, "bss": use.bss},
-        stack_bytes=max(one.stack_bytes, word.stack_bytes),
+    )
+    machine = firmware.start()
+    fit = emulate.room(machine, firmware)
+    if fit < 1:
+        return replace(
+            linked, not_measured="a sample and its scores do not fit into RAM beside the library's variables"
+        )
+    samples = np.zeros((manifest.word_bits, manifest.features), manifest.input_dtype)
+    one = emulate.measure(firmware, samples[:1], machine=machine)
+    word = emulate.measure(firmware, samples, machine=machine) if fit >= len(samples) else None
+    return replace(
+        linked,
+        stack_bytes=max(one.stack_bytes, word.stack_bytes if word else 0),
         instructions=one.instructions or None,  # not every emulator counts
-        instructions_word=word.instructions or None,
+        instructions_word=(word.instructions or None) if word else None,
         cycles=one.cycles,
         no_cycles="" if one.cycles else emulate.untimed(manifest.execution) or "no table has all of its instructions",
     )
@@ -113,12 +129,20 @@ def _measure_wasm(folder: Path, manifest: Manifest) -> Measured:
     )
 
 
+def _check_part(target: Target, needed: int, has: int, what: str) -> None:
+    if has and needed > has:
+        raise InputError(
+            f"the network does not fit {target.name}: it needs {needed:,} bytes of {what}, and there are {has:,};"
+            " train a smaller network, or take a larger part"
+        )
+
+
 def _too_large(manifest: Manifest, target: Target) -> str | None:
     from lgn_edge import emulate
 
     debugged = emulate.DEBUGGED.get(manifest.execution)
     ram = debugged.ram[1] if debugged else _RAM.get(target.family, sys.maxsize)
-    if manifest.workspace_bytes > ram - min(_SAMPLES_RAM, ram // 4):
+    if manifest.workspace_bytes > ram - (0 if debugged else _SAMPLES_RAM):
         return f"the workspace of {manifest.workspace_bytes:,} bytes does not fit the emulator's RAM of {ram:,} bytes"
     return None
 

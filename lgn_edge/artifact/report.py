@@ -84,15 +84,22 @@ def _measured_rows(measured: Measured) -> list[tuple[str, str]]:
     if measured.sections is None:
         return [("flash, RAM, stack, instructions", f"not measured: {measured.not_measured}")]
     sections = ", ".join(f"{name} {size}" for name, size in measured.sections.items())
-    stack = "not known" if measured.stack_bytes is None else f"{measured.stack_bytes} bytes"
-    instructions = f"{measured.instructions} for 1 sample, {measured.instructions_word} for a word of samples"
-    return [
+    rows = [
         ("flash", f"{measured.flash_bytes} bytes"),
         ("RAM, static", f"{measured.ram_bytes} bytes"),
         ("sections", sections),
-        ("stack of a call", stack),
-        ("instructions", "not counted" if measured.instructions is None else instructions),
     ]
+    if measured.not_measured:
+        return [*rows, ("stack, instructions", f"not measured: {measured.not_measured}")]
+    stack = "not known" if measured.stack_bytes is None else f"{measured.stack_bytes} bytes"
+    return [*rows, ("stack of a call", stack), ("instructions", _instructions(measured))]
+
+
+def _instructions(measured: Measured) -> str:
+    if measured.instructions is None:
+        return "not counted"
+    word = measured.instructions_word
+    return f"{measured.instructions} for 1 sample" + (f", {word} for a word of samples" if word else "")
 
 
 def _time_rows(report: Report) -> list[tuple[str, str]]:

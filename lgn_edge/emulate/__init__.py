@@ -8,7 +8,7 @@ from lgn_edge.emulate.errors import EmulationError
 from lgn_edge.emulate.gdb import DEBUGGED, GdbMachine
 from lgn_edge.emulate.image import Image, MemoryUse, Section, Segment, Symbol, memory_use, object_use, read_image
 from lgn_edge.emulate.machine import Call, Machine
-from lgn_edge.emulate.predict import Emulator, Firmware, Usage, measure, predict, selftest
+from lgn_edge.emulate.predict import Emulator, Firmware, Usage, measure, predict, room, selftest
 from lgn_edge.emulate.riscv import RISCV_CORES, RiscV
 from lgn_edge.emulate.timing import Cycles, untimed
 from lgn_edge.emulate.wasm import WasmMachine, WasmModule
@@ -45,6 +45,7 @@ __all__ = [
     "object_use",
     "predict",
     "read_image",
+    "room",
     "selftest",
     "untimed",
 ]

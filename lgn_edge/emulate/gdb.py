@@ -8,13 +8,14 @@ part counts them.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import socket
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from lgn_edge.emulate.availability import available
 from lgn_edge.emulate.elf import intel_hex, write_executable
@@ -27,6 +28,7 @@ from lgn_edge.errors import InputError, MissingProgramError
 
 _START_SECONDS: Final = 20
 _CALL_SECONDS: Final = 120
+_TURN_SECONDS: Final = 300
 _SIMAVR_PORT: Final = 1234
 _PACKET: Final = 256  # bytes of memory in a packet; simavr takes no more than 1023 characters
 _PAINT: Final = b"\xa5"
@@ -110,8 +112,11 @@ def _simavr(part: str) -> tuple[str, ...]:
     return ("simavr", "-m", part, "-f", "16000000", "-g", "{image}")  # it listens at _SIMAVR_PORT
 
 
-def _avr(flash: int, ram: int, size: int) -> str:
-    return f"LGN_FLASH_LENGTH = {flash:#x};\nLGN_RAM_ORIGIN = {ram:#x};\nLGN_RAM_LENGTH = {size:#x};\n"
+_AVR_FLASH: Final = 8 << 20  # as far as addresses reach: what a part has too little of is found by its size
+
+
+def _avr(ram: int, size: int) -> str:
+    return f"LGN_FLASH_LENGTH = {_AVR_FLASH:#x};\nLGN_RAM_ORIGIN = {ram:#x};\nLGN_RAM_LENGTH = {size:#x};\n"
 
 
 # the secure side of the board's tightly coupled memories
@@ -129,7 +134,7 @@ DEBUGGED: Final = {
         _simavr("atmega328p"),
         _AVR,
         (0x100, 0x800),
-        _avr(0x8000, 0x100, 0x800),
+        _avr(0x100, 0x800),
         data=0x800000,
         return_bytes=2,
     ),
@@ -138,7 +143,7 @@ DEBUGGED: Final = {
         _simavr("atmega2560"),
         _AVR,
         (0x200, 0x2000),
-        _avr(0x40000, 0x200, 0x2000),
+        _avr(0x200, 0x2000),
         data=0x800000,
         return_bytes=3,
     ),
@@ -277,6 +282,8 @@ class GdbMachine:
             self._socket.close()
         self._process.kill()
         self._process.wait()
+        if self._turn:
+            self._turn.close()
         self._folder.cleanup()
 
     def __del__(self) -> None:
@@ -292,6 +299,7 @@ class GdbMachine:
             path.write_bytes(write_executable(self.image, (self._core.ram,) if self._core.loaded else ()))
         path.chmod(0o755)
         port = _SIMAVR_PORT if self._core.data else _free_port()
+        self._turn = _turn() if self._core.data else None
         command = [part.format(image=path, port=port) for part in self._core.command]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         limit = time.monotonic() + _START_SECONDS
@@ -349,6 +357,21 @@ class GdbMachine:
         if answer[:1] == b"E" and text[:1] in "mMPZ":
             raise EmulationError(f"the emulator of {self.image.name} refuses {text[:20]}: {answer.decode()}")
         return answer.decode()
+
+
+def _turn() -> IO[bytes]:
+    """A file that is locked while simavr's port is ours: it has only one, for all programs that run it."""
+    lock = (Path(tempfile.gettempdir()) / "lgn-edge-simavr.lock").open("wb")
+    limit = time.monotonic() + _TURN_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError as error:
+            if time.monotonic() > limit:
+                lock.close()
+                raise EmulationError(f"another simavr has port {_SIMAVR_PORT}; end it and try again") from error
+            time.sleep(0.05)
 
 
 def _free_port() -> int:

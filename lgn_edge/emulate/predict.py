@@ -210,15 +210,24 @@ def _unguarded(machine: Emulator, address: int, size: int, what: str) -> bytes:
     return data[len(_CANARY) : len(_CANARY) + size]
 
 
+def room(machine: Emulator, firmware: Firmware) -> int:
+    """How many samples of a call fit into the free RAM with their results."""
+    return max(0, machine.free - 4 * len(_CANARY) - 4 * _ALIGN) // _bytes_a_sample(firmware)
+
+
+def _bytes_a_sample(firmware: Firmware) -> int:
+    return firmware.n_features * np.dtype(firmware.input_dtype).itemsize + 4 * firmware.classes + 2
+
+
 def _step(machine: Emulator, firmware: Firmware, n: int, batch: int | None) -> int:
     """How many samples a call gets: what is asked for, else what fits, in whole words where a word fits."""
     if batch is not None:
         return batch
-    one = firmware.n_features * np.dtype(firmware.input_dtype).itemsize + 4 * firmware.classes + 2
-    room = (machine.free - 4 * len(_CANARY) - 4 * _ALIGN) // one
-    if room < 1:
+    fit = room(machine, firmware)
+    if fit < 1:
+        one = _bytes_a_sample(firmware)
         raise InputError(f"one sample needs {one} bytes, but only {machine.free} bytes of RAM are free; give more RAM")
-    return max(1, min(n, room if room < 32 else room - room % 32))
+    return max(1, min(n, fit if fit < 32 else fit - fit % 32))
 
 
 def _check(firmware: Firmware, samples: NDArray[Any]) -> None:

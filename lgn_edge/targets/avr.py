@@ -7,7 +7,7 @@ from lgn_edge.targets.target import Level, Target
 from lgn_edge.targets.toolchain import Machine
 
 
-def _part(name: str, description: str) -> Target:
+def _part(name: str, kibibytes: tuple[int, int], description: str) -> Target:
     return Target(
         name=name,
         family="avr",
@@ -22,10 +22,12 @@ def _part(name: str, description: str) -> Target:
         execution=name,
         gcc=("avr-gcc", f"-mmcu={name} -std=gnu99"),
         clock_hz=16_000_000,
+        flash_bytes=kibibytes[0] << 10,
+        ram_bytes=kibibytes[1] << 10,
     )
 
 
 AVR = (
-    _part("atmega328p", "AVR ATmega328P: Arduino Uno and Nano, 32 KB of flash, 2 KB of RAM"),
-    _part("atmega2560", "AVR ATmega2560: Arduino Mega, 256 KB of flash, 8 KB of RAM"),
+    _part("atmega328p", (32, 2), "AVR ATmega328P: Arduino Uno and Nano, 32 KB of flash, 2 KB of RAM"),
+    _part("atmega2560", (256, 8), "AVR ATmega2560: Arduino Mega, 256 KB of flash, 8 KB of RAM"),
 )

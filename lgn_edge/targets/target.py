@@ -49,6 +49,8 @@ class Target:
         gcc: GNU compiler and its flags for the processor, for the artifact's Makefile.
         clock_hz: that reports give times for when nobody says another: of a common part, and one that its memory can
             follow; 0 where no cycles are known.
+        flash_bytes: of the part; 0 where the target stands for many.
+        ram_bytes: likewise.
     """
 
     name: str
@@ -64,3 +66,5 @@ class Target:
     hosted: bool = False
     gcc: tuple[str, str] = ("cc", "")
     clock_hz: int = 0
+    flash_bytes: int = 0
+    ram_bytes: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 from lgn_edge import emulate
 from lgn_edge.artifact import build
 from lgn_edge.artifact.measure import link
+from lgn_edge.errors import InputError
 from lgn_edge.network import Network
 from lgn_edge.targets.registry import TARGETS, find_target
-from tests.artifact.test_artifact import NETWORKS
-from tests.strategies import random_samples
+from tests.artifact.test_artifact import NETWORKS, ODD
+from tests.strategies import random_network, random_samples
 
+TRUE_GATES = (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)
 DEVICES = [name for name in TARGETS if name != "native" and not find_target(name).hosted]
 
 
@@ -50,3 +53,73 @@ def packed_equals(network: Network, firmware: emulate.Firmware, machine: emulate
     got = np.frombuffer(machine.read(scores, 4 * n * firmware.classes), "<i4").reshape(n, firmware.classes)
     machine.release(mark)
     assert np.array_equal(got, network.evaluate(x).scores)
+
+
+def test_a_part_with_too_little_memory_is_named(tmp_path: Path) -> None:
+    large = random_network(20, 30, 3000, (6000, 6000), 10, "uint8", TRUE_GATES)
+    with pytest.raises(InputError, match=r"does not fit atmega328p: it needs [\d,]+ bytes of RAM, and there are 2,048"):
+        build(large, "atmega328p", tmp_path / "x")
+    reason = emulate.available("atmega328p")
+    if reason:
+        pytest.skip(f"atmega328p: {reason}")
+    deep = random_network(21, 30, 200, (600,) * 20, 10, "uint8", TRUE_GATES)
+    with pytest.raises(InputError, match=r"does not fit atmega328p: it needs [\d,]+ bytes of flash, and there are 32,"):
+        build(deep, "atmega328p", tmp_path / "x")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("features", "measured"), [(784, True), (1900, False)])
+def test_samples_that_fill_the_memory_of_a_part(features: int, measured: bool, tmp_path: Path) -> None:
+    """Where a word of samples does not fit, one is measured; where one does not fit, code and tables are."""
+    reason = emulate.available("atmega328p")
+    if reason:
+        pytest.skip(f"atmega328p: {reason}")
+    network = random_network(22, features=features, bits=300, widths=(200, 100), classes=10, input_dtype="uint8")
+    artifact = build(network, "atmega328p", tmp_path / "avr")
+    report = artifact.report["measured"]
+    assert report["flash_bytes"] > 0
+    assert report["instructions_word"] is None
+    assert (report["cycles"] is not None) == (report["stack_bytes"] is not None) == measured
+    page = (artifact.folder / "report.md").read_text()
+    assert ("| stack, instructions | not measured: a sample and its scores do not fit" in page) != measured
+    if measured:
+        x = random_samples(network, 3)
+        assert artifact.predict(x) == network.evaluate(x)
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_null_pointers_are_refused_and_nothing_is_written(name: str, tmp_path: Path) -> None:
+    target = find_target(name)
+    artifact = build(ODD, name, tmp_path / name)
+    reason = emulate.available(target.execution)
+    if reason:
+        pytest.skip(f"{name}: {reason}")
+    firmware = link(artifact.folder, artifact.manifest, keep=("predict", "predict_in", "predict_packed"))
+    machine = firmware.start()
+    places = [machine.allocate(256, 64) for _ in range(4)]
+    for place in places:
+        machine.write(place, b"\x5a" * 256)
+    workspace, samples, scores, classes = places
+    for function in ("predict", "predict_packed"):
+        entry = f"{firmware.prefix}_{function}"
+        assert machine.call(entry, 0, 0, 0, 0).signed == 0
+        for broken in ((0, 1, scores, classes), (samples, 1, 0, classes), (samples, 1, scores, 0)):
+            assert machine.call(entry, *broken).signed == -1
+    if not isinstance(machine, emulate.GdbMachine):  # it calls with four arguments at most
+        entry = f"{firmware.prefix}_predict_in"
+        assert machine.call(entry, 0, samples, 1, scores, classes).signed == -1
+        assert machine.call(entry, workspace, samples, 0, scores, classes).signed == 0
+    assert all(machine.read(place, 256) == b"\x5a" * 256 for place in places)
+
+
+NAMES = {"2nd": "2nd", "Grün & Blau": "gr_n_blau", "int": "int", "a" * 80: "a" * 80, "v1.2-β": "v1_2"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("target", ["cortex-m0", "wasm"])
+def test_names_that_are_no_identifiers(target: str, name: str, tmp_path: Path) -> None:
+    artifact = build(dataclasses.replace(ODD, name=name), target, tmp_path / name)
+    assert artifact.name == NAMES[name]
+    x = random_samples(ODD, 5)
+    assert artifact.predict(x) == ODD.evaluate(x)
+    assert artifact.selftest()
