@@ -57,14 +57,39 @@ def predicted(library: ctypes.CDLL, artifact: Artifact, samples: np.ndarray) -> 
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "zig"])
+@pytest.mark.parametrize("optimize", ["size", "speed"])
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
-def test_sources_under_two_compilers(network: Network, compiler: str, tmp_path: Path) -> None:
-    artifact = build(network, "c", tmp_path / "c")
+def test_sources_under_two_compilers(network: Network, optimize: str, compiler: str, tmp_path: Path) -> None:
+    """Both forms: every warning is an error, and every output is compared."""
+    artifact = build(network, "c", tmp_path / "c", optimize=optimize)
+    assert artifact.report["form"] == {"size": "table", "speed": "straight"}[optimize]
     library = compiled(artifact, tmp_path, compiler)
     assert library[f"lgn_{artifact.name}_selftest"]() == 0
     for n in (0, 1, 33):
         x = random_samples(network, n, seed=n)
         assert predicted(library, artifact, x) == network.evaluate(x)
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "zig"])
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+def test_packed_words_and_null_pointers(optimize: str, compiler: str, tmp_path: Path) -> None:
+    library = compiled(build(OCTET, "c", tmp_path / "c", name="octet", optimize=optimize), tmp_path, compiler)
+    n = 40
+    want = OCTET.evaluate(random_samples(OCTET, n))
+    packed = OCTET.encoder.evaluate(random_samples(OCTET, n)).view(np.uint32)
+    words = np.ascontiguousarray(packed[:, : -(-n // 32)])
+    scores, classes = np.full((n, 10), -7, np.int32), np.full(n, 77, np.uint16)
+    at = [array.ctypes.data_as(ctypes.c_void_p) for array in (words, scores, classes)]
+    for name in ("lgn_octet_predict", "lgn_octet_predict_packed"):
+        function = library[name]
+        assert function(None, ctypes.c_size_t(0), None, None) == 0
+        for missing in range(3):
+            words_at, *results_at = (None if place == missing else pointer for place, pointer in enumerate(at))
+            assert function(words_at, ctypes.c_size_t(1), *results_at) == -1
+        assert (scores == -7).all()
+        assert (classes == 77).all()
+    assert library["lgn_octet_predict_packed"](at[0], ctypes.c_size_t(n), at[1], at[2]) == 0
+    assert Prediction(scores, classes) == want
 
 
 def test_sources_do_not_run_by_themselves(sources: Artifact) -> None:
@@ -109,7 +134,9 @@ def test_cmake_installs_a_package_that_another_project_finds(sources: Artifact, 
     assert output.startswith(b"self-test: ok")
 
 
-def test_cppcheck_finds_nothing(sources: Artifact) -> None:
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+def test_cppcheck_finds_nothing(optimize: str, tmp_path: Path) -> None:
+    sources = build(OCTET, "c", tmp_path / "c", optimize=optimize)
     command = [needs("cppcheck"), "--std=c99", "--enable=warning,portability,performance", "--error-exitcode=1", "-q"]
     result = subprocess.run(
         [*command, f"-I{sources.folder / 'include'}", sources.folder / "src"],
@@ -118,3 +145,25 @@ def test_cppcheck_finds_nothing(sources: Artifact) -> None:
         check=False,
     )
     assert result.returncode == 0, result.stderr
+
+
+EXAMPLES = {
+    "c": ("gcc",),
+    "cortex-m0": ("arm-none-eabi-gcc", "-mcpu=cortex-m0"),
+    "atmega2560": ("avr-gcc", "-mmcu=atmega2560"),
+}
+
+
+@pytest.mark.parametrize("target", EXAMPLES)
+def test_examples_and_start_up_code_compile_without_a_warning(target: str, tmp_path: Path) -> None:
+    folder = build(OCTET, target, tmp_path / "a").folder
+    compiler, *flags = EXAMPLES[target]
+    # flash of an AVR is an address space of the compiler's own dialect
+    dialect = ["-std=gnu99", "-Os", *(flag for flag in toolchain.STRICT_WARNINGS if flag != "-pedantic")]
+    strict = dialect if target == "atmega2560" else [flag for flag in STRICT if flag != "-fPIC"]
+    include = [f"-I{folder / name}" for name in ("include", "board")]
+    sources = [folder / "examples" / "main.c", *(folder / "board").glob("*.c"), *(folder / "src").glob("*.c")]
+    for source in sources:
+        command = [needs(compiler), *flags, *strict, "-ffreestanding", *include, "-c", source, "-o", tmp_path / "out.o"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, f"{source.name}: {result.stderr}"
