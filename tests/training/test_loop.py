@@ -267,8 +267,8 @@ def test_refuses_what_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         train(RECIPE, data=dataset(), output=tmp_path, progress=False)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_refuses_a_gpu_that_is_not_there(tmp_path: Path) -> None:
+def test_refuses_a_gpu_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "device": "cuda"})
     with pytest.raises(InputError, match="device is cuda, but torch finds no GPU that it can use; set device to cpu"):
         train(recipe, data=dataset(), output=tmp_path, progress=False)
