@@ -166,8 +166,10 @@ class _Clock:
 
 
 def _interface(network: Network, program: UniformProgram | DeviceProgram, target: Target, identifier: str) -> Manifest:
-    block, workspace_bytes, workspace_align = 1, program.n_slots, 1
-    if isinstance(program, UniformProgram):
+    block, workspace_align = 1, 1
+    if isinstance(program, DeviceProgram):
+        workspace_bytes = program.workspace_bytes
+    else:
         from lgn_edge.kernels.network_kernels import workspace_rows
 
         block, workspace_align = target.shape.samples, target.shape.row_bytes
@@ -218,7 +220,7 @@ def _write_sources(
         "beta": c_literal(manifest.beta),
         "workspace_bytes": manifest.workspace_bytes,
         "workspace_align": manifest.workspace_align,
-        "reentrant": int(manifest.workspace_bytes <= target.workspace_on_stack),
+        "reentrant": int(manifest.workspace_bytes <= max(1, target.workspace_on_stack)),
         "input_type": _INPUT_TYPES[manifest.input_dtype],
         "word_type": f"uint{manifest.word_bits}_t",
         "vectors": target.selftest_vectors,

@@ -63,9 +63,9 @@ def choose(network: Network, circuit: Circuit, target: Target, optimize: str, bu
     """
     if optimize not in OPTIMIZE:
         raise InputError(f"cannot optimize for {optimize!r}; choose one of {', '.join(OPTIMIZE)}")
-    programs = {TABLE: device_program(network, circuit, TABLE)}
+    programs = {TABLE: device_program(network, circuit, TABLE, target.core)}
     if circuit.n_gates <= _LARGEST_STRAIGHT[optimize]:
-        programs[STRAIGHT] = device_program(network, circuit, STRAIGHT)
+        programs[STRAIGHT] = device_program(network, circuit, STRAIGHT, target.core)
     predicted = {form: predict(program, network, target) for form, program in programs.items()}
     known = {form: cost for form, cost in predicted.items() if cost is not None}
     fitting = {form: cost for form, cost in known.items() if budget.holds(cost)}

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lgn_edge.kernels.shape import Core
 from lgn_edge.network import Circuit, Network
 from lgn_edge.network.layers import Int32Array
-from lgn_edge.passes.parts import Parts, parts
+from lgn_edge.passes.polarity import input_polarity
+from lgn_edge.passes.push_complements import push_complements
+from lgn_edge.passes.register_program import RegisterProgram, register_program
 from lgn_edge.passes.tape import Tape, make_tape
 from lgn_edge.targets.target import Target
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 TABLE: Final = "table"  # a small loop that walks a tape
 STRAIGHT: Final = "straight"  # an expression a gate
 FORMS: Final = (TABLE, STRAIGHT)
+_UNROLL: Final = {TABLE: 1, STRAIGHT: 4}  # comparisons that the packing loop takes at a time
 
 
 @dataclass(frozen=True)
@@ -31,15 +35,17 @@ class DeviceProgram:
         form: one of FORMS.
         circuit: the gates that run.
         tape: which inputs are loaded in which order, and what the table form walks.
-        n_slots: bytes of the workspace.
-        parts: the functions of the straight form.
+        complemented: bool[...], of the inputs in that order, those that are stored as their complements.
+        steps: the straight form.
+        slot: the type of a slot: a byte, or a word where values are written and read again, as the stack has words.
     """
 
     form: str
     circuit: Circuit
     tape: Tape
-    n_slots: int
-    parts: Parts | None = None
+    complemented: NDArray[np.bool_]
+    steps: RegisterProgram | None = None
+    slot: str = "uint8"
 
     @property
     def n_gates(self) -> int:
@@ -47,18 +53,33 @@ class DeviceProgram:
         return self.circuit.n_gates
 
     @property
+    def n_slots(self) -> int:
+        """Slots in all."""
+        return self.steps.n_slots if self.steps else self.tape.n_slots
+
+    @property
+    def workspace_bytes(self) -> int:
+        """Memory besides the stack; straight-line code has its slots on the stack and needs none, C at least one."""
+        return 1 if self.steps else self.tape.n_slots
+
+    @property
     def input_bit(self) -> Int32Array:
         """The encoder's bit in each of the first slots."""
         return self.tape.input_bit
 
 
-def device_program(network: Network, circuit: Circuit, form: str) -> DeviceProgram:
-    """The program of a simplified circuit, in a form."""
+def device_program(network: Network, circuit: Circuit, form: str, core: Core) -> DeviceProgram:
+    """The program of a simplified circuit, in a form, for a core."""
     tape = make_tape(circuit, network.head, network.encoder.feature)
+    plain = np.zeros(circuit.n_inputs, np.bool_)
     if form == TABLE:
-        return DeviceProgram(form, circuit, tape, tape.n_slots)
-    split = parts(circuit)
-    return DeviceProgram(form, circuit, tape, tape.n_live_inputs + len(split.crossing), split)
+        return DeviceProgram(form, circuit, tape, plain[tape.input_bit])
+    polarity = input_polarity(circuit) if core.fused else plain
+    circuit = push_complements(circuit, polarity)
+    steps = register_program(
+        circuit, network.head, tape.input_bit, values=core.values, totals=core.totals, fused=core.fused
+    )
+    return DeviceProgram(form, circuit, tape, polarity[tape.input_bit], steps, "uint32" if core.values else "uint8")
 
 
 def write_kernels(
@@ -77,16 +98,23 @@ def write_kernels(
 
 def _kernels(network: Network, program: DeviceProgram, target: Target, prefix: str) -> tuple[list[Kernel], str, str]:
     """The kernels, and C that goes before and behind them."""
+    from lgn_edge.kernels.classify import classify_straight, classify_table, gates_are_inlined
     from lgn_edge.kernels.encoding import comparisons
-    from lgn_edge.kernels.straight import KEEP, run_parts, straight
+    from lgn_edge.kernels.straight import MACROS, straight
     from lgn_edge.kernels.tape import load_one, pack_one, run_tape
 
-    bits, n_slots = comparisons(network.encoder, program.input_bit), program.n_slots
-    inputs = [pack_one(bits, n_slots, prefix), load_one(program.input_bit, n_slots, target.shape.word, prefix)]
-    if program.parts is None:
-        return [*inputs, run_tape(program.tape, network.head, prefix)], "", ""
-    functions = straight(program.circuit, network.head, program.parts, program.input_bit, prefix)
-    return [*inputs, *functions], KEEP, run_parts(len(functions), network.head, prefix)
+    bits, n_slots, word = comparisons(network.encoder, program.input_bit), program.n_slots, target.shape.word
+    slot = program.slot
+    inputs = [
+        pack_one(bits, program.complemented, slot, n_slots, prefix, _UNROLL[program.form]),
+        load_one(program.input_bit, program.complemented, slot, n_slots, word, prefix),
+    ]
+    if program.steps is None:
+        return [*inputs, run_tape(program.tape, network.head, prefix)], "", classify_table(prefix, bits.element, word)
+    gates = straight(program.circuit, network.head, program.steps, slot, prefix)
+    around = classify_straight(prefix, bits.element, word, slot, n_slots, network.head.classes)
+    macros = f"{MACROS}\n{gates_are_inlined(prefix, slot)}" if target.core.values else MACROS
+    return [*inputs, gates], macros, around
 
 
 def c_rows(values: NDArray[Any]) -> str:

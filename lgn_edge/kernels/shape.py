@@ -1,4 +1,4 @@
-"""How wide a machine's rows are."""
+"""What kernels know of a machine: how wide its rows are, and its registers."""
 
 from __future__ import annotations
 
@@ -31,3 +31,18 @@ class Shape:
     def row_bytes(self) -> int:
         """Bytes of a row."""
         return self.samples // 8
+
+
+@dataclass(frozen=True)
+class Core:
+    """What straight-line code may count on.
+
+    Attributes:
+        values: bits that are kept in registers; 0 leaves that to the compiler.
+        totals: words of scores that are kept in registers besides.
+        fused: one instruction counts a gate that only one output reads, where it is an AND, or an XOR that is added.
+    """
+
+    values: int = 0
+    totals: int = 1
+    fused: bool = False

@@ -1,8 +1,8 @@
-"""Straight-line code: one expression a gate, each output added to its class when it is known.
+"""Straight-line code: one expression a gate, each output counted when it is known.
 
-Fast, and larger than a tape; its compile time grows with the network, so that it is for small ones. Scores of up to 255
-share a word of four: the shift that brings a bit to its place is part of an Arm core's addition. Values that one
-function makes and a later one reads go through the slots behind the inputs.
+Fast, and larger than a tape; its compile time grows with the network, so that it is for small ones. What is in a
+register and what in memory is decided in `passes/register_program.py`, where the order of gates is known: compilers
+allocate registers well for a given order, but do not look for one. Words of scores hold one class, two or four.
 """
 
 from __future__ import annotations
@@ -10,138 +10,130 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kernel
 from lgn_edge.network import Circuit, GroupSum
-from lgn_edge.network.layers import Int32Array
-from lgn_edge.passes.parts import Parts
+from lgn_edge.network.truth_table import AND
 from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
+from lgn_edge.passes.register_program import RegisterProgram, Step
 
-KEEP: Final = """\
-/* Tells a compiler not to put off additions until the end: it would have to keep every bit until then. */
+MACROS: Final = """\
+/* lgn_keep: tells a compiler not to put off additions until the end; it would have to keep every bit until then. */
 #if defined(__GNUC__) && !defined(__AVR__)
 #define lgn_keep(x) __extension__({ uint32_t kept = (x); __asm__("" : "+r"(kept)); kept; })
 #else
 #define lgn_keep(x) (x)
 #endif
+
+/* Read anew: a compiler that remembers the value instead would run out of registers. */
+#define lgn_read(x) (*(const volatile uint32_t*)&(x))
+
+/* total + (a & b) and total + (a ^ b) of bits, one instruction where there is one. */
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
+#define lgn_and(a, b) ((a) * (b))
+#else
+#define lgn_and(a, b) ((a) & (b))
+#endif
+#if defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__)
+#define lgn_add_xor(total, a, b) \\
+    __extension__({ uint32_t sum; __asm__("usada8 %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(total)); sum; })
+#else
+#define lgn_add_xor(total, a, b) lgn_keep((total) + ((a) ^ (b)))
+#endif
 """
 
-_EXECUTE_TABLE = dict(zip(OPERATIONS, EXECUTE, strict=True))
+_EXECUTE_TABLE: Final = dict(zip(OPERATIONS, EXECUTE, strict=True))
 
 
-def straight(circuit: Circuit, head: GroupSum, split: Parts, input_bit: Int32Array, prefix: str) -> tuple[Kernel, ...]:
-    """`void PREFIX_part0(uint8_t *slots, int32_t *scores)` and so on, to be called one after the other.
+def straight(circuit: Circuit, head: GroupSum, program: RegisterProgram, word: str, prefix: str) -> Kernel:
+    """`void PREFIX_gates(word *slots, int32_t *scores)`: all gates and scores; C around it has MACROS.
 
     Args:
         circuit: simplified; its gates are `push_complements.OPERATIONS`.
         head: counts the circuit's outputs.
-        split: `parts(circuit)`.
-        input_bit: int32[L], the input in each of the first L slots.
-        prefix: of the C symbols.
+        program: `register_program` of them.
+        word: the type of a slot: "uint32", or "uint8" where the program reads every slot once.
+        prefix: of the C symbol.
     """
-    slot = {int(signal): place for place, signal in enumerate((*input_bit, *split.crossing))}
-    uses: dict[int, list[int]] = {}
-    for output, signal in enumerate(circuit.outputs.tolist()):
-        uses.setdefault(signal, []).append(output)
-    return tuple(_part(circuit, head, split, number, slot, uses, prefix) for number in range(len(split.gates)))
-
-
-def run_parts(count: int, head: GroupSum, prefix: str) -> str:
-    """C of `void PREFIX_run(uint8_t *slots, int32_t *scores, uint16_t *classes)`: all parts, then the first maximum."""
-    calls = "".join(f"    {prefix}_part{number}(slots, scores);\n" for number in range(count))
-    return f"""\
-void {prefix}_run(uint8_t* slots, int32_t* scores, uint16_t* classes);
-
-void {prefix}_run(uint8_t* slots, int32_t* scores, uint16_t* classes) {{
-    int32_t best;
-    uint16_t c;
-    uint16_t winner = 0u;
-
-{calls}    best = scores[0];
-    for (c = 1u; c < {head.classes}u; c++) {{
-        if (scores[c] > best) {{
-            best = scores[c];
-            winner = c;
-        }}
-    }}
-    *classes = winner;
-}}
-"""
-
-
-class _Scores:
-    """The scores of one function, some in a word each."""
-
-    def __init__(self, head: GroupSum, inverted: NDArray[np.bool_]) -> None:
-        """Scores begin with the number of outputs that are subtracted, so that none is ever below zero."""
-        self._bits = next(bits for bits in (8, 16, 32) if head.group < 1 << bits)
-        self._head = head
-        base = inverted.reshape(head.classes, head.group).sum(axis=1)
-        lane = self._bits * (np.arange(head.classes) % (32 // self._bits))
-        words = np.zeros(-(-head.classes * self._bits // 32), np.int64)
-        np.add.at(words, np.arange(head.classes) * self._bits // 32, base << lane)
-        self._words: list[Expr] = [constant(int(word), "uint32") for word in words]
-
-    def add(self, bit: Expr, output: int, inverted: bool) -> None:
-        """Add a bit to the class of an output, or subtract it."""
-        word, lane = divmod(output // self._head.group * self._bits, 32)
-        moved = tirx.Cast("uint32", bit) << constant(lane, "uint32") if lane else tirx.Cast("uint32", bit)
-        changed = self._words[word] - moved if inverted else self._words[word] + moved
-        self._words[word] = T.Bind(tirx.call_extern("uint32", "lgn_keep", changed))
-
-    def store(self, scores: Buffer, first: bool) -> None:
-        """Write all scores, or add to what earlier functions wrote."""
-        mask = constant((1 << self._bits) - 1, "uint32")
-        for c in range(self._head.classes):
-            word, lane = divmod(c * self._bits, 32)
-            value = tirx.Cast("int32", (self._words[word] >> constant(lane, "uint32")) & mask)
-            T.buffer_store(scores, value if first else scores[c] + value, [c])
-
-
-def _part(
-    circuit: Circuit,
-    head: GroupSum,
-    split: Parts,
-    number: int,
-    slot: dict[int, int],
-    uses: dict[int, list[int]],
-    prefix: str,
-) -> Kernel:
-    gates = split.gates[number].tolist()
-    made = [circuit.n_inputs + gate for gate in gates]
-    inputs = range(circuit.n_inputs) if number == 0 else ()  # outputs that are inputs are added by the first function
-    own = [output for signal in (*inputs, *made) for output in uses.get(signal, ())]
-    inverted = np.zeros(head.n_inputs, np.bool_)
-    inverted[own] = circuit.inverted[own]
 
     def emit(slots: Buffer, scores: Buffer) -> None:
         known: dict[int, Expr] = {}
-        totals = _Scores(head, inverted)
+        totals = _Totals(circuit, head, program)
+        for step, of, slot in zip(program.step.tolist(), program.of.tolist(), program.slot.tolist(), strict=True):
+            if step == Step.READ:
+                value = tirx.call_extern("uint32", "lgn_read", slots[slot]) if word == "uint32" else slots[slot]
+                known[of] = T.Bind(tirx.Cast("uint32", value))
+            elif step == Step.WRITE:
+                T.buffer_store(slots, known[of], [slot])
+            elif step == Step.GATE:
+                execute = _EXECUTE_TABLE[int(circuit.table[of])]
+                known[circuit.n_inputs + of] = T.Bind(execute(known[int(circuit.a[of])], known[int(circuit.b[of])]))
+            elif step == Step.COUNT:
+                totals.add(known[int(circuit.outputs[of])], of)
+            elif step == Step.FUSED:
+                gate = int(circuit.outputs[of]) - circuit.n_inputs
+                totals.add_gate(int(circuit.table[gate]), known[int(circuit.a[gate])], known[int(circuit.b[gate])], of)
+            else:
+                totals.turn()
+        totals.store(scores)
 
-        def value(signal: int) -> Expr:
-            if signal not in known:
-                known[signal] = T.Bind(tirx.Cast("uint32", slots[slot[signal]]))
-                if signal < circuit.n_inputs and number == 0:
-                    count(signal)
-            return known[signal]
+    parameters = (Parameter("slots", word, program.n_slots), Parameter("scores", "int32", head.classes))
+    return kernel(f"{prefix}_gates", parameters, (), emit)
 
-        def count(signal: int) -> None:
-            for output in uses.get(signal, ()):
-                totals.add(known[signal], output, bool(circuit.inverted[output]))
 
-        for gate, signal in zip(gates, made, strict=True):
-            execute = _EXECUTE_TABLE[int(circuit.table[gate])]
-            known[signal] = T.Bind(execute(value(int(circuit.a[gate])), value(int(circuit.b[gate]))))
-            if signal in slot:
-                T.buffer_store(slots, tirx.Cast("uint8", known[signal]), [slot[signal]])
-            count(signal)
-        for signal in inputs:
-            if signal in uses:
-                value(signal)
-        totals.store(scores, first=number == 0)
+class _Totals:
+    """The words of scores."""
 
-    parameters = (Parameter("slots", "uint8", len(slot)), Parameter("scores", "int32", head.classes))
-    return kernel(f"{prefix}_part{number}", parameters, (), emit)
+    def __init__(self, circuit: Circuit, head: GroupSum, program: RegisterProgram) -> None:
+        """Scores begin with the number of outputs that are subtracted, so that none is ever below zero."""
+        self._circuit, self._head, self._lanes, self._turned = circuit, head, program.lanes, 0
+        base = circuit.inverted.reshape(head.classes, head.group).sum(axis=1)
+        words = np.zeros(self._lanes.words, np.int64)
+        for c, count in enumerate(base.tolist()):
+            words[self._lanes.word(c)] += count << self._shift(c)
+        self._words: list[Expr] = [constant(int(word), "uint32") for word in words]
+
+    def _shift(self, c: int) -> int:
+        return (self._lanes.lane(c) - self._turned) % self._lanes.turns * self._lanes.bits
+
+    def add(self, bit: Expr, output: int) -> None:
+        """Add a bit to the class of an output, or subtract it."""
+        c = output // self._head.group
+        shift = self._shift(c)
+        self._change(c, bit << constant(shift, "uint32") if shift else bit, bool(self._circuit.inverted[output]))
+
+    def add_gate(self, table: int, a: Expr, b: Expr, output: int) -> None:
+        """Add the gate of an output whose lane is in turn, or subtract it."""
+        c = output // self._head.group
+        if table == AND:
+            self._change(c, tirx.call_extern("uint32", "lgn_and", a, b), bool(self._circuit.inverted[output]))
+        else:
+            word = self._lanes.word(c)
+            self._words[word] = T.Bind(tirx.call_extern("uint32", "lgn_add_xor", self._words[word], a, b))
+
+    def _change(self, c: int, by: Expr, subtract: bool) -> None:
+        word = self._lanes.word(c)
+        changed = self._words[word] - by if subtract else self._words[word] + by
+        self._words[word] = T.Bind(tirx.call_extern("uint32", "lgn_keep", changed))
+
+    def turn(self) -> None:
+        """Bring the next lane to the lowest bits."""
+        bits = self._lanes.bits
+        self._words = [
+            T.Bind(tirx.call_extern("uint32", "lgn_keep", _rotated(T.Bind(word), bits))) for word in self._words
+        ]
+        self._turned += 1
+
+    def store(self, scores: Buffer) -> None:
+        """Write all scores."""
+        mask = constant((1 << self._lanes.bits) - 1, "uint32")
+        for c in range(self._head.classes):
+            word, shift = self._words[self._lanes.word(c)], self._shift(c)
+            value = word >> constant(shift, "uint32") if shift else word
+            T.buffer_store(scores, tirx.Cast("int32", value & mask), [c])
+
+
+def _rotated(word: Expr, bits: int) -> Expr:
+    return (word >> constant(bits, "uint32")) | (word << constant(32 - bits, "uint32"))

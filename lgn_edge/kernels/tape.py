@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,69 +19,87 @@ from lgn_edge.passes.push_complements import EXECUTE
 from lgn_edge.passes.tape import N_OPERATIONS, Tape
 
 _SLOT = "uint8"
+_LEVEL_BITS: Final = 9  # of a level of uint8 samples: -1 to 255, and 256 more
 
 
-def one_sample_levels(bits: Comparisons) -> Integers:
-    """The levels in the narrowest type: -1 to 255 for uint8, 32 bits for float32."""
-    if bits.element != "uint8":
-        return bits.level
-    return narrow(bits.level) if (bits.level >= 0).all() else bits.level.astype(np.int16)
-
-
-def pack_one(bits: Comparisons, n_slots: int, prefix: str, unroll: int = 1) -> Kernel:
-    """`void PREFIX_pack(const element *sample, uint8_t *slots)`: encode one sample, a slot a bit.
+def pack_one(
+    bits: Comparisons, complemented: NDArray[np.bool_], slot: str, n_slots: int, prefix: str, unroll: int = 1
+) -> Kernel:
+    """`void PREFIX_pack(const element *sample, slot *slots)`: encode one sample, a slot a bit.
 
     Args:
         bits: the comparisons, one a slot, by feature.
+        complemented: bool[bits], the bits that are stored as their complements.
+        slot: the type of a slot.
         n_slots: slots in all.
         prefix: of the C symbols.
         unroll: comparisons that the loop takes at a time, a power of two.
     """
-    order = bits.feature
-    step = narrow(np.diff(order, prepend=0))
-    octets = bits.element == "uint8"
-    level = one_sample_levels(bits)
-    tables = (Table(f"{prefix}_feature_step", step), Table(f"{prefix}_level", level))
-    parameters = (Parameter("sample", bits.element, 1), Parameter("slots", _SLOT, n_slots))
+    tables = tuple(Table(f"{prefix}_{name}", values) for name, values in encoder_tables(bits, complemented).items())
+    parameters = (Parameter("sample", bits.element, 1), Parameter("slots", slot, n_slots))
+    octets, flips = bits.element == "uint8", bool(complemented.any())
 
-    def body(sample: Buffer, slots: Buffer, step: Buffer, level: Buffer) -> None:
+    def body(sample: Buffer, slots: Buffer, *table: Buffer) -> None:
         column = _variable()
         T.buffer_store(column, constant(0, "int32"), [0])
 
         def compare(bit: Expr) -> None:
-            at = T.Bind(column[0] + as_index(step[bit]))
+            entry = T.Bind(as_index(table[0][bit]))
+            step = entry >> _LEVEL_BITS if octets else entry >> 1 if flips else entry
+            at = T.Bind(column[0] + step)
             T.buffer_store(column, at, [0])
-            x, bound = sample[at], as_index(level[bit])
-            # the borrow of a difference of two bytes: fewer instructions than a comparison
-            borrow = ((bound - as_index(x)) >> 8) & 1
-            value = borrow if octets else float_above(x, bound)
-            T.buffer_store(slots, tirx.Cast(_SLOT, value), [bit])
+            if octets:
+                # bit 8 of the difference is its borrow; what the entry holds above the level does not reach it
+                value = ((entry - as_index(sample[at])) >> 8) & 1
+            else:
+                value = float_above(sample[at], as_index(table[1][bit]))
+                value = tirx.Cast("int32", value) ^ (entry & 1) if flips else value
+            T.buffer_store(slots, tirx.Cast(slot, value), [bit])
 
-        _unrolled(len(order), unroll, compare)
+        _unrolled(len(bits.feature), unroll, compare)
 
     return kernel(f"{prefix}_pack", parameters, tables, body)
 
 
-def load_one(input_bit: Int32Array, n_slots: int, word: str, prefix: str) -> Kernel:
-    """`void PREFIX_load(const word *words, int32_t stride, int32_t bit, uint8_t *slots)`: one packed sample.
+def encoder_tables(bits: Comparisons, complemented: NDArray[np.bool_]) -> dict[str, Integers]:
+    """What `pack_one` reads for each bit.
+
+    For uint8 one number: the step to its feature above nine bits of the level, 256 more where the bit is complemented:
+    then the difference has a borrow where it had none. For float32 the step, above a bit that says whether it is
+    complemented where one is, and the level.
+    """
+    step = np.diff(bits.feature, prepend=0)
+    if bits.element == "uint8":
+        level = (bits.level + 256 * complemented) % (1 << _LEVEL_BITS)
+        return {"compare": narrow(step << _LEVEL_BITS | level)}
+    return {"step": narrow(step << 1 | complemented if complemented.any() else step), "level": bits.level}
+
+
+def load_one(
+    input_bit: Int32Array, complemented: NDArray[np.bool_], slot: str, n_slots: int, word: str, prefix: str
+) -> Kernel:
+    """`void PREFIX_load(const word *words, int32_t stride, int32_t bit, slot *slots)`: one packed sample.
 
     `words` points at the word of signal 0 that holds the sample, as bit `bit`; signal i is `stride` words further for
-    each i. Slot s takes signal `input_bit[s]`.
+    each i. Slot s takes signal `input_bit[s]`, or its complement where `complemented[s]`.
     """
-    tables = (Table(f"{prefix}_input_bit", narrow(input_bit)),)
+    flips = bool(complemented.any())
+    table = Table(f"{prefix}_input_bit", narrow(input_bit << 1 | complemented if flips else input_bit))
     parameters = (
         Parameter("words", word, 1),
         Parameter("stride"),
         Parameter("bit"),
-        Parameter("slots", _SLOT, n_slots),
+        Parameter("slots", slot, n_slots),
     )
 
     def body(words: Buffer, stride: Expr, bit: Expr, slots: Buffer, input_bit: Buffer) -> None:
-        with T.serial(0, len(tables[0].values)) as i:
-            value = words[as_index(input_bit[i]) * stride] >> tirx.Cast(word, bit)
-            T.buffer_store(slots, tirx.Cast(_SLOT, value & constant(1, word)), [i])
+        with T.serial(0, len(table.values)) as i:
+            entry = T.Bind(as_index(input_bit[i]))
+            value = words[(entry >> 1 if flips else entry) * stride] >> tirx.Cast(word, bit)
+            value = value ^ tirx.Cast(word, entry) if flips else value
+            T.buffer_store(slots, tirx.Cast(slot, value & constant(1, word)), [i])
 
-    return kernel(f"{prefix}_load", parameters, tables, body)
+    return kernel(f"{prefix}_load", parameters, (table,), body)
 
 
 def run_tape(tape: Tape, head: GroupSum, prefix: str, unroll: int = 1) -> Kernel:

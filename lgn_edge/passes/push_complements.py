@@ -41,7 +41,7 @@ _OPERATION[[AND, A_AND_NOT_B, OR, XOR]] = AND, A_AND_NOT_B, OR, XOR
 _OPERATION[[NOT_A_AND_B, PASS_A, PASS_B, FALSE]] = A_AND_NOT_B, OR, OR, XOR
 
 
-def push_complements(circuit: Circuit) -> Circuit:
+def push_complements(circuit: Circuit, polarity: BoolArray | None = None) -> Circuit:
     """Rewrite every gate as one of OPERATIONS, the gates that are 0 when both inputs are 0.
 
     Rule: a signal that is 1 when all inputs of the circuit are 0 is stored as its complement. Then every stored signal
@@ -52,16 +52,23 @@ def push_complements(circuit: Circuit) -> Circuit:
         0      -> i ^ i with i the input 0
     Outputs that read a complemented signal flip their `inverted`.
 
-    Kept: a circuit that has only OPERATIONS already is returned as it is.
+    Args:
+        circuit: the gates.
+        polarity: bool[n_inputs], inputs that are given as their complements from now on; by default none. The sample
+            at which all stored signals are 0 is then this one.
+
+    Kept: without polarity, a circuit that has only OPERATIONS already is returned as it is.
 
     Promise: the same outputs for all inputs; the same number of gates; a gate and its complement become the same gate
     of the same inputs, so that `dedupe` merges them.
 
     Cost: O(gates); with a complement anywhere, one evaluation of the circuit besides.
     """
-    if np.isin(circuit.table, OPERATIONS).all():
-        return circuit
-    at_zero = _values_at_zero(circuit)
+    if polarity is None:
+        if np.isin(circuit.table, OPERATIONS).all():
+            return circuit
+        polarity = np.zeros(circuit.n_inputs, np.bool_)
+    at_zero = _values_at(circuit, polarity)
     table, a, b = circuit.table, circuit.a, circuit.b
     table = np.where(at_zero[a], COMPLEMENT_A[table], table)
     table = np.where(at_zero[b], COMPLEMENT_B[table], table)
@@ -80,10 +87,10 @@ def push_complements(circuit: Circuit) -> Circuit:
     )
 
 
-def _values_at_zero(circuit: Circuit) -> BoolArray:
-    """The value bool[n_signals] of each signal when all inputs are 0."""
-    if not (circuit.table & NOR).any():  # f(0, 0) = 0 everywhere
+def _values_at(circuit: Circuit, inputs: BoolArray) -> BoolArray:
+    """The value bool[n_signals] of each signal for one sample bool[n_inputs]."""
+    if not (circuit.table & NOR).any() and not inputs.any():  # f(0, 0) = 0 everywhere
         return np.zeros(circuit.n_signals, np.bool_)
     signals = np.arange(circuit.n_signals, dtype=np.int32)
     everything = replace(circuit, outputs=signals, inverted=np.zeros(len(signals), np.bool_))
-    return everything.evaluate(np.zeros((circuit.n_inputs, 1), np.uint8))[:, 0].astype(np.bool_)
+    return everything.evaluate(inputs[:, None] * np.uint8(0xFF))[:, 0].astype(np.bool_)

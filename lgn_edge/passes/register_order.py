@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,26 +17,15 @@ _REGISTERS: Final = 8  # of a core's twelve or so: the others hold addresses and
 _IN_REGISTER, _DIES, _TAKEN_NEXT, _LEFT_ALONE = 4, 2, 3, 2
 
 
-@dataclass(frozen=True)
-class RegisterOrder:
-    """Gates in an order, and what that costs by the model of the registers.
-
-    Attributes:
-        gates: int64[G], a permutation; each gate has its operands before it.
-        reads: operands that are not in a register when they are read.
-        alive: most values that are known and still read, at any time.
-    """
-
-    gates: NDArray[np.int64]
-    reads: int
-    alive: int
-
-
-def register_order(circuit: Circuit) -> RegisterOrder:
-    """An order of the gates in which most operands are in a register.
+def register_order(circuit: Circuit, turn: NDArray[np.int64]) -> NDArray[np.int64]:
+    """An order of the gates, int64[G], in which most operands are in a register and come before their readers.
 
     Greedy: of the gates that can be computed and read one of the values used last, the one that is worth most. A model
-    of the registers, least recently used out first, says which values these are; compilers do the same, roughly.
+    of the registers, least recently used out first, says which values these are.
+
+    Args:
+        circuit: the gates.
+        turn: int64[G], gates of a lower turn come before all gates of a higher one; none reads a gate of a later turn.
 
     Cost: O(gates * readers of a few signals), and of all gates that are ready where no register helps; for circuits
     that become straight-line code, some thousands of gates.
@@ -49,14 +37,15 @@ def register_order(circuit: Circuit) -> RegisterOrder:
             readers[wire].append(gate)
     unread = [len(gates) for gates in readers]
     missing = [len({x, y}) for x, y in zip(a, b, strict=True)]
-    ready: dict[int, None] = {}  # in the order in which they became so
+    turns = turn.tolist()
+    waiting: list[dict[int, None]] = [{} for _ in range(max(turns, default=0) + 1)]  # in the order they became ready
     computed = [signal < n_inputs for signal in range(circuit.n_signals)]
 
     def make_ready(signal: int) -> None:
         for gate in readers[signal]:
             missing[gate] -= 1
             if not missing[gate]:
-                ready[gate] = None
+                waiting[turns[gate]][gate] = None
 
     for signal in range(n_inputs):
         make_ready(signal)
@@ -77,27 +66,21 @@ def register_order(circuit: Circuit) -> RegisterOrder:
         return value + _TAKEN_NEXT * taken - _LEFT_ALONE * alone, -gate
 
     order: list[int] = []
-    known: set[int] = set()
-    reads = alive = 0
-    while ready:
-        near = [gate for signal in registers for gate in readers[signal] if gate in ready]
-        gate = max(near or ready, key=worth)
-        del ready[gate]
-        order.append(gate)
-        for wire in {a[gate], b[gate]}:
-            reads += wire not in registers
-            known.add(wire)
-            touch(wire)
-            unread[wire] -= 1
-        for wire in {a[gate], b[gate]}:
-            if not unread[wire]:
-                registers.pop(wire, None)
-                known.discard(wire)
-        result = n_inputs + gate
-        computed[result] = True
-        if unread[result]:
-            known.add(result)
-            touch(result)
-            make_ready(result)
-        alive = max(alive, len(known))
-    return RegisterOrder(np.array(order, np.int64), reads, alive)
+    for ready in waiting:
+        while ready:
+            near = [gate for signal in registers for gate in readers[signal] if gate in ready]
+            gate = max(near or ready, key=worth)
+            del ready[gate]
+            order.append(gate)
+            for wire in {a[gate], b[gate]}:
+                touch(wire)
+                unread[wire] -= 1
+            for wire in {a[gate], b[gate]}:
+                if not unread[wire]:
+                    registers.pop(wire, None)
+            result = n_inputs + gate
+            computed[result] = True
+            if unread[result]:
+                touch(result)
+                make_ready(result)
+    return np.array(order, np.int64)

@@ -6,7 +6,7 @@ the calling convention passes no floats either, so it links into soft- and hard-
 
 from __future__ import annotations
 
-from lgn_edge.kernels.shape import Shape
+from lgn_edge.kernels.shape import Core, Shape
 from lgn_edge.targets.target import Level, Target
 from lgn_edge.targets.toolchain import Machine
 
@@ -19,6 +19,8 @@ _FLAGS = (
     "-mllvm",
     "-enable-misched=false",
 )
+# the low registers, which instructions of two bytes reach, hold values, and the high ones scores
+_THUMB_2 = Core(values=8, totals=5, fused=True)
 
 
 def _core(name: str, architecture: str, cpu: str, description: str, megahertz: int = 0) -> Target:
@@ -34,6 +36,7 @@ def _core(name: str, architecture: str, cpu: str, description: str, megahertz: i
         execution=name,
         gcc=("arm-none-eabi-gcc", f"-mcpu={cpu} -mthumb"),
         clock_hz=megahertz * 1_000_000,
+        core=Core() if architecture == "thumbv6m" else _THUMB_2,
     )
 
 

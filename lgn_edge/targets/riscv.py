@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lgn_edge.kernels.shape import Shape
+from lgn_edge.kernels.shape import Core, Shape
 from lgn_edge.targets.target import Level, Target
 from lgn_edge.targets.toolchain import Machine
 
@@ -21,6 +21,7 @@ def _core(name: str, extensions: str, execution: str, description: str) -> Targe
         workspace_on_stack=1024,
         execution=execution,
         gcc=("riscv-none-elf-gcc", f"-march=rv32i{extensions.replace('+zbb', '_zbb').replace('+', '')} -mabi=ilp32"),
+        core=Core(values=12, totals=12),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lgn_edge.kernels.shape import Shape
+from lgn_edge.kernels.shape import Core, Shape
 from lgn_edge.targets.toolchain import Machine
 
 
@@ -65,6 +65,7 @@ class Target:
     execution: str = "host"
     hosted: bool = False
     gcc: tuple[str, str] = ("cc", "")
+    core: Core = field(default_factory=Core)
     clock_hz: int = 0
     flash_bytes: int = 0
     ram_bytes: int = 0

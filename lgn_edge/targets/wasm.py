@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lgn_edge.kernels.shape import Shape
+from lgn_edge.kernels.shape import Core, Shape
 from lgn_edge.targets.target import Level, Target
 from lgn_edge.targets.toolchain import Machine
 
@@ -18,6 +18,7 @@ def _target(name: str, level: Level, cpu: str, shape: Shape, vectors: int, descr
         shape=shape,
         selftest_vectors=vectors,
         execution="wasmtime",
+        core=Core(totals=64),
     )
 
 

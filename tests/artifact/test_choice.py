@@ -49,7 +49,7 @@ def test_each_aim_has_its_form() -> None:
     network = NETWORKS["digits"]
     assert chosen(network, "speed") == "straight"
     assert chosen(network, "size") == "table"
-    assert chosen(network, "speed", flash=8 << 10) == "table"
+    assert chosen(network, "speed", flash=6 << 10) == "table"
     assert chosen(network, "speed", ram=700) == "table"
 
 
