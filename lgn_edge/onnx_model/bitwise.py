@@ -26,6 +26,7 @@ from lgn_edge.onnx_model.qonnx import ids
 Literals = NDArray[np.int64]
 
 _MOST: Final = 1 << 27  # signals of one value, twice the largest network there is: a small file may name huge ones
+_ALL: Final = 4 * _MOST  # signals of all values, for the same reason: nodes that double a list are soon many
 _INTEGERS: Final = frozenset(getattr(TensorProto, f"{sign}INT{bits}") for sign in ("", "U") for bits in (8, 16, 32, 64))
 _BINARY: Final = {"And": AND, "Or": OR, "Xor": XOR}
 _MOVING: Final = ("Gather", "Concat", "Split", "Unsqueeze", "Identity", "Constant")
@@ -53,6 +54,7 @@ class _Reading:
         self.constants: dict[str, TensorProto] = {}
         self.tables: list[UInt8Array] = []
         self.wires: list[tuple[Literals, Literals]] = []
+        self.size = 0  # of all values
         self._find_input()
         self._find_constants()
 
@@ -143,8 +145,11 @@ class _Reading:
         for output, result in zip(node.output, results, strict=True):
             if output in self.values or output in self.constants:
                 raise InputError(f"its output {output!r} is the name of another value")
-            if result.size > _MOST:
-                raise InputError(f"its result has {result.size} signals; the most are {_MOST}")
+            self.size += result.size
+            if result.size > _MOST or self.size > _ALL:
+                raise InputError(
+                    f"its result has {result.size} signals, all so far {self.size}; the most are {_MOST} and {_ALL}"
+                )
             self.values[output] = result
 
     def _looked_up(self, node: NodeProto) -> Literals:

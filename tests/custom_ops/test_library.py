@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import ModelProto
 
@@ -76,12 +76,12 @@ def test_sessions_and_calls_at_once(ops: str) -> None:
             call.result()
 
 
-@settings(max_examples=25, deadline=None)
-@given(network=networks(), n=st.integers(0, 700), seed=st.integers(0, 2**32 - 1))
-def test_any_network(network: Network, n: int, seed: int) -> None:
-    samples = random_samples(network, n, seed)
-    for ops in ("custom", "fused"):
-        assert_same(network, run_of(to_model(network, Form(ops))), samples)
+@settings(max_examples=60)
+@given(network=networks(), form=st.sampled_from(list(FORMS.values())), n=st.integers(0, 700), fuse=st.booleans())
+def test_any_network(network: Network, form: Form, n: int, fuse: bool) -> None:
+    assume(suits(form, network))
+    session = onnx_session(to_model(network, form).SerializeToString(), threads=1, fuse=fuse)
+    assert_same(network, session_run(session), random_samples(network, n, seed=n), form)
 
 
 @pytest.mark.parametrize("outputs", [("scores",), ("logits",), ("class",), ("logits", "class")])

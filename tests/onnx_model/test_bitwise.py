@@ -211,3 +211,16 @@ def test_values_that_double_without_end(monkeypatch: pytest.MonkeyPatch) -> None
     )
     with pytest.raises(InputError, match="at most 1000 signals"):
         circuit(helper.make_model(graph))
+
+
+def test_values_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bitwise, "_ALL", 1000)
+    nodes = [helper.make_node("Identity", ["v0"], [f"v{i + 1}"]) for i in range(60)]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("v0", TensorProto.INT64, [40, "W"])],
+        [helper.make_tensor_value_info("v60", TensorProto.INT64, [None, "W"])],
+    )
+    with pytest.raises(InputError, match="all so far 1040; the most are"):
+        circuit(helper.make_model(graph))
