@@ -81,6 +81,23 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.rmtree(replaced, ignore_errors=True)
 
 
+def cache_folder(kind: str = "") -> Path:
+    """The folder lgn-edge, or lgn-edge/KIND, in the user's cache folder.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lgn-edge" / kind
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"nothing can be kept in {folder} ({(error.strerror or str(error)).lower()});"
+            " set XDG_CACHE_HOME to a folder that can be written"
+        ) from error
+    return folder
+
+
 def _explain(path: Path, error: OSError) -> str:
     mend = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
     return f"cannot write {path}: {(error.strerror or str(error)).lower()}; {mend}"

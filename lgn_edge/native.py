@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lgn_edge.errors import InputError, MissingProgramError
-from lgn_edge.files import atomic_path
+from lgn_edge.files import atomic_path, cache_folder
 from lgn_edge.targets import toolchain
 from lgn_edge.targets.host import native
 
@@ -59,7 +58,7 @@ def cached_library(stem: str, ingredients: object, build: Callable[[Path], None]
         InputError: the cache folder cannot be written.
     """
     name = f"{stem}-{hashlib.sha256(repr(ingredients).encode()).hexdigest()[:16]}.so"
-    path = _cache_folder() / name
+    path = cache_folder("native") / name
     if not path.exists():
         with atomic_path(path) as library:
             build(library)
@@ -71,15 +70,3 @@ def _machine() -> toolchain.Machine:
     wide = ("-mprefer-vector-width=512",) if target.family == "x86-64" else ()
     cpu = target.levels[0].cpu.replace("-", "_")  # as zig spells it
     return replace(target.machine, cpu=cpu, flags=(*target.machine.flags, *wide))
-
-
-def _cache_folder() -> Path:
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lgn-edge" / "native"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"compiled code cannot be kept in {folder} ({(error.strerror or str(error)).lower()});"
-            " set XDG_CACHE_HOME to a folder that can be written"
-        ) from error
-    return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -20,7 +21,8 @@ Examples:
 def targets(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
     """List the machines that models are built for.
 
-    Says for each how it is executed here, and what is missing here for that.
+    Says for each what it needs, how it is executed here, what is missing here for that, and when `lgn-edge verify`
+    last executed it here.
     """
     rows = describe()
     if as_json:
@@ -40,9 +42,10 @@ def _row(name: str, aliases: list[str]) -> dict[str, Any]:
     from lgn_edge import emulate
     from lgn_edge.errors import UnsupportedError
     from lgn_edge.targets import host, toolchain
+    from lgn_edge.targets.executed import last_executed
     from lgn_edge.targets.registry import find_target
 
-    row: dict[str, Any] = {"name": name, "aliases": aliases}
+    row: dict[str, Any] = {"name": name, "aliases": aliases, "needs": ["ziglang"], "last_executed": None}
     try:
         target = find_target(name)
     except UnsupportedError as error:
@@ -53,7 +56,10 @@ def _row(name: str, aliases: list[str]) -> dict[str, Any]:
         execution, unexecuted = None, f"a machine for {target.triple}"
     else:
         execution, unexecuted = emulate.emulator(target.execution), emulate.available(target.execution)
+    last = last_executed().get(name)
     return row | {
+        "needs": [*row["needs"], *([execution] if execution and execution != "this CPU" else [])],
+        "last_executed": asdict(last) if last else None,
         "family": target.family,
         "description": target.description,
         "execution": execution,
@@ -65,11 +71,14 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     from rich import box
     from rich.table import Table
 
+    from lgn_edge.targets.executed import Executed
+
     table = Table(box=box.SIMPLE)
-    for column in ("target", "family", "machine", "executed here by", "missing here"):
+    for column in ("target", "machine", "needs", "missing here", "last executed here"):
         table.add_column(column, overflow="fold")
     for row in rows:
         name = ", ".join([row["name"], *row["aliases"]])
         missing = "; ".join(row["missing"]) or "nothing"
-        table.add_row(name, row["family"] or "-", row["description"], row["execution"] or "-", missing)
+        last = Executed(**row["last_executed"]) if row["last_executed"] else "not by verify"
+        table.add_row(name, row["description"], ", ".join(row["needs"]), missing, str(last))
     return table

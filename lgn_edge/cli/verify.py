@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from lgn_edge.cli.arrays import load_array
 from lgn_edge.cli.console import emit, emit_json, emit_table, say
+
+if TYPE_CHECKING:
+    from lgn_edge.verify import VerifyReport
 
 EXAMPLES: Final = """\b
 Examples:
@@ -77,7 +81,30 @@ def verify(
         for line in report.details():
             emit(line)
         emit(report.summary())
+    _keep(report)
     if report.saved:
         say(f"what shows the difference again is in {report.saved}")
     if not report.ok:
         raise typer.Exit(1)
+
+
+def _keep(report: VerifyReport) -> None:
+    """Tell `lgn-edge targets` what was executed."""
+    from lgn_edge._version import __version__
+    from lgn_edge.errors import InputError
+    from lgn_edge.targets.executed import Executed, record
+    from lgn_edge.targets.registry import TARGETS
+    from lgn_edge.verify import Outcome
+
+    today = date.today().isoformat()
+    runs = {
+        result.backend: Executed(
+            today, result.outcome is Outcome.EQUAL, result.samples, f"lgn-edge {__version__}, {result.version}"
+        )
+        for result in report.results
+        if result.backend in TARGETS and result.outcome is not Outcome.NOT_RUN
+    }
+    try:
+        record(runs)
+    except InputError as error:
+        say(f"`lgn-edge targets` will not know of this run: {error}")

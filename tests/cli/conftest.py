@@ -16,6 +16,7 @@ from lgn_edge.artifact import build
 from lgn_edge.cli import app
 from lgn_edge.network import Network
 from lgn_edge.onnx_model import write
+from lgn_edge.targets import executed
 from tests.strategies import random_network, random_samples
 
 
@@ -37,8 +38,9 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture
 def lgn_edge_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Runs a command in an empty folder."""
+    """Runs a command in an empty folder; the user's own record of executed targets stays as it is."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(executed, "_path", lambda: tmp_path / "executed.json")
     runner = CliRunner()
 
     def run(*arguments: object) -> Outcome:

@@ -96,6 +96,30 @@ def test_targets_says_what_executes_where(lgn_edge_command, monkeypatch):
     assert [rows[name]["execution"] for name in ("x86-64", "cortex-a72")] == ["this CPU", "unicorn"]
 
 
+def test_targets_says_what_is_needed_and_what_was_executed(lgn_edge_command, files, tmp_path):
+    rows = {row["name"]: row for row in lgn_edge_command("targets", "--json").json["targets"]}
+    assert rows["cortex-m4"]["needs"] == ["ziglang", "unicorn"]
+    assert rows["atmega328p"]["needs"] == ["ziglang", "simavr"]
+    assert rows["cortex-m4"]["last_executed"] is None
+    asked = ("--backend", "cortex-m4", "--samples", 5)
+    assert lgn_edge_command("verify", files / "model.onnx", *asked).code == 0
+    rows = {row["name"]: row for row in lgn_edge_command("targets", "--json").json["targets"]}
+    last = rows["cortex-m4"]["last_executed"]
+    assert last["equal"]
+    assert last["samples"] > 5
+    assert last["version"].startswith("lgn-edge ")
+    assert rows["cortex-m3"]["last_executed"] is None
+    assert f"{last['date']}: equal" in lgn_edge_command("targets").stdout
+    kept = tmp_path / "executed.json"
+    kept.write_text("[1]")
+    assert lgn_edge_command("targets").code == 0
+    kept.unlink()
+    kept.mkdir()
+    done = lgn_edge_command("verify", files / "model.onnx", *asked)
+    assert done.code == 0
+    assert "`lgn-edge targets` will not know of this run: cannot write" in done.stderr
+
+
 def test_targets_says_what_is_missing(lgn_edge_command, monkeypatch):
     from lgn_edge.targets import toolchain
 
