@@ -37,10 +37,16 @@ Run = Callable[..., Outcome]
 
 
 @pytest.fixture
-def lgn_edge_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the record of executed targets is."""
+    return tmp_path_factory.mktemp("cache") / "executed.json"
+
+
+@pytest.fixture
+def lgn_edge_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kept: Path) -> Run:
     """Runs a command in an empty folder; the user's own record of executed targets stays as it is."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(executed, "_path", lambda: tmp_path / "executed.json")
+    monkeypatch.setattr(executed, "_path", lambda: kept)
     runner = CliRunner()
 
     def run(*arguments: object) -> Outcome:

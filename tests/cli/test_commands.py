@@ -96,7 +96,7 @@ def test_targets_says_what_executes_where(lgn_edge_command, monkeypatch):
     assert [rows[name]["execution"] for name in ("x86-64", "cortex-a72")] == ["this CPU", "unicorn"]
 
 
-def test_targets_says_what_is_needed_and_what_was_executed(lgn_edge_command, files, tmp_path):
+def test_targets_says_what_is_needed_and_what_was_executed(lgn_edge_command, files, kept):
     rows = {row["name"]: row for row in lgn_edge_command("targets", "--json").json["targets"]}
     assert rows["cortex-m4"]["needs"] == ["ziglang", "unicorn"]
     assert rows["atmega328p"]["needs"] == ["ziglang", "simavr"]
@@ -110,7 +110,6 @@ def test_targets_says_what_is_needed_and_what_was_executed(lgn_edge_command, fil
     assert last["version"].startswith("lgn-edge ")
     assert rows["cortex-m3"]["last_executed"] is None
     assert f"{last['date']}: equal" in lgn_edge_command("targets").stdout
-    kept = tmp_path / "executed.json"
     kept.write_text("[1]")
     assert lgn_edge_command("targets").code == 0
     kept.unlink()
