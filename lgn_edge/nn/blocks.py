@@ -72,6 +72,16 @@ class Blocks:
         )
         return Blocks(self.batch, values)
 
+    def lookup_gates(self, wires: Tensor, corners: Tensor) -> Blocks:
+        """A layer of real-valued gates of k inputs, `lookup.interpolated` on blocks.
+
+        Args:
+            wires: int32 [gates, k], the inputs of each gate, 3 <= k <= 6.
+            corners: float32 [gates, 2**k].
+        """
+        values: Tensor = _LookupGates.apply(self.real().values, wires, corners)  # type: ignore[no-untyped-call]
+        return Blocks(self.batch, values)
+
     def bit_gates(
         self, wires: Connections, coefficients: Tensor, share: Tensor | None = None, candidates: Tensor | None = None
     ) -> Blocks:
@@ -144,6 +154,28 @@ class _Gates(torch.autograd.Function):
         grad = grad.contiguous()
         cpu.call("lgn_backward", len(a), x.shape[1], len(x), x, a, b, coefficients, grad, grad_x, grad_c)
         return grad_x, None, None, grad_c
+
+
+class _LookupGates(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, wires: Tensor, corners: Tensor) -> Tensor:
+        x, wires, corners = x.contiguous(), wires.contiguous(), corners.contiguous()
+        ctx.save_for_backward(x, wires, corners)
+        gates, k = wires.shape
+        y = torch.empty(len(x), gates, LANES)
+        cpu.call("lgn_lookup_forward", k, gates, x.shape[1], len(x), x, wires, corners, y)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
+        x, wires, corners = ctx.saved_tensors
+        gates, k = wires.shape
+        grad_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+        grad_c = torch.empty_like(corners) if ctx.needs_input_grad[2] else None
+        grad = grad.contiguous()
+        cpu.call("lgn_lookup_backward", k, gates, x.shape[1], len(x), x, wires, corners, grad, grad_x, grad_c)
+        return grad_x, None, grad_c
 
 
 class _BitGates(torch.autograd.Function):

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
+from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice
 from lgn_edge.nn.estimator import DISCRETE, ESTIMATORS, soft
 from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS, Light, LightSine
+from lgn_edge.nn.rows import Rows
 
 BY_CORNER: Final = (
     "light",
     "light-sine",
 )  # parametrisations with one number a corner, so of any number of inputs
+
+Signals = TypeVar("Signals", Tensor, Blocks, Rows)  # of a batch, as [batch, signals] or in a kernel's layout
 
 
 class GateLayer(nn.Module, ABC):
@@ -107,10 +111,9 @@ class GateLayer(nn.Module, ABC):
         """Whether the layer computes with discrete gates in its present mode."""
         return self.estimator in DISCRETE if self.training else not self.soft
 
-    @property
     @abstractmethod
-    def compiled(self) -> bool:
-        """Whether the layer can compute on blocks and rows in its present mode."""
+    def has_kernels(self, kernels: str) -> bool:
+        """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
 
     @abstractmethod
     def discrete_layers(self) -> tuple[network.LogicDense, ...]:
@@ -137,6 +140,17 @@ class GateLayer(nn.Module, ABC):
     def extra_repr(self) -> str:
         """The arguments, for print."""
         return ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+
+
+def require_signals(x: Tensor | Blocks | Rows, n_inputs: int) -> None:
+    """Check the shape of signals.
+
+    Raises:
+        InputError: it is not [batch, n_inputs].
+    """
+    shape = list(x.shape) if isinstance(x, Tensor) else [x.batch, x.signals]
+    if len(shape) != 2 or shape[1] != n_inputs:
+        raise InputError(f"logic layer: signals have shape {shape}; it reads [batch, {n_inputs}]")
 
 
 def choose(what: str, name: str, choices: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor, nn
@@ -11,15 +11,13 @@ from lgn_edge import network
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice, mixture
-from lgn_edge.nn.gate_layer import GateLayer, choose
+from lgn_edge.nn.gate_layer import GateLayer, Signals, choose, require_signals
 from lgn_edge.nn.gates import collapse, gates, gates_of
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.wiring import WIRINGS, Connections, wire
 
 FIXED: Final = {"learned": "random", "learned-aligned": "aligned"}  # what is like a learned wiring, but drawn
 LEARNED: Final = tuple(FIXED)
-
-Signals = TypeVar("Signals", Tensor, Blocks, Rows)  # of a batch, as [batch, signals] or in a kernel's layout
 
 
 class LogicDense(GateLayer):
@@ -110,10 +108,7 @@ class LogicDense(GateLayer):
         Blocks and rows go through the compiled kernels and give the same. The result of a tensor is a transposed view,
         `[out_features, batch]` in memory, which the next layer reads without a copy.
         """
-        signals = x.shape[-1] if isinstance(x, Tensor) else x.signals
-        if signals != self.in_features or (isinstance(x, Tensor) and x.ndim != 2):
-            shape = list(x.shape) if isinstance(x, Tensor) else [x.batch, signals]
-            raise InputError(f"logic layer: signals have shape {shape}; it reads [batch, {self.in_features}]")
+        require_signals(x, self.in_features)
         coefficients, wires = collapse(self.corners()), self.connections()
         choice = self.choice if torch.is_grad_enabled() and self.training else None
         if not isinstance(x, Tensor):
@@ -128,9 +123,8 @@ class LogicDense(GateLayer):
         first, second = (mixture(rows, *side) for side in zip(choice.candidates, choice.share(), strict=True))
         return gates_of(first, second, coefficients).to(x.dtype).t()
 
-    @property
-    def compiled(self) -> bool:
-        """Whether the layer can compute on blocks in its present mode."""
+    def has_kernels(self, kernels: str) -> bool:
+        """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
         fixed = self.choice is None or not (self.training and torch.is_grad_enabled())
         return self.weight.dtype == torch.float32 and (fixed or self.discrete)
 

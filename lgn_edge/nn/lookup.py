@@ -10,11 +10,13 @@ from torch.utils.checkpoint import checkpoint
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
+from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.decompose import MAX_INPUTS, decompose
-from lgn_edge.nn.gate_layer import GateLayer
+from lgn_edge.nn.gate_layer import GateLayer, Signals, require_signals
+from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.wiring import several
 
-_BLOCK: Final = 2**22  # numbers that are alive at once in the interpolation of a block of gates
+_BLOCK: Final = 2**22  # numbers that are alive at once where torch interpolates for a block of gates
 
 
 class LookupDense(GateLayer):
@@ -84,15 +86,19 @@ class LookupDense(GateLayer):
         self.register_buffer("wires", several(in_features, out_features, arity, generator))
         self.weight = self._first_weight(generator)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Signals) -> Signals:
         """Gate outputs [batch, out_features] of signals [batch, in_features], values in [0, 1] and of their dtype."""
-        if x.ndim != 2 or x.shape[1] != self.in_features:
-            raise InputError(f"logic layer: signals have shape {list(x.shape)}; it reads [batch, {self.in_features}]")
-        rows, corners = x.t().contiguous(), self.corners()
+        require_signals(x, self.in_features)
+        corners = self.corners()
+        if isinstance(x, Blocks):
+            return x.lookup_gates(self.wires.t(), corners)
+        if isinstance(x, Rows):
+            raise InputError("logic layer: gates of more than two inputs have no kernel for a GPU; give a tensor")
+        rows = x.t().contiguous()
         step = max(1, _BLOCK // (max(1, len(x)) * corners.shape[1]))
         parts = [
             checkpoint(
-                _gates,
+                interpolated,
                 rows,
                 self.wires[:, start : start + step],
                 corners[start : start + step],
@@ -103,17 +109,16 @@ class LookupDense(GateLayer):
         ]
         return torch.cat(parts).to(x.dtype).t()
 
-    @property
-    def compiled(self) -> bool:
-        """They are computed by torch."""
-        return False
+    def has_kernels(self, kernels: str) -> bool:
+        """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
+        return kernels == "compiled" and self.weight.dtype == torch.float32
 
     def discrete_layers(self) -> tuple[network.LogicDense, ...]:
         """The layers of two-input gates that compute what this one does in evaluation mode (see `decompose`)."""
         return decompose(self.in_features, self.wires.cpu().numpy(), self.hard_corners().bool().cpu().numpy())
 
 
-def _gates(rows: Tensor, wires: Tensor, corners: Tensor) -> Tensor:
+def interpolated(rows: Tensor, wires: Tensor, corners: Tensor) -> Tensor:
     """Multilinear interpolation [gates, batch] of corners [gates, 2**k] by rows that wires [k, gates] choose."""
     values = corners.unsqueeze(2)
     for wire in wires:

@@ -104,12 +104,12 @@ class LogicGateNetwork(nn.Module):
 
     def kernels(self, device_type: str) -> str:
         """What computes the layers on a device in their present mode: "compiled" (C), "triton" or "torch"."""
-        if all(layer.compiled for layer in self.logic):
-            if gpu.usable(device_type):
-                return "triton"
-            if cpu.usable(device_type) and self._dtype == torch.float32:
-                return "compiled"
-        return "torch"
+        usable = {
+            "triton": gpu.usable(device_type),
+            "compiled": cpu.usable(device_type) and self._dtype == torch.float32,
+        }
+        able = (name for name, here in usable.items() if here and all(layer.has_kernels(name) for layer in self.logic))
+        return next(able, "torch")
 
     @property
     def _dtype(self) -> torch.dtype:

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import mixture
 from lgn_edge.nn.gates import collapse, gates_definition, gates_of
 from lgn_edge.nn.kernels import cpu
+from lgn_edge.nn.lookup import interpolated
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
 from lgn_edge.nn.wiring import Connections
 
@@ -82,6 +83,28 @@ def test_bit_gates_and_choices(size: tuple[int, int, int], seed: int, k: int) ->
     close(gradients(fast, corners, share), gradients(definition, corners.double(), share.double()))
 
 
+@given(sizes, st.sampled_from([3, 4, 5, 6]), st.booleans(), st.integers(0, 2**31))
+def test_gates_of_more_inputs(size: tuple[int, int, int], k: int, bits: bool, seed: int) -> None:
+    signals, count, batch = size
+    generator = torch.Generator().manual_seed(seed)
+    wires = torch.randint(signals, (k, count), generator=generator, dtype=torch.int32)
+    x = torch.rand(batch, signals, generator=generator)
+    corners = torch.rand(count, 2**k, generator=generator)
+    if bits:
+        x, corners = (x > 0.5).float(), (corners > 0.5).float()
+
+    def fast(x: Tensor, corners: Tensor) -> Tensor:
+        padded = torch.nn.functional.pad(x, (0, 0, 0, -batch % 16)).reshape(-1, 16, signals).transpose(1, 2)
+        return Blocks(batch, padded).lookup_gates(wires.t(), corners).tensor()
+
+    def definition(x: Tensor, corners: Tensor) -> Tensor:
+        return interpolated(x.t(), wires, corners).t()
+
+    got, expected = gradients(fast, x, corners), gradients(definition, x.double(), corners.double())
+    close(got, expected)
+    assert not bits or torch.equal(got[0], expected[0].float())
+
+
 @given(st.integers(1, 9), st.integers(1, 9), st.sampled_from([0, 1, 16, 31]), st.integers(0, 2**31))
 def test_packing_and_sums(groups: int, size: int, batch: int, seed: int) -> None:
     x = torch.rand(batch, groups * size, generator=torch.Generator().manual_seed(seed)) > 0.5
@@ -111,6 +134,28 @@ def test_networks_have_torchs_gradients(parametrization: str, estimator: str, wi
     fast = run()
     with cpu.switched_off():
         close(fast, run())
+
+
+@pytest.mark.parametrize("estimator", ["soft", "hard"])
+def test_networks_of_gates_of_more_inputs_have_torchs_gradients(estimator: str) -> None:
+    layers = [
+        LookupDense(24, 40, arity=4, estimator=estimator, init="gaussian", seed=1),
+        LogicDense(40, 30, estimator=estimator, init="gaussian", seed=2),
+        LookupDense(30, 36, arity=6, estimator=estimator, init="gaussian", seed=3),
+    ]
+    model = LogicGateNetwork(Threshold.bits(24), layers, GroupSum(36, 3, 2.0, 0.5)).train()
+    x = (torch.rand(50, 24, generator=torch.Generator().manual_seed(3)) > 0.5).to(torch.uint8)
+
+    def run(kernels: str) -> list[Tensor]:
+        assert model.kernels("cpu") == kernels
+        model.zero_grad()
+        loss = torch.nn.functional.cross_entropy(model(x), torch.arange(50) % 3)
+        loss.backward()
+        return [loss.detach(), *(parameter.grad for parameter in model.parameters())]
+
+    fast = run("compiled")
+    with cpu.switched_off():
+        close(fast, run("torch"))
 
 
 def test_other_types_are_computed_by_torch() -> None:

@@ -163,6 +163,109 @@ void lgn_bits_backward(size_t gates, size_t signals, size_t blocks, const uint16
     backward(gates, signals, blocks, x, 1, a, b, c, g, gx, gc);
 }
 
+/* Gates of k inputs: interpolation between corners c [2^k], the first input most significant, by rows p [k]. After input j
+ * the 2^(k - 1 - j) values between the corners that are left stand at v + 2^(k - 1 - j); the output is v[1]. */
+enum { MOST = 6 };
+
+INLINE void interpolate(size_t k, const Row *p, const float *c, Row *v)
+{
+    const size_t first = (size_t)1 << (k - 1);
+    for (size_t i = 0; i < first; i++)
+        v[first + i] = c[i] + (c[first + i] - c[i]) * p[0];
+    for (size_t j = 1; j < k; j++)
+        for (size_t half = first >> j, i = 0; i < half; i++)
+            v[half + i] = v[2 * half + i] + (v[3 * half + i] - v[2 * half + i]) * p[j];
+}
+
+INLINE void rows_of(size_t k, const float *x, const int32_t *wires, Row *p)
+{
+    for (size_t j = 0; j < k; j++)
+        p[j] = row(x + (size_t)wires[j] * LANES);
+}
+
+INLINE void lookup_forward(size_t k, size_t gates, size_t signals, size_t blocks, const float *x, const int32_t *wires,
+                           const float *c, float *y)
+{
+    for (size_t block = 0; block < blocks; block++, x += signals * LANES)
+        for (size_t gate = 0; gate < gates; gate++, y += LANES) {
+            Row p[MOST], v[1 << MOST];
+            rows_of(k, x, wires + k * gate, p);
+            interpolate(k, p, c + (gate << k), v);
+            *(Row *)y = v[1];
+        }
+}
+
+/* Gradients as in `backward`, gc being [gates][2^k]. */
+INLINE void lookup_backward(size_t k, size_t gates, size_t signals, size_t blocks, const float *x, const int32_t *wires,
+                            const float *c, const float *g, float *gx, float *gc)
+{
+    const size_t corners = (size_t)1 << k, first = corners / 2;
+    for (size_t i = 0; gc && i < corners * gates; i++)
+        gc[i] = 0;
+    for (size_t block = 0; block < blocks; block++) {
+        for (size_t i = 0; gx && i < signals * LANES; i++)
+            gx[i] = 0;
+        for (size_t gate = 0; gate < gates; gate++) {
+            Row p[MOST], v[1 << MOST], d[1 << MOST], s[1 << MOST] = {0};
+            const float *f = c + gate * corners;
+            const int32_t *from = wires + k * gate;
+            rows_of(k, x, from, p);
+            interpolate(k, p, f, v);
+            d[1] = row(g + gate * LANES);
+            for (size_t j = k - 1; j > 0; j--) {
+                Row slope = {0};
+                for (size_t half = first >> j, i = 0; i < half; i++) {
+                    const Row one = d[half + i] * p[j];
+                    slope += d[half + i] * (v[3 * half + i] - v[2 * half + i]);
+                    d[2 * half + i] = d[half + i] - one;
+                    d[3 * half + i] = one;
+                }
+                if (gx)
+                    *(Row *)(gx + (size_t)from[j] * LANES) += slope;
+            }
+            Row slope = {0};
+            for (size_t i = 0; i < first; i++) {
+                s[first + i] = d[first + i] * p[0];
+                s[i] = d[first + i] - s[first + i];
+                slope += d[first + i] * (f[first + i] - f[i]);
+            }
+            if (gx)
+                *(Row *)(gx + (size_t)from[0] * LANES) += slope;
+            for (size_t start = 0; gc && start < corners; start += LANES) {
+                const Row total = sums(s + start);
+                for (size_t i = 0; i < LANES && start + i < corners; i++)
+                    gc[gate * corners + start + i] += total[i];
+            }
+        }
+        x += signals * LANES;
+        g += gates * LANES;
+        gx += gx ? signals * LANES : 0;
+    }
+}
+
+/* Real-valued gates of k inputs, 3 to 6: wires [gates][k], c [gates][2^k], the rest as for two inputs. */
+void lgn_lookup_forward(size_t k, size_t gates, size_t signals, size_t blocks, const float *x, const int32_t *wires,
+                        const float *c, float *y)
+{
+    switch (k) { /* constants, so that the loops over inputs and corners are unrolled */
+    case 3: lookup_forward(3, gates, signals, blocks, x, wires, c, y); break;
+    case 4: lookup_forward(4, gates, signals, blocks, x, wires, c, y); break;
+    case 5: lookup_forward(5, gates, signals, blocks, x, wires, c, y); break;
+    default: lookup_forward(6, gates, signals, blocks, x, wires, c, y);
+    }
+}
+
+void lgn_lookup_backward(size_t k, size_t gates, size_t signals, size_t blocks, const float *x, const int32_t *wires,
+                         const float *c, const float *g, float *gx, float *gc)
+{
+    switch (k) {
+    case 3: lookup_backward(3, gates, signals, blocks, x, wires, c, g, gx, gc); break;
+    case 4: lookup_backward(4, gates, signals, blocks, x, wires, c, g, gx, gc); break;
+    case 5: lookup_backward(5, gates, signals, blocks, x, wires, c, g, gx, gc); break;
+    default: lookup_backward(6, gates, signals, blocks, x, wires, c, g, gx, gc);
+    }
+}
+
 /* Adds to dots[n] the products of a gradient of `count` blocks with n candidates. */
 INLINE void dots_of(const Row *gradient, size_t count, size_t blocks, const uint16_t *bits, size_t n,
                     const int32_t *candidates, float *dots)
