@@ -3,6 +3,7 @@
 Not like for like: the peers train on all 50,000 training images and test on the 10,000 official test images; ours are
 trained on the first 45,000 (a tenth of them validates, and chooses the epoch and every setting) and tested on the other
 5,000, and on the first 1,000 of the official test images. Ours see images shifted and mirrored, and are of one seed.
+LILogicNet's own paper (arXiv 2511.12340) has 55.11 % with 8,000 gates, 57.66 with 64,000 and 60.98 with 256,000.
 """
 
 from __future__ import annotations
