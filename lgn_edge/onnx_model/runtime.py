@@ -36,7 +36,7 @@ def reference_session(model: ModelSource) -> Predict:
     Raises:
         InputError: the model gives no scores (when it is run).
     """
-    return _predict(reference_run(model))
+    return predicting(reference_run(model))
 
 
 def onnxruntime_session(model: ModelSource, *, optimize: bool = True, threads: int = 1) -> Predict:
@@ -53,7 +53,7 @@ def onnxruntime_session(model: ModelSource, *, optimize: bool = True, threads: i
     Raises:
         InputError: ONNX Runtime refuses the model, or (when it is run) the model gives no scores.
     """
-    return _predict(onnxruntime_run(model, optimize=optimize, threads=threads))
+    return predicting(onnxruntime_run(model, optimize=optimize, threads=threads))
 
 
 def reference_run(model: ModelSource) -> Run:
@@ -125,7 +125,13 @@ def _run(
     return run
 
 
-def _predict(run: Run) -> Predict:
+def predicting(run: Run) -> Predict:
+    """Samples to predictions by what gives the outputs of a model.
+
+    Raises:
+        InputError: the model gives no scores (when it is run).
+    """
+
     def predict(samples: ArrayLike) -> Prediction:
         outputs = run(samples)
         if SCORES not in outputs:

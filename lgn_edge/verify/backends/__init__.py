@@ -11,8 +11,7 @@ from lgn_edge.verify.backends.artifact import ArtifactBackend
 from lgn_edge.verify.backends.circuit import CircuitBackend
 from lgn_edge.verify.backends.onnx_reference import OnnxReferenceBackend
 from lgn_edge.verify.backends.onnxruntime import OnnxRuntimeBackend
-from lgn_edge.verify.backends.onnxruntime_library import OnnxRuntimeLibraryBackend
-from lgn_edge.verify.backends.onnxruntime_standard import OnnxRuntimeStandardBackend
+from lgn_edge.verify.backends.onnxruntime_written import OnnxRuntimeWrittenBackend
 from lgn_edge.verify.backends.reference import ReferenceBackend
 from lgn_edge.verify.backends.torch import TorchBackend
 from lgn_edge.verify.subject import Backend
@@ -24,9 +23,9 @@ DEFAULT_BACKENDS: Final[tuple[Backend, ...]] = (
     OnnxReferenceBackend(),
     OnnxRuntimeBackend("onnxruntime", optimize=True),
     OnnxRuntimeBackend("onnxruntime-plain", optimize=False),
-    OnnxRuntimeStandardBackend(),
-    OnnxRuntimeLibraryBackend("onnxruntime-library", ops="custom"),
-    OnnxRuntimeLibraryBackend("onnxruntime-fused", ops="fused"),
+    OnnxRuntimeWrittenBackend("onnxruntime-standard", ops="standard"),
+    OnnxRuntimeWrittenBackend("onnxruntime-library", ops="custom", library=True),
+    OnnxRuntimeWrittenBackend("onnxruntime-fused", ops="fused", library=True),
     ArtifactBackend("native"),
     ArtifactBackend("cortex-m4"),
 )
