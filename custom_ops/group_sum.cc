@@ -57,45 +57,34 @@ struct GroupSum {
         const int32_t signals = static_cast<int32_t>(words.rows), group = signals / head.classes;
         const int32_t planes = lgn_counter_planes(group), counters = head.classes * planes;
         const int64_t n_words = words.columns, n_whole = n_words / LGN_LANES;
-        const int64_t own = scores == nullptr ? ceil_div(head.classes * LGN_BLOCK, 16) : 0;
-        Flag failed;
-        const auto work = [&](int64_t part) {
+        const bool has_rest = n_words % LGN_LANES != 0;  // a last block of fewer words than a row has
+        const int64_t most = n_whole < blocks_at_once ? n_whole : blocks_at_once;
+        const int64_t sums = (most > 0 ? most : 1) * counters;
+        const auto work = [&](int64_t part, uint64_t *rows) {
             const int64_t first_block = part * blocks_at_once, left = n_whole - first_block;
-            const bool is_rest = left <= 0;  // a block of fewer words than a row has
+            const bool is_rest = left <= 0;
             const int32_t n_blocks = static_cast<int32_t>(is_rest ? 1 : left < blocks_at_once ? left : blocks_at_once);
             const int64_t first_word = (is_rest ? n_whole : first_block) * LGN_LANES;
-            const int64_t sums = int64_t{n_blocks} * counters;
-            const Workspace workspace(workspaces, sums + own + (is_rest ? signals : 0));
-            if (workspace.rows == nullptr) {
-                failed.set();
-                return;
-            }
             const uint64_t *columns = static_cast<const uint64_t *>(words.data) + first_word;
             int64_t stride = n_words;
             if (is_rest) {  // the kernel reads whole rows
-                uint64_t *const copy = workspace.rows + (sums + own) * LGN_LANES;
+                uint64_t *const copy = rows + sums * LGN_LANES;
                 kernels->read[0](columns, stride, static_cast<int32_t>(n_words - first_word), copy, signals);
                 columns = copy;
                 stride = LGN_LANES;
             }
-            kernels->count(columns, stride, n_blocks, workspace.rows, head.classes, group, planes);
+            kernels->count(columns, stride, n_blocks, rows, head.classes, group, planes);
             for (int32_t block = 0; block < n_blocks; block++) {
                 const int64_t first = (first_word + int64_t{block} * LGN_LANES) * LGN_WORD_BITS;
                 const int32_t count = n - first < LGN_BLOCK ? static_cast<int32_t>(n - first) : LGN_BLOCK;
                 uint16_t classes[LGN_BLOCK];
-                int32_t *const found = scores != nullptr
-                                           ? scores + first * head.classes
-                                           : reinterpret_cast<int32_t *>(workspace.rows + sums * LGN_LANES);
-                kernels->sum(workspace.rows, count, found, classes, block * counters, head.classes, planes);
-                if (logits != nullptr) {
-                    head.logits(found, count, logits + first * head.classes);
-                }
+                int32_t *const found = scores + first * head.classes;
+                kernels->sum(rows, count, found, classes, block * counters, head.classes, planes);
+                head.logits(found, count, logits + first * head.classes);
             }
         };
-        if (n > 0) {
-            LGN_TRY(call.parallel(ceil_div(n_whole, blocks_at_once) + (n_words % LGN_LANES != 0), work));
-        }
-        return failed.get() ? who.no_memory() : nullptr;
+        return call.parallel(ceil_div(n_whole, blocks_at_once) + has_rest, workspaces,
+                             sums + (has_rest ? signals : 0), work);
     }
 
     const Name who;

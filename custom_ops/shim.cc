@@ -93,8 +93,8 @@ size_t Node::inputs() const
     return count;
 }
 
-OrtStatus *Node::constant(size_t index, const char *input, ONNXTensorElementDataType type, const char *type_name,
-                          const void **data, int64_t *size) const
+OrtStatus *Node::constant(size_t index, const char *input, ONNXTensorElementDataType type, const void **data,
+                          int64_t *size) const
 {
     int is_constant = 0;
     const OrtValue *value = nullptr;
@@ -107,7 +107,8 @@ OrtStatus *Node::constant(size_t index, const char *input, ONNXTensorElementData
     Shape shape;
     LGN_TRY(describe(value, &shape));
     if (shape.type != type) {
-        return name.error("the input %s is %s; it must be %s", input, element_name(shape.type), type_name);
+        return name.error("the input %s is %s; it must be %s", input, element_name(shape.type),
+                          element_name(type));
     }
     if (shape.rank != 1) {
         return name.error("the input %s has %zu dimensions; it must have one", input, shape.rank);

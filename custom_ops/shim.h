@@ -34,23 +34,10 @@ template <class T> struct Vector {
     const T &operator[](int64_t i) const { return data[i]; }
 };
 
-template <class T> struct Element;
-template <> struct Element<float> {
-    static constexpr ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
-    static constexpr const char *name = "float32";
-};
-template <> struct Element<uint8_t> {
-    static constexpr ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8;
-    static constexpr const char *name = "uint8";
-};
-template <> struct Element<int32_t> {
-    static constexpr ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32;
-    static constexpr const char *name = "int32";
-};
-template <> struct Element<int64_t> {
-    static constexpr ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
-    static constexpr const char *name = "int64";
-};
+template <class T> constexpr ONNXTensorElementDataType element = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
+template <> inline constexpr ONNXTensorElementDataType element<float> = ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+template <> inline constexpr ONNXTensorElementDataType element<uint8_t> = ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8;
+template <> inline constexpr ONNXTensorElementDataType element<int32_t> = ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32;
 
 // A value of two dimensions, or what is known of one before it is there (-1: not known).
 struct Matrix {
@@ -81,7 +68,7 @@ public:
     template <class T> OrtStatus *constant(size_t index, const char *input, Vector<T> *vector) const
     {
         const void *data;
-        LGN_TRY(constant(index, input, Element<T>::type, Element<T>::name, &data, &vector->size));
+        LGN_TRY(constant(index, input, element<T>, &data, &vector->size));
         vector->data = static_cast<const T *>(data);
         return nullptr;
     }
@@ -94,45 +81,10 @@ public:
     const Name &name;
 
 private:
-    OrtStatus *constant(size_t index, const char *input, ONNXTensorElementDataType type, const char *type_name,
-                        const void **data, int64_t *size) const;
+    OrtStatus *constant(size_t index, const char *input, ONNXTensorElementDataType type, const void **data,
+                        int64_t *size) const;
 
     const OrtKernelInfo *info_;
-};
-
-// A call.
-class Call {
-public:
-    Call(const Name &name, OrtKernelContext *context) : name(name), context_(context) {}
-
-    OrtStatus *matrix(size_t index, const char *input, Matrix *matrix) const;
-    // The only element of an input int64 [1].
-    OrtStatus *number(size_t index, const char *input, int64_t *value) const;
-    // The data of an output, NULL where the node has none there.
-    template <class T> OrtStatus *output(size_t index, const int64_t *dims, size_t n_dims, T **data) const
-    {
-        void *found;
-        LGN_TRY(output(index, dims, n_dims, &found));
-        *data = static_cast<T *>(found);
-        return nullptr;
-    }
-    // work(i) for every i below n, by the session's threads.
-    template <class Work> OrtStatus *parallel(int64_t n, const Work &work) const
-    {
-        if (n == 1) {
-            work(0);
-            return nullptr;
-        }
-        const auto call = [](void *user, size_t i) { (*static_cast<const Work *>(user))(static_cast<int64_t>(i)); };
-        return api->KernelContext_ParallelFor(context_, call, static_cast<size_t>(n), 0, const_cast<Work *>(&work));
-    }
-
-    const Name &name;
-
-private:
-    OrtStatus *output(size_t index, const int64_t *dims, size_t n_dims, void **data) const;
-
-    OrtKernelContext *context_;
 };
 
 // Memory that is kept for the next who asks: a new one would cost a page fault for each 4 KiB that it is written to.
@@ -175,6 +127,59 @@ public:
 
 private:
     bool value_ = false;
+};
+
+// A call.
+class Call {
+public:
+    Call(const Name &name, OrtKernelContext *context) : name(name), context_(context) {}
+
+    OrtStatus *matrix(size_t index, const char *input, Matrix *matrix) const;
+    // The only element of an input int64 [1].
+    OrtStatus *number(size_t index, const char *input, int64_t *value) const;
+    // The data of an output, NULL where the node has none there.
+    template <class T> OrtStatus *output(size_t index, const int64_t *dims, size_t n_dims, T **data) const
+    {
+        void *found;
+        LGN_TRY(output(index, dims, n_dims, &found));
+        *data = static_cast<T *>(found);
+        return nullptr;
+    }
+    // work(i) for every i below n, by the session's threads.
+    template <class Work> OrtStatus *parallel(int64_t n, const Work &work) const
+    {
+        if (n == 1) {
+            work(0);
+            return nullptr;
+        }
+        const auto call = [](void *user, size_t i) { (*static_cast<const Work *>(user))(static_cast<int64_t>(i)); };
+        return api->KernelContext_ParallelFor(context_, call, static_cast<size_t>(n), 0, const_cast<Work *>(&work));
+    }
+    // work(i, rows) for every i below n, 0 included, each with that many rows of its own.
+    template <class Work>
+    OrtStatus *parallel(int64_t n, Workspaces &workspaces, int64_t n_rows, const Work &work) const
+    {
+        Flag failed;
+        const auto one = [&](int64_t i) {
+            const Workspace workspace(workspaces, n_rows);
+            if (workspace.rows == nullptr) {
+                failed.set();
+            } else {
+                work(i, workspace.rows);
+            }
+        };
+        if (n > 0) {
+            LGN_TRY(parallel(n, one));
+        }
+        return failed.get() ? name.no_memory() : nullptr;
+    }
+
+    const Name &name;
+
+private:
+    OrtStatus *output(size_t index, const int64_t *dims, size_t n_dims, void **data) const;
+
+    OrtKernelContext *context_;
 };
 
 // The table of functions that ONNX Runtime takes for an op: `Kernel` has name, inputs and outputs (types; undefined for

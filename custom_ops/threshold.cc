@@ -50,27 +50,18 @@ struct Threshold {
 
         const int64_t rows = encoder.bits() + comparisons->extra_rows;
         const size_t sample_bytes = encoder.sample_bytes(x.columns);
-        Flag failed;
-        const auto work = [&](int64_t block) {
-            const Workspace workspace(workspaces, rows);
-            if (workspace.rows == nullptr) {
-                failed.set();
-                return;
-            }
+        const auto work = [&](int64_t block, uint64_t *slots) {
             const int64_t first = block * LGN_BLOCK, left = x.rows - first;
             const int32_t count = left < LGN_BLOCK ? static_cast<int32_t>(left) : LGN_BLOCK;
             const int32_t over = count % LGN_WORD_BITS;
             lgn_compare(kernels, comparisons,
                         static_cast<const char *>(x.data) + static_cast<size_t>(first) * sample_bytes, count,
-                        workspace.rows, encoder.bits());
-            kernels->write(workspace.rows, words + block * LGN_LANES, n_words,
+                        slots, encoder.bits());
+            kernels->write(slots, words + block * LGN_LANES, n_words,
                            (count + LGN_WORD_BITS - 1) / LGN_WORD_BITS, over == 0 ? ~0ull : (1ull << over) - 1u,
                            encoder.bits());
         };
-        if (x.rows > 0) {
-            LGN_TRY(call.parallel(ceil_div(x.rows, LGN_BLOCK), work));
-        }
-        return failed.get() ? who.no_memory() : nullptr;
+        return call.parallel(ceil_div(x.rows, LGN_BLOCK), workspaces, rows, work);
     }
 
     const Name who;
