@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn import LogicGateNetwork
+from lgn_edge.nn import LogicDense, LogicGateNetwork
 from lgn_edge.training.recipe import Recipe
 
 _FLOAT = 4
@@ -94,13 +94,14 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
         Layer(layer.in_features, layer.out_features, layer.wiring, sum(p.numel() for p in layer.parameters()))
         for layer in model.logic
     )
-    discrete = all(layer.discrete for layer in model.train().logic)
+    discrete = all(isinstance(layer, LogicDense) and layer.discrete for layer in model.train().logic)
     kernels, number = model.kernels(recipe.device), model.precision.itemsize
     choices = sum(layer.choice.logits.numel() for layer in model.logic if layer.choice)
     signals = model.encoder.out_features + sum(layer.gates for layer in layers)
     widest = max(layer.gates for layer in layers)
-    # With bits only the gradients of two neighbouring layers are real numbers.
-    sample = signals // 8 + 2 * widest * number if discrete and kernels != "torch" else _REAL * signals * number
+    # With packed bits only the gradients of two neighbouring layers are real numbers.
+    packed = discrete and kernels != "torch"
+    sample = signals // 8 + 2 * widest * number if packed else _REAL * signals * number
     if kernels == "torch":
         sample += sum(2 * model_layer.candidates * model_layer.out_features for model_layer in _learned(model)) * _FLOAT
     return Plan(

@@ -174,7 +174,9 @@ def test_trains_gates_of_more_inputs(tmp_path: Path) -> None:
     recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "arity": 4, "levels": 2, "init": "gaussian"})
     result = train(recipe, data=dataset(), output=tmp_path / "run", progress=False)
     assert result.metrics["gates"] == 36
-    assert plan_training(recipe, dataset()).parameters == 16 * 36
+    plan = plan_training(recipe, dataset())
+    assert plan.parameters == 16 * 36
+    assert plan.sample_bytes == 3 * (10 + 36) * 4  # real-valued rows, also of discrete gates
     assert len(result.network.layers) > 2
     prediction = result.network.evaluate(dataset().test_x)
     assert float(np.mean(prediction.classes == dataset().test_y)) == result.metrics["hard_accuracy"]
