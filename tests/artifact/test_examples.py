@@ -17,6 +17,7 @@ import pytest
 from lgn_edge import emulate
 from lgn_edge.artifact import Artifact, build
 from lgn_edge.artifact.selftest import selftest_samples
+from lgn_edge.targets import toolchain
 from lgn_edge.targets.registry import find_target
 from tests.artifact.test_artifact import OCTET
 
@@ -110,6 +111,22 @@ def test_avr_prints_to_the_serial_port_in_simavr(part: str, tmp_path: Path) -> N
     printed = output("simavr", "-m", part, "-f", "16000000", image)
     lines = [line.rstrip(".") for line in printed.splitlines() if re.match(r"self-test|class", line)]
     assert lines == expected(part).splitlines()
+
+
+@pytest.mark.parametrize("target", ["aarch64", "cortex-a72", "neoverse", "riscv64"])
+def test_linux_programs_run_in_qemu(target: str, tmp_path: Path) -> None:
+    """A static program around the library, in QEMU's emulation of Linux on the target's processor."""
+    processor = "riscv64" if target == "riscv64" else "aarch64"
+    needs(f"qemu-{processor}")
+    artifact = build(OCTET, target, tmp_path / "a")
+    musl = toolchain.Machine(f"{processor}-linux-musl", flags=("-static",))
+    parts = [tmp_path / "main.o", artifact.folder / "lib" / f"liblgn_{artifact.name}.a"]
+    toolchain.compile_c(artifact.folder / "examples" / "main.c", parts[0], musl, include=[artifact.folder / "include"])
+    toolchain.link_program(parts, tmp_path / "program", musl)
+    want = OCTET.evaluate(selftest_samples(OCTET, find_target(target).selftest_vectors)[-1:])
+    best = want.classes[0]
+    printed = output(f"qemu-{processor}", tmp_path / "program")
+    assert printed == f"self-test: ok\nclass {best}, score {want.scores[0, best]}\n"
 
 
 def test_boards_come_with_their_cores_only(tmp_path: Path) -> None:
