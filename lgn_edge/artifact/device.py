@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TABLE: Final = "table"  # a small loop that walks a tape
 STRAIGHT: Final = "straight"  # an expression a gate
 FORMS: Final = (TABLE, STRAIGHT)
-_UNROLL: Final = {TABLE: 1, STRAIGHT: 4}  # comparisons that the packing loop takes at a time
+_MANY: Final = 400  # inputs for which packing four at a time is worth the code, in a form that shall be small
 
 
 @dataclass(frozen=True)
@@ -98,23 +98,30 @@ def write_kernels(
 
 def _kernels(network: Network, program: DeviceProgram, target: Target, prefix: str) -> tuple[list[Kernel], str, str]:
     """The kernels, and C that goes before and behind them."""
-    from lgn_edge.kernels.classify import classify_straight, classify_table, gates_are_inlined
+    from lgn_edge.kernels.classify import COUNTING, classify_straight, classify_table, gates_are_inlined
     from lgn_edge.kernels.encoding import comparisons
     from lgn_edge.kernels.straight import MACROS, straight
     from lgn_edge.kernels.tape import load_one, pack_one, run_tape
 
     bits, n_slots, word = comparisons(network.encoder, program.input_bit), program.n_slots, target.shape.word
     slot = program.slot
+    unroll = 4 if packs_by_four(program) else 1
     inputs = [
-        pack_one(bits, program.complemented, slot, n_slots, prefix, _UNROLL[program.form]),
+        pack_one(bits, program.complemented, slot, n_slots, prefix, unroll),
         load_one(program.input_bit, program.complemented, slot, n_slots, word, prefix),
     ]
     if program.steps is None:
-        return [*inputs, run_tape(program.tape, network.head, prefix)], "", classify_table(prefix, bits.element, word)
+        around = classify_table(prefix, bits.element, word)
+        return [*inputs, run_tape(program.tape, network.head, prefix)], COUNTING, around
     gates = straight(program.circuit, network.head, program.steps, slot, prefix)
     around = classify_straight(prefix, bits.element, word, slot, n_slots, network.head.classes)
-    macros = f"{MACROS}\n{gates_are_inlined(prefix, slot)}" if target.core.values else MACROS
-    return [*inputs, gates], macros, around
+    inlined = [gates_are_inlined(prefix, slot)] if target.core.values else []
+    return [*inputs, gates], "\n".join([COUNTING, MACROS, *inlined]), around
+
+
+def packs_by_four(program: DeviceProgram) -> bool:
+    """Whether the loop that encodes a sample takes four inputs at a time."""
+    return program.form == STRAIGHT or len(program.input_bit) >= _MANY
 
 
 def c_rows(values: NDArray[Any]) -> str:

@@ -7,13 +7,38 @@ from typing import Final
 
 import numpy as np
 
-from lgn_edge.artifact.device import STRAIGHT, TABLE, DeviceProgram
+from lgn_edge.artifact.device import STRAIGHT, TABLE, DeviceProgram, packs_by_four
 from lgn_edge.network import Network
 from lgn_edge.passes.register_program import RegisterProgram, Step, register_program
+from lgn_edge.passes.tape import N_OPERATIONS
 from lgn_edge.targets.target import Target
 
-SIZES: Final = ("one", "deep", "tables", "gates", "outputs", "fused", "reads", "writes", "far")
-WORK: Final = ("one", "bits", "gates", "outputs", "fused", "reads", "writes", "runs", "classes")
+SIZES: Final = (
+    "one",
+    "loops",
+    "deep",
+    "mixed",
+    "large",
+    "tables",
+    "gates",
+    "outputs",
+    "fused",
+    "reads",
+    "writes",
+    "far",
+)
+WORK: Final = (
+    "one",
+    "bits",
+    "fast_bits",
+    "gates",
+    "fast_gates",
+    "outputs",
+    "fused",
+    "reads",
+    "runs",
+    "classes",
+)
 DEPTH: Final = ("one", "alive")
 
 
@@ -50,25 +75,33 @@ class Rates:
 _NEAR: Final = 250  # slots on the stack that a short load reaches
 _EXPECTED: Final = 7  # values that a compiler is expected to keep in registers
 
-# Least squares over fourteen networks of 30 to 1,800 gates with uint8 inputs, built and executed on each core: errors
-# of at most 8 % of flash and 10 % of instructions. The other Cortex-M run M4's code.
-_NOTHING: Final = (0.0,) * 6
+# Least squares over networks with uint8 inputs, built and executed on each core: seventeen of 30 to 8,000 gates for
+# tables, fourteen of 30 to 1,800 for straight-line code. Errors of at most 8 % of flash and 10 % of instructions. The
+# other Cortex-M run M4's code.
 _RATES: Final = {
-    ("armv6-m", TABLE): Rates((901, 211.5, 1.006, *_NOTHING), (0, 16.76, 9.671, 7.16, 0, 0, 0, 20.39, 0), (114.7, 0)),
+    ("armv6-m", TABLE): Rates(
+        (360.2, 58.72, 197.2, 49.66, 546.6, 0.9938, 0, 0.3367, 0, 0, 0, 0),
+        (0, 13.19, 11.5, 9.512, 8.2, 6.686, 0, 0, 24.97, 0),
+        (132.4, 0),
+    ),
     ("armv7-m", TABLE): Rates(
-        (1039, 307.2, 0.9966, *_NOTHING), (36.6, 9.54, 7.77, 7.261, 0, 0, 0, 23.97, 0), (93.01, 0)
+        (441.6, 57.65, 293.4, 81.64, 852.7, 0.9855, 0, 0.4359, 0, 0, 0, 0),
+        (9.853, 9.355, 6.9, 7.845, 7.2, 6.256, 0, 0, 16.16, 38.52),
+        (91.59, 0),
     ),
     ("armv7-m", STRAIGHT): Rates(
-        (287.1, 0, 1.476, 3.512, 2.136, 3.32, 2.265, 1.003, 2.603),
-        (43.26, 7.161, 1.223, 0.4389, 0.5774, 1.462, 0, 0, 12.43),
+        (287.1, 0, 0, 0, 0, 1.476, 3.512, 2.136, 3.32, 2.265, 1.003, 2.603),
+        (43.26, 0, 7.161, 1.223, 0, 0.4389, 0.5774, 1.462, 0, 12.43),
         (107.9, 0.04866),
     ),
     ("rv32", TABLE): Rates(
-        (1305, 245.9, 1.015, *_NOTHING), (32.32, 16.35, 11.36, 6.758, 0, 0, 0, 13.19, 0), (88.75, 0)
+        (446.4, 85.86, 336.2, 103.5, 631.4, 1.006, 0, 0.518, 0, 0, 0, 0),
+        (0, 9.94, 8.2, 11.81, 10.6, 7.476, 0, 0, 2.817, 117.2),
+        (81.4, 0),
     ),
     ("rv32", STRAIGHT): Rates(
-        (328.1, 0, 1.365, 1.319, 2.127, 0, 8.251, 1.698, 3.247),
-        (50.1, 9.85, 1.498, 0.3294, 0, 1.572, 0, 0, 16.3),
+        (328.1, 0, 0, 0, 0, 1.365, 1.319, 2.127, 0, 8.251, 1.698, 3.247),
+        (50.1, 0, 9.85, 1.498, 0, 0.3294, 0, 1.572, 0, 16.3),
         (80.61, 0.07927),
     ),
 }
@@ -106,7 +139,7 @@ def units(program: DeviceProgram, network: Network) -> dict[str, int]:
     tape, bits = program.tape, program.tape.n_live_inputs
     encoder = encoder_tables(comparisons(network.encoder, tape.input_bit), program.complemented)
     found = dict.fromkeys((*SIZES, *WORK, *DEPTH), 0)
-    found |= {"one": 1, "bits": bits, "classes": network.head.classes}
+    found |= {"one": 1, "fast_bits" if packs_by_four(program) else "bits": bits, "classes": network.head.classes}
     found["tables"] = sum(values.nbytes for values in encoder.values())
     if program.steps is not None:
         return found | _step_units(program, network, program.steps)
@@ -114,8 +147,18 @@ def units(program: DeviceProgram, network: Network) -> dict[str, int]:
     b = 1 if tape.n_slots <= 256 else 2
     runs = len(tape.length)
     found["tables"] += len(tape.step) * (step + b) + len(tape.slot_step) + runs * (1 + b) + 4 * network.head.classes
-    deep = int(len(tape.where) > 1)  # a loop over groups
-    return found | {"deep": deep, "gates": len(tape.step), "outputs": len(tape.slot_step), "runs": runs}
+    fast = tape.unit > 2
+    used = tape.length.reshape(-1, N_OPERATIONS) > 0
+    loops = used[: len(tape.where)].any(axis=0).sum() + used[len(tape.where) :].any(axis=0).sum()
+    return found | {
+        "loops": int(loops),  # one an operation that is there
+        "deep": int(len(tape.where) > 1),  # a loop over groups
+        "mixed": int(len(tape.slot_step) > 0),  # a loop over outputs that are stored
+        "large": int(fast),
+        "fast_gates" if fast else "gates": len(tape.step),
+        "outputs": len(tape.slot_step),
+        "runs": runs,
+    }
 
 
 def _step_units(program: DeviceProgram, network: Network, steps: RegisterProgram) -> dict[str, int]:

@@ -10,6 +10,27 @@ from __future__ import annotations
 
 from typing import Final
 
+from tvm import tirx
+
+from lgn_edge.kernels.tir import Expr
+from lgn_edge.network.truth_table import AND, XOR
+from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
+
+COUNTING: Final = """\
+/* total + (a & b) and total + (a ^ b) of bits, one instruction where there is one. */
+#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
+#define lgn_and(a, b) ((a) * (b))
+#else
+#define lgn_and(a, b) ((a) & (b))
+#endif
+#if defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__)
+#define lgn_add_xor(total, a, b) \\
+    __extension__({ uint32_t sum; __asm__("usada8 %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(total)); sum; })
+#else
+#define lgn_add_xor(total, a, b) ((total) + ((a) ^ (b)))
+#endif
+"""
+
 _PROTOTYPES: Final = """\
 void {prefix}_classify(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes);
 void {prefix}_classify_packed(const {word}_t* words, int32_t stride, int32_t bit, void* workspace, int32_t* scores,
@@ -84,6 +105,14 @@ void {prefix}_classify_packed(const {word}_t* words, int32_t stride, int32_t bit
     run(fill_packed, &source, scores, classes);
 }}
 """
+
+
+def counted_gate(table: int, total: Expr, a: Expr, b: Expr, subtract: bool = False) -> Expr:
+    """`total` and a gate of two bits, all uint32; in one instruction where COUNTING has one. An XOR is added."""
+    if table == XOR and not subtract:
+        return tirx.call_extern("uint32", "lgn_add_xor", total, a, b)
+    value = tirx.call_extern("uint32", "lgn_and", a, b) if table == AND else EXECUTE[OPERATIONS.index(table)](a, b)
+    return total - value if subtract else total + value
 
 
 def classify_table(prefix: str, element: str, word: str) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
+from lgn_edge.kernels.classify import counted_gate
 from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kernel
 from lgn_edge.network import Circuit, GroupSum
-from lgn_edge.network.truth_table import AND
 from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
 from lgn_edge.passes.register_program import RegisterProgram, Step
 
@@ -29,26 +29,15 @@ MACROS: Final = """\
 
 /* Read anew: a compiler that remembers the value instead would run out of registers. */
 #define lgn_read(x) (*(const volatile uint32_t*)&(x))
-
-/* total + (a & b) and total + (a ^ b) of bits, one instruction where there is one. */
-#if defined(__ARM_ARCH_ISA_THUMB) && __ARM_ARCH_ISA_THUMB == 2
-#define lgn_and(a, b) ((a) * (b))
-#else
-#define lgn_and(a, b) ((a) & (b))
-#endif
-#if defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__)
-#define lgn_add_xor(total, a, b) \\
-    __extension__({ uint32_t sum; __asm__("usada8 %0, %1, %2, %3" : "=r"(sum) : "r"(a), "r"(b), "r"(total)); sum; })
-#else
-#define lgn_add_xor(total, a, b) lgn_keep((total) + ((a) ^ (b)))
-#endif
 """
 
 _EXECUTE_TABLE: Final = dict(zip(OPERATIONS, EXECUTE, strict=True))
 
 
 def straight(circuit: Circuit, head: GroupSum, program: RegisterProgram, word: str, prefix: str) -> Kernel:
-    """`void PREFIX_gates(word *slots, int32_t *scores)`: all gates and scores; C around it has MACROS.
+    """`void PREFIX_gates(word *slots, int32_t *scores)`: all gates and scores.
+
+    C around it has MACROS and `classify.COUNTING`.
 
     Args:
         circuit: simplified; its gates are `push_complements.OPERATIONS`.
@@ -102,28 +91,22 @@ class _Totals:
         """Add a bit to the class of an output, or subtract it."""
         c = output // self._head.group
         shift = self._shift(c)
-        self._change(c, bit << constant(shift, "uint32") if shift else bit, bool(self._circuit.inverted[output]))
+        word, moved = self._lanes.word(c), bit << constant(shift, "uint32") if shift else bit
+        self._keep(word, self._words[word] - moved if self._circuit.inverted[output] else self._words[word] + moved)
 
     def add_gate(self, table: int, a: Expr, b: Expr, output: int) -> None:
         """Add the gate of an output whose lane is in turn, or subtract it."""
-        c = output // self._head.group
-        if table == AND:
-            self._change(c, tirx.call_extern("uint32", "lgn_and", a, b), bool(self._circuit.inverted[output]))
-        else:
-            word = self._lanes.word(c)
-            self._words[word] = T.Bind(tirx.call_extern("uint32", "lgn_add_xor", self._words[word], a, b))
+        word = self._lanes.word(output // self._head.group)
+        self._keep(word, counted_gate(table, self._words[word], a, b, bool(self._circuit.inverted[output])))
 
-    def _change(self, c: int, by: Expr, subtract: bool) -> None:
-        word = self._lanes.word(c)
-        changed = self._words[word] - by if subtract else self._words[word] + by
+    def _keep(self, word: int, changed: Expr) -> None:
         self._words[word] = T.Bind(tirx.call_extern("uint32", "lgn_keep", changed))
 
     def turn(self) -> None:
         """Bring the next lane to the lowest bits."""
         bits = self._lanes.bits
-        self._words = [
-            T.Bind(tirx.call_extern("uint32", "lgn_keep", _rotated(T.Bind(word), bits))) for word in self._words
-        ]
+        for word, value in enumerate(self._words):
+            self._keep(word, _rotated(T.Bind(value), bits))
         self._turned += 1
 
     def store(self, scores: Buffer) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
+from lgn_edge.kernels.classify import counted_gate
 from lgn_edge.kernels.encoding import Comparisons
 from lgn_edge.kernels.pack import float_above
 from lgn_edge.kernels.tir import Buffer, Expr, Integers, Kernel, Parameter, Table, as_index, constant, kernel, narrow
 from lgn_edge.network import GroupSum
 from lgn_edge.network.layers import Int32Array
-from lgn_edge.passes.push_complements import EXECUTE
+from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
 from lgn_edge.passes.tape import N_OPERATIONS, Tape
 
 _SLOT = "uint8"
@@ -102,21 +103,22 @@ def load_one(
     return kernel(f"{prefix}_load", parameters, (table,), body)
 
 
-def run_tape(tape: Tape, head: GroupSum, prefix: str, unroll: int = 1) -> Kernel:
+def run_tape(tape: Tape, head: GroupSum, prefix: str) -> Kernel:
     """`void PREFIX_run(uint8_t *slots, int32_t *scores, uint16_t *classes)`: all groups, then the first maximum.
+
+    C around it has `classify.COUNTING`.
 
     Args:
         tape: what to run; its live inputs are in their slots already.
         head: classes.
         prefix: of the C symbols.
-        unroll: pairs of gates that a loop takes at a time, a power of two.
     """
     pairs, together = _pairs(tape)
     per_pair = pairs.size * 2 // max(len(tape.step), 1)
     base = narrow(tape.base) if (tape.base >= 0).all() else tape.base
     tables = (
         Table(f"{prefix}_where", narrow(tape.where)),
-        Table(f"{prefix}_length", narrow(tape.length // 2)),
+        Table(f"{prefix}_length", narrow(tape.length // tape.unit)),
         Table(f"{prefix}_first", narrow(tape.first)),
         Table(f"{prefix}_pairs", pairs),
         Table(f"{prefix}_slots", narrow(tape.slots)),
@@ -148,43 +150,39 @@ def run_tape(tape: Tape, head: GroupSum, prefix: str, unroll: int = 1) -> Kernel
     ) -> None:
         T.buffer_store(slots, constant(0, _SLOT), [tape.n_live_inputs])
         T.buffer_store(slots, constant(1, _SLOT), [tape.n_live_inputs + 1])
-        element, counted, place, total = (_variable() for _ in range(4))
+        element, counted, place, total = *(_variable() for _ in range(3)), _variable("uint32")
         T.buffer_store(element, constant(0, "int32"), [0])
         T.buffer_store(counted, constant(0, "int32"), [0])
 
-        def runs(group: Expr, present: NDArray[np.bool_], finish: Callable[[Expr], None]) -> None:
-            """The runs of a group, of the operations that are present; `finish` takes each result."""
-            for op, execute in enumerate(EXECUTE):
-                if not present[op]:
-                    continue
+        def runs(group: Expr, present: NDArray[np.bool_], finish: Callable[[int, Expr, Expr], None]) -> None:
+            """The runs of a group, of the operations that are present; `finish` takes each with its operands."""
+            for op in np.flatnonzero(present).tolist():
                 run = T.Bind(group * N_OPERATIONS + op)
                 begin, many = T.Bind(element[0]), T.Bind(as_index(length[run]))
                 a = _variable()
                 T.buffer_store(a, as_index(first[run]), [0])
+                with T.serial(0, many) as i:
+                    for pair in range(tape.unit // 2):
+                        at = begin + i * (per_pair * tape.unit // 2) + pair * per_pair
+                        steps = [as_index(pairs[at + side]) for side in range(2)]
+                        if together:
+                            both = T.Bind(as_index(pairs[at]))
+                            steps = [both & 255, both >> 8]
+                        for side in range(2):
+                            operand = T.Bind(a[0] + steps[side])
+                            T.buffer_store(a, operand, [0])
+                            finish(op, bit(operand), bit(as_index(pairs[at + per_pair - 2 + side])))
+                T.buffer_store(element, begin + many * (per_pair * tape.unit // 2), [0])
 
-                def pair(
-                    i: Expr, begin: Expr = begin, a: Buffer = a, execute: Callable[[Any, Any], Any] = execute
-                ) -> None:
-                    at = begin + i * per_pair
-                    steps = [as_index(pairs[at + side]) for side in range(2)]
-                    if together:
-                        both = T.Bind(as_index(pairs[at]))
-                        steps = [both & 255, both >> 8]
-                    for side in range(2):
-                        operand = T.Bind(a[0] + steps[side])
-                        T.buffer_store(a, operand, [0])
-                        other = as_index(pairs[at + per_pair - 2 + side])
-                        finish(execute(as_index(slots[operand]), as_index(slots[other])))
+        def bit(slot: Expr) -> Expr:
+            return tirx.Cast("uint32", slots[slot])
 
-                _unrolled(many, unroll, pair)
-                T.buffer_store(element, begin + many * per_pair, [0])
-
-        def store(value: Expr) -> None:
-            T.buffer_store(slots, tirx.Cast(_SLOT, value), [place[0]])
+        def store(op: int, a: Expr, b: Expr) -> None:
+            T.buffer_store(slots, tirx.Cast(_SLOT, EXECUTE[op](a, b)), [place[0]])
             T.buffer_store(place, place[0] + 1, [0])
 
-        def count(value: Expr) -> None:
-            T.buffer_store(total, total[0] + value, [0])
+        def count(op: int, a: Expr, b: Expr) -> None:
+            T.buffer_store(total, counted_gate(OPERATIONS[op], total[0], a, b), [0])
 
         def count_slots(group: Expr) -> None:
             begin, many = T.Bind(counted[0]), T.Bind(as_index(n_slots[group]))
@@ -192,25 +190,25 @@ def run_tape(tape: Tape, head: GroupSum, prefix: str, unroll: int = 1) -> Kernel
 
             def slot(i: Expr) -> None:
                 T.buffer_store(place, place[0] + as_index(slot_step[begin + i]), [0])
-                count(as_index(slots[place[0]]))
+                T.buffer_store(total, total[0] + bit(place[0]), [0])
 
-            _unrolled(many, 4 * unroll if tape.slots.max() >= 4 * unroll else 1, slot)
+            _unrolled(many, 4 if tape.slots.max() >= 4 else 1, slot)
             T.buffer_store(counted, begin + many, [0])
 
         with T.serial(0, n_store) as group:
             T.buffer_store(place, as_index(where[group]), [0])
             runs(group, stored, store)
         with T.serial(0, n_count) as group:
-            T.buffer_store(total, constant(0, "int32"), [0])
+            T.buffer_store(total, constant(0, "uint32"), [0])
             runs(group + n_store, counted_ops, count)
             if len(tape.slot_step):
                 count_slots(group)
-            c = T.Bind(group >> 1)
+            c, sum_ = T.Bind(group >> 1), T.Bind(tirx.Cast("int32", total[0]))
             with T.If((group & 1) == 0):
                 with T.Then():
-                    T.buffer_store(scores, as_index(base[c]) + total[0], [c])
+                    T.buffer_store(scores, as_index(base[c]) + sum_, [c])
                 with T.Else():
-                    T.buffer_store(scores, scores[c] - total[0], [c])
+                    T.buffer_store(scores, scores[c] - sum_, [c])
         _first_maximum(scores, classes, head)
 
     return kernel(f"{prefix}_run", parameters, tables, body)
@@ -236,9 +234,9 @@ def _first_maximum(scores: Buffer, classes: Buffer, head: GroupSum) -> None:
     T.buffer_store(classes, tirx.Cast("uint16", winner[0]), [0])
 
 
-def _variable() -> Buffer:
-    """A local int32; TVM's C knows arrays of global scope only."""
-    return T.alloc_buffer((1,), "int32", scope="global")
+def _variable(dtype: str = "int32") -> Buffer:
+    """A local variable; TVM's C knows arrays of global scope only."""
+    return T.alloc_buffer((1,), dtype, scope="global")
 
 
 def _unrolled(count: Expr | int, factor: int, emit: Callable[[Expr], None]) -> None:

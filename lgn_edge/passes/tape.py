@@ -27,6 +27,7 @@ _AND, _AND_NOT, _OR, _XOR = range(N_OPERATIONS)
 _SHORTEST_GAP: Final = 32  # free slots in a row that are worth a group of their own
 _NARROW: Final = 0xFF  # the largest step of a tape with three bytes a gate
 _WIDE: Final = 0xFFFF  # the same with four
+_MANY: Final = 4000  # gates for which loops that take four at a time are worth their code and fillers
 
 _OP_OF_TABLE = np.zeros(16, np.uint8)
 _OP_OF_TABLE[list(OPERATIONS)] = range(N_OPERATIONS)
@@ -46,7 +47,7 @@ class Tape(ArrayRecord):
         n_inputs: input bits of the circuit, live or not.
         input_bit: int32[L], the live inputs, in the order they are loaded; at least one.
         where: int32[S], first slot that each storing group writes.
-        length: int32[(S + 2 * classes) * N_OPERATIONS], gates of each run; even.
+        length: int32[(S + 2 * classes) * N_OPERATIONS], gates of each run; a multiple of `unit`.
         first: int32[(S + 2 * classes) * N_OPERATIONS].
         step: int32[E], one a gate.
         b: int32[E], one a gate.
@@ -56,6 +57,7 @@ class Tape(ArrayRecord):
         base: int32[classes].
         n_gates: gates of the circuit; E is larger by repetitions and by fillers, which change nothing.
         n_slots: slots in all.
+        unit: gates that a loop takes at a time, 2 or 4.
     """
 
     n_inputs: int
@@ -71,15 +73,16 @@ class Tape(ArrayRecord):
     base: Int32Array
     n_gates: int
     n_slots: int
+    unit: int
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
-            if not name.startswith("n_"):
+            if not name.startswith(("n_", "unit")):
                 object.__setattr__(self, name, frozen_array(getattr(self, name), np.int32, f"tape: {name}"))
         runs = (len(self.where) + 2 * len(self.base)) * N_OPERATIONS
         if not len(self.length) == len(self.first) == runs or len(self.slots) != 2 * len(self.base):
             raise InputError(f"tape: {len(self.length)} lengths and {len(self.first)} first; {runs} runs have one each")
-        if not int(self.length.sum()) == len(self.step) == len(self.b) or (self.length % 2).any():
+        if not int(self.length.sum()) == len(self.step) == len(self.b) or (self.length % self.unit).any():
             raise InputError(f"tape: {len(self.step)} steps and {len(self.b)} b in runs of {int(self.length.sum())}")
 
     @property
@@ -175,7 +178,7 @@ def _lay_out(circuit: Circuit, head: GroupSum, feature: IntArray | None, limit: 
     direct = np.flatnonzero(counted[circuit.outputs])
     gates = circuit.outputs[direct] - n_inputs
     op, a, b = _operands(circuit, gates, slot)
-    entries = _in_order(_Entries(group[direct], op, a, b, gates), len(input_bit), limit)
+    entries = _in_order(_Entries(group[direct], op, a, b, gates), len(input_bit), limit, _unit(circuit))
     base = np.bincount(group[circuit.inverted] >> 1, minlength=head.classes)
     ones = entries.group[(entries.gate < 0) & (entries.op == _OR)]
     np.subtract.at(base, ones >> 1, np.where(ones & 1, -1, 1))
@@ -201,14 +204,19 @@ def _lay_out(circuit: Circuit, head: GroupSum, feature: IntArray | None, limit: 
         base=base.astype(np.int32),
         n_gates=circuit.n_gates,
         n_slots=n_slots,
+        unit=_unit(circuit),
     )
+
+
+def _unit(circuit: Circuit) -> int:
+    return 4 if circuit.n_gates > _MANY else 2
 
 
 def _store(
     circuit: Circuit, counted: BoolArray, slot: IntArray, n_live: int, limit: int
 ) -> tuple[list[_Entries], IntArray, int]:
     """The gates that are stored, level after level, where each group writes, and slots in all; fills in `slot`."""
-    n_inputs, level = circuit.n_inputs, circuit.levels()
+    n_inputs, level, unit = circuit.n_inputs, circuit.levels(), _unit(circuit)
     depth = int(level.max(initial=0))
     last = np.zeros(circuit.n_signals, np.int64)  # the level that reads a signal last; what is counted comes at the end
     for signals in (circuit.a, circuit.b):
@@ -227,8 +235,8 @@ def _store(
         free[died[died >= 0]] = True
         here = gates[bounds[number - 1] : bounds[number]]
         op, a, b = _operands(circuit, here, slot)
-        entries = _in_order(_Entries(np.zeros_like(here), op, a, b, here), n_live, limit)
-        places = _take(free, len(entries.gate))
+        entries = _in_order(_Entries(np.zeros_like(here), op, a, b, here), n_live, limit, unit)
+        places = _take(free, len(entries.gate), unit)
         free = np.concatenate([free, np.ones(max(0, int(places.max(initial=-1)) + 1 - len(free)), np.bool_)])
         real = entries.gate >= 0
         slot[n_inputs + entries.gate[real]] = places[real]
@@ -244,10 +252,10 @@ def _no_entries() -> _Entries:
     return _Entries(*np.zeros((5, 0), np.int64))
 
 
-def _take(free: BoolArray, count: int) -> IntArray:
-    """`count` slots, an even number: long gaps of free ones, an even part of each, then new ones."""
+def _take(free: BoolArray, count: int, unit: int) -> IntArray:
+    """`count` slots, a multiple of `unit`: long gaps of free ones, whole units of each, then new ones."""
     edges = np.flatnonzero(np.diff(free, prepend=False, append=False))
-    start, length = edges[::2], (edges[1::2] - edges[::2]) & -2
+    start, length = edges[::2], (edges[1::2] - edges[::2]) & -unit
     start, length = start[length >= _SHORTEST_GAP], length[length >= _SHORTEST_GAP]
     gaps = np.arange(length.sum()) + np.repeat(start - np.cumsum(length) + length, length)
     return np.concatenate([gaps, len(free) + np.arange(max(0, count - len(gaps)))])[:count]
@@ -276,8 +284,8 @@ def _bridged(group: IntArray, slot: IntArray, limit: int) -> tuple[IntArray, Int
     return group[order], slot[order]
 
 
-def _in_order(given: _Entries, zero: int, limit: int) -> _Entries:
-    """Gates by group, operation and a, with fillers: every step is at most `limit`, every run has an even length.
+def _in_order(given: _Entries, zero: int, limit: int, unit: int) -> _Entries:
+    """Gates by group, operation and a, with fillers: every step is at most `limit`, every run has whole units.
 
     Where the operation does not care which operand is a, it is the lower slot of every other gate and the higher one
     of the rest, so that the a are spread evenly over all slots. Fillers are 0, or 1 for OR, or not needed.
@@ -295,8 +303,8 @@ def _in_order(given: _Entries, zero: int, limit: int) -> _Entries:
     step = np.where(begins, 0, np.diff(a, prepend=0))
     before = np.maximum(step - 1, 0) // limit
     ends = np.append(begins[1:], True)[: len(run)]
-    odd = np.bincount(run, 1 + before, minlength=1).astype(np.int64) % 2
-    after = np.where(ends, odd[run], 0)
+    missing = -np.bincount(run, 1 + before, minlength=1).astype(np.int64) % unit
+    after = np.where(ends, missing[run], 0)
     copies = before + 1 + after
     source = np.repeat(np.arange(len(run)), copies)
     place = np.arange(len(source)) - np.repeat(np.cumsum(copies) - copies, copies) - before[source]

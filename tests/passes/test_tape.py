@@ -52,6 +52,8 @@ def test_steps_are_wide_where_fillers_would_be_most_of_it() -> None:
     network = random_network(2, features=40, bits=9000, widths=(8000,), classes=100, tables=(1, 2, 6, 7))
     _, tape = tape_of(network)
     assert tape.step.max() > 255
+    assert tape.unit == 4
+    assert (tape.length % 4 == 0).all()
     assert_equal(network, tape)
 
 
