@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import tvm
@@ -15,9 +16,25 @@ from lgn_edge.kernels.tir import Kernel, Table
 from lgn_edge.targets.target import Level, Target
 from lgn_edge.targets.toolchain import assemble
 
+Job = Callable[[], Path]
+
+
+def run_jobs(jobs: Sequence[Job]) -> list[Path]:
+    """What the jobs return, in their order; as many run at once as there are processors.
+
+    LLVM works outside Python's lock, and the C compiler is a process of its own.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [each.result() for each in [pool.submit(job) for job in jobs]]
+
 
 def compile_kernels(kernels: Sequence[Kernel], target: Target, folder: Path) -> list[Path]:
-    """Compile kernels with TVM's LLVM and assemble their tables.
+    """Run the jobs of `kernel_jobs`."""
+    return run_jobs(kernel_jobs(kernels, target, folder))
+
+
+def kernel_jobs(kernels: Sequence[Kernel], target: Target, folder: Path) -> list[Job]:
+    """What compiles kernels with TVM's LLVM and assembles their tables.
 
     The code does not depend on the values of the tables, and its size does not grow with them.
 
@@ -27,8 +44,8 @@ def compile_kernels(kernels: Sequence[Kernel], target: Target, folder: Path) -> 
         folder: where the objects are written.
 
     Returns:
-        the objects: one a kernel and level, so that a linker drops those that a program does not use, and one with the
-        tables.
+        a job an object: one a kernel and level, so that a linker drops those that a program does not use, and one with
+        the tables.
     """
 
     def compile_one(kernel: Kernel, level: Level) -> Path:
@@ -37,12 +54,9 @@ def compile_kernels(kernels: Sequence[Kernel], target: Target, folder: Path) -> 
         _build([named], target, level).write_to_file(str(output))
         return output
 
-    # LLVM works outside Python's lock
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        pending = [pool.submit(compile_one, kernel, level) for level in target.levels for kernel in kernels]
-        objects = [each.result() for each in pending]
     tables = [table for kernel in kernels for table in kernel.tables]
-    return [*objects, assemble_tables(tables, target, folder, "tables")]
+    jobs = [partial(compile_one, kernel, level) for level in target.levels for kernel in kernels]
+    return [*jobs, partial(assemble_tables, tables, target, folder, "tables")]
 
 
 def kernel_source(kernels: Sequence[Kernel], target: Target, form: str = "s") -> str:
