@@ -15,6 +15,10 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from lgn_edge import onnx_library_path, onnx_session
 from lgn_edge.errors import InputError
+from lgn_edge.onnx_model import Form, to_model
+from tests.onnx_model.forms import fed
+from tests.onnx_model.mutations import mutated
+from tests.strategies import random_network, random_samples
 
 I32, I64, U8, F32 = np.int32, np.int64, np.uint8, np.float32
 ELEMENT = {kind: helper.np_dtype_to_tensor_dtype(np.dtype(kind)) for kind in (I32, I64, U8, F32, np.bool_, np.float64)}
@@ -223,6 +227,22 @@ def test_malformed_nodes_never_crash(data: st.DataObject) -> None:
     x = np.zeros(data.draw(st.lists(st.sampled_from([0, 1, 2, 4, 70]), min_size=1, max_size=3), "x"), element)
     with suppress(Exception):  # ONNX Runtime's own, one class a status code; whatever it is, we are still here
         session.run(None, {"x": x})
+
+
+@pytest.mark.parametrize("ops", ["custom", "fused"])
+@pytest.mark.parametrize("chosen", ["", "packed"])
+def test_changed_files_never_crash(ops: str, chosen: str) -> None:
+    """Anything changed in the graph of a file: an error or a result, in this process."""
+    network = random_network(1, input_dtype="uint8")
+    form, rng = Form(ops, chosen), np.random.default_rng(1)
+    whole = to_model(network, form)
+    name, x = fed(network, form, random_samples(network, 70))
+    for i in range(80):
+        with suppress(InputError):
+            changed = mutated(whole, rng, graph_only=True).SerializeToString()
+            session = onnx_session(changed, threads=1, fuse=i % 2 == 0)
+            with suppress(Exception):  # ONNX Runtime's own
+                session.run(None, {name: x})
 
 
 def test_registered_by_many_sessions() -> None:
