@@ -183,7 +183,7 @@ def build_rows(trained: Trained, options: Options) -> Iterator[Row]:
     """Builds of the large network for every target, in the default form and as a table; the slowest by name."""
     names = QUICK_BUILDS if options.quick else tuple(TARGETS)
     for optimize, form in (("balanced", "default form"), ("size", "table")):
-        seconds, refused = dict[str, float](), dict[str, str]()
+        seconds, refused = dict[str, float](), list[str]()
         for name in names:
             with tempfile.TemporaryDirectory() as work:
                 start = time.perf_counter()
@@ -191,10 +191,10 @@ def build_rows(trained: Trained, options: Options) -> Iterator[Row]:
                     build(trained.network, name, Path(work) / name, optimize=optimize)
                     seconds[name] = time.perf_counter() - start
                 except LgnError as error:
-                    refused[name] = str(error)
+                    refused.append(str(error).partition(";")[0])
         slowest = max(seconds, key=lambda name: seconds[name])
         note = f"{slowest}, the slowest of {len(seconds)}; median {np.median(list(seconds.values())):.2g} s"
-        note += "".join(f"; {name} refused: {why[:120]}" for name, why in refused.items())
+        note += "".join(f"; {why}" for why in refused)
         yield Row(f"build, {form}, {trained.network.n_gates:,} gates", seconds[slowest], "s", "<= 20", "<= 3", note)
 
 
