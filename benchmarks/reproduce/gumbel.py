@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from plot import lines
-from runs import SEEDS, Options, Row, Run, images, mean, run, spread, trained
+from runs import SEEDS, Options, Row, Run, by_epoch, images, mean, run, spread, trained
 
 ESTIMATORS: dict[str, dict[str, Any]] = {
     "soft": {"estimator": "soft"},
@@ -36,15 +36,9 @@ def measure(options: Options) -> list[Row]:
         rows.append(Row(f"{name}: undecided gates", 100 * mean([epoch.undecided for epoch in last]), "%"))
         if name != "soft":
             rows.append(_faster(name, runs["soft"], group))
-    series = {name: _by_epoch(group) for name, group in runs.items()}
+    series = {name: by_epoch(group, lambda row: 100 * row.gap) for name, group in runs.items()}
     plot = lines("gumbel", "Gap between soft and hard accuracy", "epoch", "points", series)
     return [*rows, Row("plot", None, "", note=str(plot))]
-
-
-def _by_epoch(group: list[Run]) -> list[tuple[float, float]]:
-    """Mean gap of each epoch, in points."""
-    epochs = zip(*(one.history for one in group), strict=True)
-    return [(rows[0].epoch, 100 * mean([row.gap for row in rows])) for rows in epochs]
 
 
 def _faster(name: str, soft: list[Run], group: list[Run]) -> Row:

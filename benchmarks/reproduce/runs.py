@@ -6,7 +6,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,20 @@ from numpy.typing import NDArray
 import lgn_edge
 from lgn_edge.training import Dataset, Epoch, Recipe, load_dataset, train
 
-__all__ = ["SEEDS", "Options", "Row", "Run", "accuracy", "images", "interleaved", "mean", "run", "spread", "trained"]
+__all__ = [
+    "SEEDS",
+    "Options",
+    "Row",
+    "Run",
+    "accuracy",
+    "by_epoch",
+    "images",
+    "interleaved",
+    "mean",
+    "run",
+    "spread",
+    "trained",
+]
 
 SEEDS = (0, 1, 2)
 # A part of the training images; a tenth of it validates.
@@ -72,6 +85,12 @@ def trained(data: Dataset, seed: int, **changes: Any) -> Run:
         )
     samples = round(len(data.train_y) * (1 - recipe.validation))
     return Run(result.history, tuple(seconds), -(-samples // recipe.batch))
+
+
+def by_epoch(group: Sequence[Run], value: Callable[[Epoch], float]) -> list[tuple[float, float]]:
+    """Points (epoch, mean of a value of the runs), for a plot."""
+    epochs = zip(*(one.history for one in group), strict=True)
+    return [(rows[0].epoch, mean([value(row) for row in rows])) for rows in epochs]
 
 
 def accuracy(model: Path, x: NDArray[Any], y: NDArray[np.int64]) -> float:
