@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, ValueInfoProto, helper
 
-from lgn_edge.errors import InputError
+from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.network import Network, Threshold, unpack
 from lgn_edge.network.layers import check_samples
 from lgn_edge.onnx_model.domain import BITS, CLASS, LOGITS, SAMPLES, SCORES, WORDS
@@ -30,6 +30,7 @@ ELEMENT: Final = {  # type of the input
     "uint8": TensorProto.UINT8,
     "float32": TensorProto.FLOAT,
 }
+MOST_BITS: Final = 1 << 24  # of an input that is encoded outside: a small file may name a huge number
 _NAME: Final = {PACKED: WORDS, BOOL: BITS, "uint8": SAMPLES, "float32": SAMPLES}
 
 
@@ -66,10 +67,17 @@ def resolved(network: Network, form: Form) -> tuple[Network, Form]:
 
     For `uint8` and `float32` the encoder takes that type. For `bool` and `packed` the network takes bits; the true
     encoder stays outside.
+
+    Raises:
+        UnsupportedError: there are more bits than a reader of such a file takes.
     """
     chosen = form.input or network.encoder.input_dtype
     encoder = network.encoder
     if chosen in (BOOL, PACKED):
+        if encoder.n_outputs > MOST_BITS:
+            raise UnsupportedError(
+                f"the encoder gives {encoder.n_outputs} bits; a {chosen} input has {MOST_BITS} at most"
+            )
         encoder = Threshold.bits(encoder.n_outputs)
     elif chosen != encoder.input_dtype:
         encoder = replace(encoder, input_dtype=chosen)

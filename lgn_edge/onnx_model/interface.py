@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from onnx import GraphProto, ValueInfoProto
 
@@ -11,9 +10,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.network import Threshold
 from lgn_edge.network.layers import MAX_SIGNALS
 from lgn_edge.onnx_model.domain import BITS, SAMPLES, WORDS
-from lgn_edge.onnx_model.form import BOOL, PACKED, Form, input_of_info, output_infos
-
-_MOST_BITS: Final = 1 << 24  # that a reader makes an encoder for: a small file may name a huge number
+from lgn_edge.onnx_model.form import BOOL, MOST_BITS, PACKED, Form, input_of_info, output_infos
 
 
 def source(graph: GraphProto) -> tuple[str, int]:
@@ -35,8 +32,8 @@ def source(graph: GraphProto) -> tuple[str, int]:
     dims = kind.shape.dim
     if len(dims) != 2 or not 1 <= dims[fixed].dim_value <= MAX_SIGNALS:
         raise InputError(f"the input {name!r} must have the shape {shape} with a positive number of features or bits")
-    if chosen in (BOOL, PACKED) and dims[fixed].dim_value > _MOST_BITS:
-        raise InputError(f"the input {name!r} has {dims[fixed].dim_value} bits; the most are {_MOST_BITS}")
+    if chosen in (BOOL, PACKED) and dims[fixed].dim_value > MOST_BITS:
+        raise InputError(f"the input {name!r} has {dims[fixed].dim_value} bits; the most are {MOST_BITS}")
     if dims[free].HasField("dim_value"):
         raise InputError(f"the input {name!r} has a fixed number of samples; make that dimension a name")
     return chosen, dims[fixed].dim_value

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from onnx import ModelProto, parser
 
-from lgn_edge.errors import InputError, LgnError
+from lgn_edge.errors import InputError, LgnError, UnsupportedError
 from lgn_edge.network import Circuit, Network
 from lgn_edge.onnx_library.fuse import fuse
-from lgn_edge.onnx_model import Form, from_model, to_model
+from lgn_edge.onnx_model import Form, form, from_model, to_model
 from lgn_edge.onnx_model.bitwise import circuit
 from lgn_edge.onnx_model.runtime import onnxruntime_run
 from lgn_edge.onnx_model.text import check_text
@@ -35,9 +35,9 @@ def refusal(read: Callable[[ModelProto], Network | Circuit], model: ModelProto) 
     return ""
 
 
-@pytest.mark.parametrize("form", ALL_FORMS.values(), ids=ALL_FORMS)
-def test_read_or_refused(form: Form) -> None:
-    model, rng = to_model(NETWORK, form), np.random.default_rng(1)
+@pytest.mark.parametrize("chosen", ALL_FORMS.values(), ids=ALL_FORMS)
+def test_read_or_refused(chosen: Form) -> None:
+    model, rng = to_model(NETWORK, chosen), np.random.default_rng(1)
     found = []
     for i in range(150):
         changed = mutated(model, rng, graph_only=i % 2 == 0)  # most of a model may be function bodies
@@ -47,9 +47,9 @@ def test_read_or_refused(form: Form) -> None:
     assert not any("\n" in message for message in found)
 
 
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_what_is_read_is_what_runs(form: Form) -> None:
-    model, rng = to_model(NETWORK, form), np.random.default_rng(2)
+@pytest.mark.parametrize("chosen", FORMS.values(), ids=FORMS)
+def test_what_is_read_is_what_runs(chosen: Form) -> None:
+    model, rng = to_model(NETWORK, chosen), np.random.default_rng(2)
     for _ in range(60):
         changed = mutated(model, rng, graph_only=True)
         with suppress(LgnError):
@@ -94,3 +94,11 @@ def test_a_small_file_does_not_take_much_memory(ops: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < 2**20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("chosen", ["bool", "packed"])
+def test_no_file_is_written_that_is_not_read(chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(form, "MOST_BITS", 10)
+    with pytest.raises(UnsupportedError, match=f"gives 11 bits; a {chosen} input has 10 at most"):
+        to_model(NETWORK, Form(input=chosen))
+    assert from_model(to_model(NETWORK)) == NETWORK
