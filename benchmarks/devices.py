@@ -87,9 +87,9 @@ def measure(options: Options) -> list[Row]:
     return [*rows, executed_row(small, options), *peer_rows(small)]
 
 
-def checked(trained: Trained, target: str, optimize: str, folder: Path, samples: int) -> Artifact:
+def checked(trained: Trained, target: str, optimize: str, folder: Path, samples: int, batch: int = 1) -> Artifact:
     """An artifact whose outputs were compared."""
-    artifact = build(trained.network, target, folder / f"{target}-{optimize}", optimize=optimize)
+    artifact = build(trained.network, target, folder / f"{target}-{optimize}", optimize=optimize, batch=batch)
     x = trained.test_x[:samples]
     assert artifact.predict(x) == trained.network.evaluate(x), f"{target} differs from the reference"
     return artifact
@@ -121,6 +121,12 @@ def device_rows(trained: Trained, name: str, options: Options) -> Iterator[Row]:
         yield Row(f"{CORE} table, {name}: instructions", m["instructions"], "",
                   note=each(m["instructions"], gates, live))  # fmt: skip
         yield time_row(f"{CORE} table, {name}: time", table.report)
+        for form, optimize in (("straight", "speed"), ("table", "size")):
+            m = checked(trained, CORE, optimize, Path(work), max(samples, 65), batch=32).report["measured"]
+            yield Row(f"{CORE} {form}, {name}, 32 samples a call: instructions a live gate and sample",
+                      m["instructions_word"] / 32 / live, "",
+                      note=f"{m['instructions_word'] / 32:,.0f} a sample, with packing; {m['flash_bytes']:,} bytes of"
+                      f" flash, {ram(m):,} of RAM")  # fmt: skip
         for target in OTHERS:
             reason = emulate.available(find_target(target).execution)
             if reason:

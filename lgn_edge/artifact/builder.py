@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
-from lgn_edge.artifact.choice import Budget, Choice, check_budget, choose
+from lgn_edge.artifact.choice import Budget, Choice, check_batch, check_budget, choose
 from lgn_edge.artifact.device import DeviceProgram, c_literal, c_rows, write_kernels
 from lgn_edge.artifact.layout import copy_board, templates
 from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest, sha256
@@ -48,6 +48,7 @@ def build(
     ram: int | None = None,
     clock_hz: int | None = None,
     packages: Sequence[str] = (),
+    batch: int = 1,
 ) -> Artifact:
     """Compile a network for a target and write the artifact's folder.
 
@@ -65,6 +66,8 @@ def build(
         ram: bytes of RAM that firmware may use, for its workspace and stack; likewise.
         clock_hz: that the report gives times for; by default those of a common part.
         packages: of `lgn_edge.artifact.packaging.PACKAGES`: what the sources are made into besides.
+        batch: samples that firmware shall take at once where a call has so many: 1, or the bits of the machine's word
+            (32; on AVR 8), which takes a table, more code and a word of RAM for each value that is alive.
 
     Raises:
         InputError: a bad model, target or folder, or the network does not fit; says what it needs.
@@ -72,6 +75,7 @@ def build(
     """
     machine = find_target(target)
     check_packages(packages, machine)
+    check_batch(batch, machine)
     if clock_hz and not machine.clock_hz:
         raise InputError(f"no cycles are known of {machine.name}, so a clock gives no time; build without --clock")
     reason = toolchain.missing()
@@ -85,7 +89,7 @@ def build(
         circuit, _ = simplify(flatten(network))
     budget = Budget(flash or machine.flash_bytes or None, ram or machine.ram_bytes or None)
     with clock("schedule"):
-        program, choice = _schedule(circuit, network, machine, optimize, budget)
+        program, choice = _schedule(circuit, network, machine, optimize, budget, batch)
     with atomic_directory(output) as folder, tempfile.TemporaryDirectory() as work:
         manifest = _interface(network, program, machine, identifier)
         values = _write_sources(folder, network, program, manifest, machine)
@@ -123,14 +127,14 @@ def build(
 
 
 def _schedule(
-    circuit: Circuit, network: Network, target: Target, optimize: str, budget: Budget
+    circuit: Circuit, network: Network, target: Target, optimize: str, budget: Budget, batch: int
 ) -> tuple[UniformProgram | DeviceProgram, Choice | None]:
     """Vector code has one kind of gate and takes what stays in the cache; small machines take one sample at a time."""
     if target.shape.lanes > 1:
         if str(budget):
             raise InputError(f"{target.name} has no limits of flash and RAM; --flash and --ram are for firmware")
         return uniform_schedule(circuit, network.head.classes), None
-    choice = choose(network, circuit, target, optimize, budget)
+    choice = choose(network, circuit, target, optimize, budget, batch)
     return choice.program, choice
 
 
@@ -168,7 +172,7 @@ class _Clock:
 def _interface(network: Network, program: UniformProgram | DeviceProgram, target: Target, identifier: str) -> Manifest:
     block, workspace_align = 1, 1
     if isinstance(program, DeviceProgram):
-        workspace_bytes = program.workspace_bytes
+        block, workspace_bytes, workspace_align = program.batch, program.workspace_bytes, max(1, program.batch // 8)
     else:
         from lgn_edge.kernels.network_kernels import workspace_rows
 
@@ -236,10 +240,19 @@ def _write_sources(
     }
     (folder / "src").mkdir()
     device = isinstance(program, DeviceProgram)
+    values |= dict.fromkeys(("words_prototypes", "words", "packed_words", "misaligned"), "")
+    values["cell"] = "uint8_t"
     if isinstance(program, DeviceProgram):
         comment = f"{manifest.name}: kernels and tables. Written by lgn-edge {__version__}; do not edit."
         values["checksum"] = write_kernels(folder / "src", network, program, target, f"lgn_{manifest.name}", comment)
         values["element"] = "uint8" if manifest.input_dtype == "uint8" else "int32"
+        if program.batch > 1:
+            align = f"LGN_{manifest.name.upper()}_WORKSPACE_ALIGN"
+            values["cell"] = values["word_type"]
+            values["misaligned"] = f" ||\n        (uintptr_t)workspace % {align} != 0u"
+            values["words_prototypes"] = render("device_words.c.in", values)
+            values["words"] = render("device_words_predict.c.in", values)
+            values["packed_words"] = render("device_words_packed.c.in", values)
         values["samples"], values["expected"] = c_rows(samples), c_rows(network.evaluate(samples).scores)
     levels = f"levels_{target.family}" if len(target.levels) > 1 else None
     values["levels"] = render(f"{levels}.h.in", values) if levels else ""

@@ -52,7 +52,7 @@ class Choice:
     predicted: Mapping[str, Cost | None]
 
 
-def choose(network: Network, circuit: Circuit, target: Target, optimize: str, budget: Budget) -> Choice:
+def choose(network: Network, circuit: Circuit, target: Target, optimize: str, budget: Budget, batch: int = 1) -> Choice:
     """The best form that fits.
 
     "size" takes the fewest bytes of flash, "speed" the fewest instructions, "balanced" the smallest product of both.
@@ -63,9 +63,9 @@ def choose(network: Network, circuit: Circuit, target: Target, optimize: str, bu
     """
     if optimize not in OPTIMIZE:
         raise InputError(f"cannot optimize for {optimize!r}; choose one of {', '.join(OPTIMIZE)}")
-    programs = {TABLE: device_program(network, circuit, TABLE, target.core)}
+    programs = {TABLE: device_program(network, circuit, TABLE, target.core, batch)}
     if circuit.n_gates <= _LARGEST_STRAIGHT[optimize]:
-        programs[STRAIGHT] = device_program(network, circuit, STRAIGHT, target.core)
+        programs[STRAIGHT] = device_program(network, circuit, STRAIGHT, target.core, batch)
     predicted = {form: predict(program, network, target) for form, program in programs.items()}
     known = {form: cost for form, cost in predicted.items() if cost is not None}
     fitting = {form: cost for form, cost in known.items() if budget.holds(cost)}
@@ -90,6 +90,18 @@ def choose(network: Network, circuit: Circuit, target: Target, optimize: str, bu
     if others:
         reason = f"{' and '.join(others)} would not fit {budget}"
     return Choice(programs[form], f"{form}: {reason}; predicted {_needs(known)}", predicted)
+
+
+def check_batch(batch: int, target: Target) -> None:
+    """Make sure that a machine can take so many samples at once.
+
+    Raises:
+        InputError: it cannot; says what it can.
+    """
+    word = 1 if target.shape.lanes > 1 else target.shape.word_bits
+    if batch not in (1, word):
+        can = "its rows are as they are; leave out --batch" if word == 1 else f"choose 1 or {word}"
+        raise InputError(f"{target.name} cannot take {batch} samples at once; {can}")
 
 
 def check_budget(name: str, target: Target, form: str, measured: Cost, budget: Budget) -> None:

@@ -38,6 +38,7 @@ class DeviceProgram:
         complemented: bool[...], of the inputs in that order, those that are stored as their complements.
         steps: the straight form.
         slot: the type of a slot: a byte, or a word where values are written and read again, as the stack has words.
+        batch: samples that are taken at once where there are so many: 1, or the bits of a word.
     """
 
     form: str
@@ -46,6 +47,7 @@ class DeviceProgram:
     complemented: NDArray[np.bool_]
     steps: RegisterProgram | None = None
     slot: str = "uint8"
+    batch: int = 1
 
     @property
     def n_gates(self) -> int:
@@ -60,6 +62,8 @@ class DeviceProgram:
     @property
     def workspace_bytes(self) -> int:
         """Memory besides the stack; straight-line code has its slots on the stack and needs none, C at least one."""
+        if self.batch > 1:
+            return self.batch // 8 * self.tape.n_slots
         return 1 if self.steps else self.tape.n_slots
 
     @property
@@ -68,18 +72,19 @@ class DeviceProgram:
         return self.tape.input_bit
 
 
-def device_program(network: Network, circuit: Circuit, form: str, core: Core) -> DeviceProgram:
-    """The program of a simplified circuit, in a form, for a core."""
+def device_program(network: Network, circuit: Circuit, form: str, core: Core, batch: int = 1) -> DeviceProgram:
+    """The program of a simplified circuit, in a form, for a core; words of samples walk the tape in either."""
     tape = make_tape(circuit, network.head, network.encoder.feature)
     plain = np.zeros(circuit.n_inputs, np.bool_)
     if form == TABLE:
-        return DeviceProgram(form, circuit, tape, plain[tape.input_bit])
+        return DeviceProgram(form, circuit, tape, plain[tape.input_bit], batch=batch)
     polarity = input_polarity(circuit) if core.fused else plain
     circuit = push_complements(circuit, polarity)
     steps = register_program(
         circuit, network.head, tape.input_bit, values=core.values, totals=core.totals, fused=core.fused
     )
-    return DeviceProgram(form, circuit, tape, polarity[tape.input_bit], steps, "uint32" if core.values else "uint8")
+    slot = "uint32" if core.values else "uint8"
+    return DeviceProgram(form, circuit, tape, polarity[tape.input_bit], steps, slot, batch)
 
 
 def write_kernels(
@@ -90,7 +95,7 @@ def write_kernels(
     from lgn_edge.targets.c_source import c_source
 
     kernels, prologue, epilogue = _kernels(network, program, target, prefix)
-    tables = [table for kernel in kernels for table in kernel.tables]
+    tables = list({table.symbol: table for kernel in kernels for table in kernel.tables}.values())
     text = c_source([*kernels, checksum(tables, prefix)], comment, prologue, epilogue)
     (folder / f"{prefix}_kernels.c").write_text(text)
     return checksum_of(tables)
@@ -98,10 +103,17 @@ def write_kernels(
 
 def _kernels(network: Network, program: DeviceProgram, target: Target, prefix: str) -> tuple[list[Kernel], str, str]:
     """The kernels, and C that goes before and behind them."""
-    from lgn_edge.kernels.classify import COUNTING, classify_straight, classify_table, gates_are_inlined
+    from lgn_edge.kernels.classify import (
+        COUNTING,
+        classify_straight,
+        classify_table,
+        classify_words,
+        gates_are_inlined,
+    )
     from lgn_edge.kernels.encoding import comparisons
     from lgn_edge.kernels.straight import MACROS, straight
     from lgn_edge.kernels.tape import load_one, pack_one, run_tape
+    from lgn_edge.kernels.words import load_words, pack_words, run_words
 
     bits, n_slots, word = comparisons(network.encoder, program.input_bit), program.n_slots, target.shape.word
     slot = program.slot
@@ -111,12 +123,22 @@ def _kernels(network: Network, program: DeviceProgram, target: Target, prefix: s
         load_one(program.input_bit, program.complemented, slot, n_slots, word, prefix),
     ]
     if program.steps is None:
-        around = classify_table(prefix, bits.element, word)
-        return [*inputs, run_tape(program.tape, network.head, prefix)], COUNTING, around
-    gates = straight(program.circuit, network.head, program.steps, slot, prefix)
-    around = classify_straight(prefix, bits.element, word, slot, n_slots, network.head.classes)
-    inlined = [gates_are_inlined(prefix, slot)] if target.core.values else []
-    return [*inputs, gates], "\n".join([COUNTING, MACROS, *inlined]), around
+        kernels, macros = [*inputs, run_tape(program.tape, network.head, prefix)], [COUNTING]
+        around = [classify_table(prefix, bits.element, word)]
+    else:
+        kernels = [*inputs, straight(program.circuit, network.head, program.steps, slot, prefix)]
+        macros = [COUNTING, MACROS, *([gates_are_inlined(prefix, slot)] if target.core.values else [])]
+        around = [classify_straight(prefix, bits.element, word, slot, n_slots, network.head.classes)]
+    if program.batch > 1:
+        # packing for straight-line code may give complements, which the tape knows nothing of
+        tables, tape = f"{prefix}_plain" if program.complemented.any() else prefix, program.tape
+        kernels += [
+            pack_words(bits, tape.n_slots, target.shape, tables, prefix),
+            load_words(program.input_bit, tape.n_slots, target.shape, tables, prefix),
+            run_words(tape, network.head, target.shape, prefix),
+        ]
+        around.append(classify_words(prefix, bits.element, word))
+    return kernels, "\n".join(macros), "\n".join(around)
 
 
 def packs_by_four(program: DeviceProgram) -> bool:

@@ -45,6 +45,9 @@ def build(
         list[str] | None,
         typer.Option("--package", help="Also arduino, cmsis-pack, esp-idf, platformio or zephyr; may be repeated."),
     ] = None,
+    batch: Annotated[
+        int, typer.Option("--batch", help="Samples that firmware takes at once where a call has so many: 1 or 32.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Compile a model for a machine.
@@ -65,6 +68,7 @@ def build(
         ram=size_in_bytes(ram),
         clock_hz=hertz(clock),
         packages=package or (),
+        batch=batch,
     )
     if as_json:
         document = {"schema": 1, "folder": str(output), "seconds": dict(artifact.seconds)}

@@ -37,6 +37,23 @@ void {prefix}_classify_packed(const {word}_t* words, int32_t stride, int32_t bit
     uint16_t* classes);
 """
 
+_WORDS: Final = """\
+void {prefix}_classify_words(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes);
+void {prefix}_classify_packed_words(const {word}_t* words, int32_t stride, void* workspace, int32_t* scores,
+    uint16_t* classes);
+
+void {prefix}_classify_words(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes) {{
+    {prefix}_pack_words(sample, workspace);
+    {prefix}_run_words(workspace, scores, classes);
+}}
+
+void {prefix}_classify_packed_words(const {word}_t* words, int32_t stride, void* workspace, int32_t* scores,
+    uint16_t* classes) {{
+    {prefix}_load_words(words, stride, workspace);
+    {prefix}_run_words(workspace, scores, classes);
+}}
+"""
+
 _TABLE: Final = """\
 void {prefix}_classify(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes) {{
     {prefix}_pack(sample, workspace);
@@ -118,6 +135,11 @@ def counted_gate(table: int, total: Expr, a: Expr, b: Expr, subtract: bool = Fal
 def classify_table(prefix: str, element: str, word: str) -> str:
     """The functions around `run_tape`; the workspace holds its slots."""
     return f"{_PROTOTYPES}\n{_TABLE}".format(prefix=prefix, element=element, word=word)
+
+
+def classify_words(prefix: str, element: str, word: str) -> str:
+    """The same two functions for a word of samples; the workspace holds their slots, a word each."""
+    return _WORDS.format(prefix=prefix, element=element, word=word)
 
 
 def gates_are_inlined(prefix: str, slot: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,10 @@ from lgn_edge.network.layers import Int32Array
 from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
 from lgn_edge.passes.tape import N_OPERATIONS, Tape
 
+Operands: TypeAlias = tuple[int, Expr, Expr]  # the number of an operation, and its two operands as uint32
+
 _SLOT = "uint8"
-_LEVEL_BITS: Final = 9  # of a level of uint8 samples: -1 to 255, and 256 more
+LEVEL_BITS: Final = 9  # of a level of uint8 samples: -1 to 255, and 256 more
 
 
 def pack_one(
@@ -41,12 +43,12 @@ def pack_one(
     octets, flips = bits.element == "uint8", bool(complemented.any())
 
     def body(sample: Buffer, slots: Buffer, *table: Buffer) -> None:
-        column = _variable()
+        column = variable()
         T.buffer_store(column, constant(0, "int32"), [0])
 
         def compare(bit: Expr) -> None:
             entry = T.Bind(as_index(table[0][bit]))
-            step = entry >> _LEVEL_BITS if octets else entry >> 1 if flips else entry
+            step = entry >> LEVEL_BITS if octets else entry >> 1 if flips else entry
             at = T.Bind(column[0] + step)
             T.buffer_store(column, at, [0])
             if octets:
@@ -71,8 +73,8 @@ def encoder_tables(bits: Comparisons, complemented: NDArray[np.bool_]) -> dict[s
     """
     step = np.diff(bits.feature, prepend=0)
     if bits.element == "uint8":
-        level = (bits.level + 256 * complemented) % (1 << _LEVEL_BITS)
-        return {"compare": narrow(step << _LEVEL_BITS | level)}
+        level = (bits.level + 256 * complemented) % (1 << LEVEL_BITS)
+        return {"compare": narrow(step << LEVEL_BITS | level)}
     return {"step": narrow(step << 1 | complemented if complemented.any() else step), "level": bits.level}
 
 
@@ -113,105 +115,134 @@ def run_tape(tape: Tape, head: GroupSum, prefix: str) -> Kernel:
         head: classes.
         prefix: of the C symbols.
     """
-    pairs, together = _pairs(tape)
-    per_pair = pairs.size * 2 // max(len(tape.step), 1)
     base = narrow(tape.base) if (tape.base >= 0).all() else tape.base
-    tables = (
-        Table(f"{prefix}_where", narrow(tape.where)),
-        Table(f"{prefix}_length", narrow(tape.length // tape.unit)),
-        Table(f"{prefix}_first", narrow(tape.first)),
-        Table(f"{prefix}_pairs", pairs),
-        Table(f"{prefix}_slots", narrow(tape.slots)),
-        Table(f"{prefix}_slot_first", narrow(tape.slot_first)),
-        Table(f"{prefix}_slot_step", narrow(tape.slot_step)),
-        Table(f"{prefix}_base", base),
-    )
+    tables = (*tape_tables(tape, prefix), Table(f"{prefix}_base", base))
     parameters = (
         Parameter("slots", _SLOT, tape.n_slots),
         Parameter("scores", "int32", head.classes),
         Parameter("classes", "uint16", 1),
     )
-    n_store, n_count = len(tape.where), 2 * head.classes
-    used = tape.length.reshape(-1, N_OPERATIONS)
-    stored, counted_ops = (part.sum(axis=0) > 0 for part in (used[:n_store], used[n_store:]))
 
-    def body(
-        slots: Buffer,
-        scores: Buffer,
-        classes: Buffer,
-        where: Buffer,
-        length: Buffer,
-        first: Buffer,
-        pairs: Buffer,
-        n_slots: Buffer,
-        slot_first: Buffer,
-        slot_step: Buffer,
-        base: Buffer,
-    ) -> None:
-        T.buffer_store(slots, constant(0, _SLOT), [tape.n_live_inputs])
-        T.buffer_store(slots, constant(1, _SLOT), [tape.n_live_inputs + 1])
-        element, counted, place, total = *(_variable() for _ in range(3)), _variable("uint32")
-        T.buffer_store(element, constant(0, "int32"), [0])
-        T.buffer_store(counted, constant(0, "int32"), [0])
+    def body(slots: Buffer, scores: Buffer, classes: Buffer, *tables: Buffer) -> None:
+        *walked, base = tables
+        walk, total = Walk(tape, slots, _SLOT, 1, walked), variable("uint32")
+        walk.store()
 
-        def runs(group: Expr, present: NDArray[np.bool_], finish: Callable[[int, Expr, Expr], None]) -> None:
-            """The runs of a group, of the operations that are present; `finish` takes each with its operands."""
-            for op in np.flatnonzero(present).tolist():
-                run = T.Bind(group * N_OPERATIONS + op)
-                begin, many = T.Bind(element[0]), T.Bind(as_index(length[run]))
-                a = _variable()
-                T.buffer_store(a, as_index(first[run]), [0])
-                with T.serial(0, many) as i:
-                    for pair in range(tape.unit // 2):
-                        at = begin + i * (per_pair * tape.unit // 2) + pair * per_pair
-                        steps = [as_index(pairs[at + side]) for side in range(2)]
-                        if together:
-                            both = T.Bind(as_index(pairs[at]))
-                            steps = [both & 255, both >> 8]
-                        for side in range(2):
-                            operand = T.Bind(a[0] + steps[side])
-                            T.buffer_store(a, operand, [0])
-                            finish(op, bit(operand), bit(as_index(pairs[at + per_pair - 2 + side])))
-                T.buffer_store(element, begin + many * (per_pair * tape.unit // 2), [0])
+        def count(gates: Sequence[Operands]) -> None:
+            for op, a, b in gates:
+                T.buffer_store(total, counted_gate(OPERATIONS[op], total[0], a, b), [0])
 
-        def bit(slot: Expr) -> Expr:
-            return tirx.Cast("uint32", slots[slot])
+        def count_slots(values: Sequence[Expr]) -> None:
+            for value in values:
+                T.buffer_store(total, total[0] + value, [0])
 
-        def store(op: int, a: Expr, b: Expr) -> None:
-            T.buffer_store(slots, tirx.Cast(_SLOT, EXECUTE[op](a, b)), [place[0]])
-            T.buffer_store(place, place[0] + 1, [0])
-
-        def count(op: int, a: Expr, b: Expr) -> None:
-            T.buffer_store(total, counted_gate(OPERATIONS[op], total[0], a, b), [0])
-
-        def count_slots(group: Expr) -> None:
-            begin, many = T.Bind(counted[0]), T.Bind(as_index(n_slots[group]))
-            T.buffer_store(place, as_index(slot_first[group]), [0])
-
-            def slot(i: Expr) -> None:
-                T.buffer_store(place, place[0] + as_index(slot_step[begin + i]), [0])
-                T.buffer_store(total, total[0] + bit(place[0]), [0])
-
-            _unrolled(many, 4 if tape.slots.max() >= 4 else 1, slot)
-            T.buffer_store(counted, begin + many, [0])
-
-        with T.serial(0, n_store) as group:
-            T.buffer_store(place, as_index(where[group]), [0])
-            runs(group, stored, store)
-        with T.serial(0, n_count) as group:
+        with T.serial(0, 2 * head.classes) as group:
             T.buffer_store(total, constant(0, "uint32"), [0])
-            runs(group + n_store, counted_ops, count)
-            if len(tape.slot_step):
-                count_slots(group)
+            walk.count(group, count, count_slots)
             c, sum_ = T.Bind(group >> 1), T.Bind(tirx.Cast("int32", total[0]))
             with T.If((group & 1) == 0):
                 with T.Then():
                     T.buffer_store(scores, as_index(base[c]) + sum_, [c])
                 with T.Else():
                     T.buffer_store(scores, scores[c] - sum_, [c])
-        _first_maximum(scores, classes, head)
+        first_maximum(scores, classes, head.classes, constant(0, "int32"))
 
     return kernel(f"{prefix}_run", parameters, tables, body)
+
+
+def tape_tables(tape: Tape, prefix: str) -> tuple[Table, ...]:
+    """What `Walk` reads, in its order."""
+    return (
+        Table(f"{prefix}_where", narrow(tape.where)),
+        Table(f"{prefix}_length", narrow(tape.length // tape.unit)),
+        Table(f"{prefix}_first", narrow(tape.first)),
+        Table(f"{prefix}_pairs", _pairs(tape)[0]),
+        Table(f"{prefix}_slots", narrow(tape.slots)),
+        Table(f"{prefix}_slot_first", narrow(tape.slot_first)),
+        Table(f"{prefix}_slot_step", narrow(tape.slot_step)),
+    )
+
+
+class Walk:
+    """The loops that walk over a tape: over its groups, the runs of a group, and the gates of a run."""
+
+    def __init__(self, tape: Tape, slots: Buffer, slot: str, one: int, tables: Sequence[Buffer]) -> None:
+        """Write the two constant slots, 0 and `one`, and begin at the start of the tape."""
+        self._tape, self._slots, self._slot = tape, slots, slot
+        self._where, self._length, self._first, self._pairs, self._n_slots, self._slot_first, self._slot_step = tables
+        used = np.split(tape.length.reshape(-1, N_OPERATIONS), [len(tape.where)])
+        self._stored, self._counted = (part.sum(axis=0) > 0 for part in used)
+        T.buffer_store(slots, constant(0, slot), [tape.n_live_inputs])
+        T.buffer_store(slots, constant(one, slot), [tape.n_live_inputs + 1])
+        self._element, self._output, self._place = (variable() for _ in range(3))
+        T.buffer_store(self._element, constant(0, "int32"), [0])
+        T.buffer_store(self._output, constant(0, "int32"), [0])
+
+    def store(self) -> None:
+        """The groups that store."""
+
+        def store(gates: Sequence[Operands]) -> None:
+            for op, a, b in gates:
+                T.buffer_store(self._slots, tirx.Cast(self._slot, EXECUTE[op](a, b)), [self._place[0]])
+                T.buffer_store(self._place, self._place[0] + 1, [0])
+
+        with T.serial(0, len(self._tape.where)) as group:
+            T.buffer_store(self._place, as_index(self._where[group]), [0])
+            self._runs(group, self._stored, store)
+
+    def count(
+        self,
+        group: Expr,
+        gates: Callable[[Sequence[Operands]], None],
+        values: Callable[[Sequence[Expr]], None],
+    ) -> None:
+        """The next of the groups that count: `gates` takes what a loop has at a time, `values` slots, four or one."""
+        self._runs(group + len(self._tape.where), self._counted, gates)
+        if not len(self._tape.slot_step):
+            return
+        begin, many = T.Bind(self._output[0]), T.Bind(as_index(self._n_slots[group]))
+        T.buffer_store(self._place, as_index(self._slot_first[group]), [0])
+
+        def walk(i: Expr) -> Expr:
+            T.buffer_store(self._place, self._place[0] + as_index(self._slot_step[begin + i]), [0])
+            return T.Bind(self._bit(self._place[0]))
+
+        fours = T.Bind(many & -4) if self._tape.slots.max() >= 4 else constant(0, "int32")
+        if self._tape.slots.max() >= 4:
+            with T.serial(0, fours >> 2) as four:
+                values([walk(four * 4 + i) for i in range(4)])
+        with T.serial(fours, many) as i:
+            values([walk(i)])
+        T.buffer_store(self._output, begin + many, [0])
+
+    def _runs(self, group: Expr, present: NDArray[np.bool_], finish: Callable[[Sequence[Operands]], None]) -> None:
+        """The runs of a group, of the operations that are present."""
+        pairs, together = _pairs(self._tape)
+        per_pair = pairs.size * 2 // max(len(self._tape.step), 1)
+        per_unit = per_pair * self._tape.unit // 2
+        for op in np.flatnonzero(present).tolist():
+            run = T.Bind(group * N_OPERATIONS + op)
+            begin, many = T.Bind(self._element[0]), T.Bind(as_index(self._length[run]))
+            a = variable()
+            T.buffer_store(a, as_index(self._first[run]), [0])
+            with T.serial(0, many) as i:
+                for at in (begin + i * per_unit + pair * per_pair for pair in range(self._tape.unit // 2)):
+                    steps = [as_index(self._pairs[at + side]) for side in range(2)]
+                    if together:
+                        both = T.Bind(as_index(self._pairs[at]))
+                        steps = [both & 255, both >> 8]
+                    found = []
+                    for side in range(2):
+                        operand = T.Bind(a[0] + steps[side])
+                        T.buffer_store(a, operand, [0])
+                        found.append(
+                            (op, self._bit(operand), self._bit(as_index(self._pairs[at + per_pair - 2 + side])))
+                        )
+                    finish(found)
+            T.buffer_store(self._element, begin + many * per_unit, [0])
+
+    def _bit(self, slot: Expr) -> Expr:
+        return tirx.Cast("uint32", self._slots[slot])
 
 
 def _pairs(tape: Tape) -> tuple[Integers, bool]:
@@ -222,19 +253,20 @@ def _pairs(tape: Tape) -> tuple[Integers, bool]:
     return narrow(np.concatenate([steps, b], axis=1).ravel()), together
 
 
-def _first_maximum(scores: Buffer, classes: Buffer, head: GroupSum) -> None:
-    best, winner = _variable(), _variable()
-    T.buffer_store(best, scores[0], [0])
+def first_maximum(scores: Buffer, classes: Buffer, n_classes: int, sample: Expr) -> None:
+    """Emit the first maximum of a sample's scores."""
+    best, winner = variable(), variable()
+    T.buffer_store(best, scores[sample * n_classes], [0])
     T.buffer_store(winner, constant(0, "int32"), [0])
-    with T.serial(1, head.classes) as c:
-        score = T.Bind(scores[c])
+    with T.serial(1, n_classes) as c:
+        score = T.Bind(scores[sample * n_classes + c])
         with T.If(score > best[0]), T.Then():
             T.buffer_store(best, score, [0])
             T.buffer_store(winner, c, [0])
-    T.buffer_store(classes, tirx.Cast("uint16", winner[0]), [0])
+    T.buffer_store(classes, tirx.Cast("uint16", winner[0]), [sample])
 
 
-def _variable(dtype: str = "int32") -> Buffer:
+def variable(dtype: str = "int32") -> Buffer:
     """A local variable; TVM's C knows arrays of global scope only."""
     return T.alloc_buffer((1,), dtype, scope="global")
 

@@ -40,6 +40,20 @@ def test_predictions_are_within_a_tenth(network: Network, core: str, tmp_path: P
         assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
 
 
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "riscv32"])
+@pytest.mark.parametrize("optimize", ["speed", "size"])
+def test_predictions_of_words_are_within_a_tenth(optimize: str, core: str, tmp_path: Path) -> None:
+    network = NETWORKS["digits"]
+    report = build(network, core, tmp_path / "a", optimize=optimize, batch=32).report
+    predicted, measured = report["predicted"][report["form"]], report["measured"]
+    if predicted is None:
+        assert (core, report["form"]) == ("cortex-m0", "straight"), "the only form without rates"
+        return
+    assert predicted["flash"] == pytest.approx(measured["flash_bytes"], rel=0.1)
+    assert predicted["ram"] == pytest.approx(measured["ram_bytes"] + measured["stack_bytes"], rel=0.1)
+    assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
+
+
 def chosen(network: Network, optimize: str, core: str = "cortex-m4", **budget: int) -> str:
     circuit, _ = simplify(flatten(network))
     return choose(network, circuit, find_target(core), optimize, Budget(**budget)).program.form
