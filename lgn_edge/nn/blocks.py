@@ -72,14 +72,14 @@ class Blocks:
         )
         return Blocks(self.batch, values)
 
-    def lookup_gates(self, wires: Tensor, corners: Tensor) -> Blocks:
-        """A layer of real-valued gates of k inputs, `lookup.interpolated` on blocks.
+    def lookup_gates(self, wires: Connections, corners: Tensor) -> Blocks:
+        """A layer of real-valued gates of 3 to 6 inputs, `lookup.interpolated` on blocks.
 
         Args:
-            wires: int32 [gates, k], the inputs of each gate, 3 <= k <= 6.
+            wires: of the layer.
             corners: float32 [gates, 2**k].
         """
-        values: Tensor = _LookupGates.apply(self.real().values, wires, corners)  # type: ignore[no-untyped-call]
+        values: Tensor = _LookupGates.apply(self.real().values, wires.entries, corners)  # type: ignore[no-untyped-call]
         return Blocks(self.batch, values)
 
     def bit_gates(
@@ -159,7 +159,7 @@ class _Gates(torch.autograd.Function):
 class _LookupGates(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, wires: Tensor, corners: Tensor) -> Tensor:
-        x, wires, corners = x.contiguous(), wires.contiguous(), corners.contiguous()
+        x, corners = x.contiguous(), corners.contiguous()
         ctx.save_for_backward(x, wires, corners)
         gates, k = wires.shape
         y = torch.empty(len(x), gates, LANES)

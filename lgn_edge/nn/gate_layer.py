@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -17,6 +18,7 @@ from lgn_edge.nn.estimator import DISCRETE, ESTIMATORS, soft
 from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS, Light, LightSine
 from lgn_edge.nn.rows import Rows
+from lgn_edge.nn.wiring import Connections
 
 BY_CORNER: Final = (
     "light",
@@ -96,6 +98,7 @@ class GateLayer(nn.Module, ABC):
         self.seed = seed
         self.soft = False  # set by `soft_evaluation`
         self.choice = None
+        self._connections: tuple[list[tuple[Tensor, int]], Connections | None] = [], None
         gates = PARAMETRIZATIONS[parametrization]
         self._gates = replace(gates, numbers=2**arity) if isinstance(gates, Light | LightSine) else gates
         if "gumbel" in estimator:
@@ -105,6 +108,15 @@ class GateLayer(nn.Module, ABC):
         numbers = self._gates.numbers
         init, kind, shift = self.init, self.parametrization, self.init_shift
         return nn.Parameter(initial_weight(init, kind, self.out_features, numbers, generator, shift))
+
+    def _kept(self, join: Callable[[tuple[Tensor, ...]], Tensor], *buffers: Tensor) -> Connections:
+        """Connections of buffers joined to [arity, gates]; kept, as sorting them takes longer than a layer on a GPU."""
+        state = [(buffer, buffer._version) for buffer in buffers]
+        known, connections = self._connections
+        if connections is None or any(a[0] is not b[0] or a[1] != b[1] for a, b in zip(known, state, strict=True)):
+            connections = Connections(self.in_features, join(buffers))
+            self._connections = state, connections
+        return connections
 
     @property
     def discrete(self) -> bool:

@@ -90,7 +90,6 @@ class LogicDense(GateLayer):
         )
         self.lanes = lanes
         self.candidates = candidates
-        self._connections: tuple[int, int, Connections] | None = None
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         if wiring in LEARNED:
             together = lanes if wiring == "learned-aligned" else 1
@@ -133,13 +132,10 @@ class LogicDense(GateLayer):
         return (self.a, self.b) if self.choice is None else self.choice.wires()
 
     def connections(self) -> Connections:
-        """`wires` as kernels want them; of fixed wirings kept, as sorting them takes longer than a layer on a GPU."""
+        """`wires` as kernels want them."""
         if self.choice is not None:
-            return Connections(self.in_features, *self.choice.wires())
-        kept, version = self._connections, (self.a._version, self.b._version)
-        if kept is None or kept[:2] != version or kept[2].a is not self.a or kept[2].b is not self.b:
-            kept = self._connections = (*version, Connections(self.in_features, self.a, self.b))
-        return kept[2]
+            return Connections(self.in_features, torch.stack(self.choice.wires()))
+        return self._kept(torch.stack, self.a, self.b)
 
     def tables(self) -> Tensor:
         """Truth table ids of the discrete gates, uint8 [out_features]."""

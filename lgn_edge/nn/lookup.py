@@ -10,10 +10,8 @@ from torch.utils.checkpoint import checkpoint
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
-from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.decompose import MAX_INPUTS, decompose
 from lgn_edge.nn.gate_layer import GateLayer, Signals, require_signals
-from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.wiring import several
 
 _BLOCK: Final = 2**22  # numbers that are alive at once where torch interpolates for a block of gates
@@ -90,10 +88,8 @@ class LookupDense(GateLayer):
         """Gate outputs [batch, out_features] of signals [batch, in_features], values in [0, 1] and of their dtype."""
         require_signals(x, self.in_features)
         corners = self.corners()
-        if isinstance(x, Blocks):
-            return x.lookup_gates(self.wires.t(), corners)
-        if isinstance(x, Rows):
-            raise InputError("logic layer: gates of more than two inputs have no kernel for a GPU; give a tensor")
+        if not isinstance(x, Tensor):
+            return x.lookup_gates(self._kept(lambda buffers: buffers[0], self.wires), corners)
         rows = x.t().contiguous()
         step = max(1, _BLOCK // (max(1, len(x)) * corners.shape[1]))
         parts = [
@@ -111,7 +107,7 @@ class LookupDense(GateLayer):
 
     def has_kernels(self, kernels: str) -> bool:
         """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
-        return kernels == "compiled" and self.weight.dtype == torch.float32
+        return self.weight.dtype == torch.float32
 
     def discrete_layers(self) -> tuple[network.LogicDense, ...]:
         """The layers of two-input gates that compute what this one does in evaluation mode (see `decompose`)."""

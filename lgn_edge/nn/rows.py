@@ -82,6 +82,11 @@ class Rows:
         )
         return Rows(self.batch, values, bits)
 
+    def lookup_gates(self, wires: Connections, corners: Tensor) -> Rows:
+        """A layer of real-valued gates of 3 to 6 inputs, `lookup.interpolated` on rows; see `Blocks.lookup_gates`."""
+        values: Tensor = _LookupGates.apply(self.real().values, corners, wires)  # type: ignore[no-untyped-call]
+        return Rows(self.batch, values)
+
     def group_sums(self, groups: int) -> Tensor:
         """Sums float32 [batch, groups] of equal contiguous parts of the signals."""
         if self.bits is None:
@@ -102,7 +107,7 @@ def _input_gradient(x: Tensor, wires: Connections, coefficients: Tensor, grad: T
     gpu.launch(
         "input_gradient",
         (len(x), gpu.tiles(batch, gpu.SAMPLES)),
-        *(x, wires.pairs, coefficients, grad, *wires.readers, found, batch, x.shape[1]),
+        *(x, wires.entries, coefficients, grad, *wires.readers, found, batch, x.shape[1]),
         BITS=x.dtype == torch.int32,
         SAMPLES=gpu.SAMPLES,
     )
@@ -116,7 +121,7 @@ def _coefficient_gradient(x: Tensor, wires: Connections, grad: Tensor) -> Tensor
     gpu.launch(
         "coefficient_gradient",
         (gpu.tiles(gates, gpu.GATES),),
-        *(x, wires.pairs, grad, found, gates, batch, x.shape[1]),
+        *(x, wires.entries, grad, found, gates, batch, x.shape[1]),
         BITS=x.dtype == torch.int32,
         GATES=gpu.GATES,
         SAMPLES=gpu.SAMPLES,
@@ -149,7 +154,7 @@ class _Gates(torch.autograd.Function):
         y = x.new_empty(gates, batch)
         grid = gpu.tiles(gates, gpu.GATES), gpu.tiles(batch, gpu.SAMPLES)
         sizes = {"GATES": gpu.GATES, "SAMPLES": gpu.SAMPLES}
-        gpu.launch("forward", grid, x, wires.pairs, coefficients, y, gates, batch, **sizes)
+        gpu.launch("forward", grid, x, wires.entries, coefficients, y, gates, batch, **sizes)
         return y
 
     @staticmethod
@@ -160,6 +165,37 @@ class _Gates(torch.autograd.Function):
         grad = grad.contiguous()
         grad_x = _input_gradient(x, ctx.wires, coefficients, grad) if needs_x else None
         return grad_x, _coefficient_gradient(x, ctx.wires, grad) if needs_c else None, None
+
+
+class _LookupGates(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, corners: Tensor, wires: Connections) -> Tensor:
+        x, corners = x.contiguous(), corners.contiguous()
+        ctx.save_for_backward(x, corners)
+        ctx.wires = wires
+        (gates, k), batch = wires.entries.shape, x.shape[1]
+        y = x.new_empty(gates, batch)
+        grid = gates, gpu.tiles(batch, gpu.LOOKUP_SAMPLES)
+        gpu.launch("lookup_forward", grid, x, wires.entries, corners, y, batch, K=k, SAMPLES=gpu.LOOKUP_SAMPLES)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        x, corners = ctx.saved_tensors
+        needs_x, needs_c, _ = ctx.needs_input_grad
+        wires, grad, batch = ctx.wires, grad.contiguous(), x.shape[1]
+        sizes = {"K": wires.entries.shape[1], "SAMPLES": gpu.LOOKUP_SAMPLES}
+        grad_x = grad_c = None
+        if needs_x:
+            grad_x = torch.empty_like(x)
+            grid = len(x), gpu.tiles(batch, gpu.LOOKUP_SAMPLES)
+            arguments = x, wires.entries, corners, grad, *wires.readers, grad_x, batch
+            gpu.launch("lookup_input_gradient", grid, *arguments, **sizes)
+        if needs_c:
+            grad_c = torch.empty_like(corners)
+            gpu.launch("lookup_corner_gradient", (len(corners),), x, wires.entries, grad, grad_c, batch, **sizes)
+        return grad_x, grad_c, None
 
 
 class _BitGates(torch.autograd.Function):
@@ -180,7 +216,7 @@ class _BitGates(torch.autograd.Function):
         y = x.new_empty(gates, words)
         grid = gpu.tiles(gates, gpu.GATES), gpu.tiles(words, gpu.WORDS)
         sizes = {"GATES": gpu.GATES, "WORDS": gpu.WORDS}
-        gpu.launch("bits_forward", grid, x, wires.pairs, coefficients, y, gates, words, **sizes)
+        gpu.launch("bits_forward", grid, x, wires.entries, coefficients, y, gates, words, **sizes)
         ctx.mark_non_differentiable(y)
         ctx.set_materialize_grads(False)
         return _carrier(gates, carrier.shape[1], x.device, carrier.dtype), y
@@ -202,7 +238,7 @@ class _BitGates(torch.autograd.Function):
             gpu.launch(
                 "choice_gradient",
                 (2 * gates, gpu.tiles(k, gpu.CANDIDATES)),
-                *(x, ctx.wires.pairs, coefficients, candidates, grad, dots, gates, batch, x.shape[1], k),
+                *(x, ctx.wires.entries, coefficients, candidates, grad, dots, gates, batch, x.shape[1], k),
                 CANDIDATES=gpu.CANDIDATES,
                 SAMPLES=gpu.SAMPLES,
             )

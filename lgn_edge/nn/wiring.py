@@ -28,25 +28,34 @@ class Connections:
 
     Attributes:
         n_inputs: signals of the layer before.
-        a, b: int32 [gates], the first and the second input of each gate, values 0..n_inputs - 1.
+        wires: int32 [k, gates], the first inputs of all gates, then the second ones, ...; values 0..n_inputs - 1.
     """
 
     n_inputs: int
-    a: Tensor
-    b: Tensor
+    wires: Tensor
+
+    @property
+    def a(self) -> Tensor:
+        """The first input of each gate, int32 [gates]."""
+        return self.wires[0]
+
+    @property
+    def b(self) -> Tensor:
+        """The second one."""
+        return self.wires[1]
 
     @cached_property
-    def pairs(self) -> Tensor:
-        """int32 [gates, 2]; entry 2 * gate of its memory is the first input of a gate, the next one the second."""
-        return torch.stack([self.a, self.b], 1)
+    def entries(self) -> Tensor:
+        """The inputs of each gate, int32 [gates, k]; entry k * gate + j of its memory is input j of a gate."""
+        return self.wires.t().contiguous()
 
     @cached_property
     def readers(self) -> tuple[Tensor, Tensor]:
-        """Which entries of `pairs` read a signal: starts int32 [n_inputs + 1], and entries int32 [2 * gates].
+        """Which of `entries` read a signal: starts int32 [n_inputs + 1], and numbers of entries int32 [k * gates].
 
-        Signal s is read by `entries[starts[s] : starts[s + 1]]`, in ascending order.
+        Signal s is read by `numbers[starts[s] : starts[s + 1]]`, in ascending order.
         """
-        signals, entries = self.pairs.flatten().sort(stable=True)
+        signals, entries = self.entries.flatten().sort(stable=True)
         bounds = torch.arange(self.n_inputs + 1, dtype=torch.int32, device=signals.device)
         return torch.searchsorted(signals, bounds, out_int32=True), entries.to(torch.int32)
 

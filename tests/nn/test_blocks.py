@@ -53,7 +53,7 @@ def test_real_gates(size: tuple[int, int, int], seed: int) -> None:
 
     def fast(x: Tensor, corners: Tensor) -> Tensor:
         padded = torch.nn.functional.pad(x, (0, 0, 0, -batch % 16)).reshape(-1, 16, signals).transpose(1, 2)
-        return Blocks(batch, padded).gates(Connections(signals, a, b), collapse(corners)).tensor()
+        return Blocks(batch, padded).gates(Connections(signals, torch.stack([a, b])), collapse(corners)).tensor()
 
     def definition(x: Tensor, corners: Tensor) -> Tensor:
         return gates_definition(x.t(), a, b, collapse(corners)).t()
@@ -70,10 +70,10 @@ def test_bit_gates_and_choices(size: tuple[int, int, int], seed: int, k: int) ->
     candidates = torch.randint(signals, (2, count, k), generator=generator, dtype=torch.int32)
     best = torch.randint(k, (2, count, 1), generator=generator)
     share = torch.zeros(2, count, k).scatter_(2, best, 1.0)
-    a, b = candidates.gather(2, best).squeeze(2).contiguous().unbind(0)
+    wires = Connections(signals, candidates.gather(2, best).squeeze(2))
 
     def fast(corners: Tensor, share: Tensor) -> Tensor:
-        return Blocks.pack(bits).bit_gates(Connections(signals, a, b), collapse(corners), share, candidates).tensor()
+        return Blocks.pack(bits).bit_gates(wires, collapse(corners), share, candidates).tensor()
 
     def definition(corners: Tensor, share: Tensor) -> Tensor:
         rows = bits.t().to(corners)
@@ -95,7 +95,7 @@ def test_gates_of_more_inputs(size: tuple[int, int, int], k: int, bits: bool, se
 
     def fast(x: Tensor, corners: Tensor) -> Tensor:
         padded = torch.nn.functional.pad(x, (0, 0, 0, -batch % 16)).reshape(-1, 16, signals).transpose(1, 2)
-        return Blocks(batch, padded).lookup_gates(wires.t(), corners).tensor()
+        return Blocks(batch, padded).lookup_gates(Connections(signals, wires), corners).tensor()
 
     def definition(x: Tensor, corners: Tensor) -> Tensor:
         return interpolated(x.t(), wires, corners).t()

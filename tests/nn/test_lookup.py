@@ -11,7 +11,6 @@ import torch
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network, flatten
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold, discretise
-from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.wiring import several
 from lgn_edge.passes import simplify
 
@@ -120,5 +119,3 @@ def test_refuses(change: dict[str, object], message: str) -> None:
         LookupDense(8, 5, **{"arity": 3, **change})
     with pytest.raises(InputError, match=r"signals have shape \[2, 7\]"):
         LookupDense(8, 5, arity=3)(torch.zeros(2, 7))
-    with pytest.raises(InputError, match="more than two inputs have no kernel for a GPU"):
-        LookupDense(8, 5, arity=3)(Rows(2, torch.zeros(8, 2)))

@@ -18,10 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold
 from lgn_edge.nn.choice import mixture
 from lgn_edge.nn.gates import collapse, gates_definition, gates_of
 from lgn_edge.nn.kernels import gpu
+from lgn_edge.nn.lookup import interpolated
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.wiring import Connections
 
@@ -51,7 +52,7 @@ def gradients(function: Callable[..., Tensor], device: str, *leaves: Tensor) -> 
 def draw(signals: int, gates: int, seed: int) -> tuple[torch.Generator, Connections]:
     generator = torch.Generator().manual_seed(seed)
     wires = torch.randint(signals, (2, gates), generator=generator, dtype=torch.int32).to(DEVICE)
-    return generator, Connections(signals, *wires)
+    return generator, Connections(signals, wires)
 
 
 @FEW
@@ -82,7 +83,7 @@ def test_bit_gates_and_choices(size: tuple[int, int, int], seed: int, k: int) ->
     candidates = torch.randint(signals, (2, count, k), generator=generator, dtype=torch.int32)
     best = torch.randint(k, (2, count, 1), generator=generator)
     share = torch.zeros(2, count, k).scatter_(2, best, 1.0)
-    wires = Connections(signals, *candidates.gather(2, best).squeeze(2).to(DEVICE))
+    wires = Connections(signals, candidates.gather(2, best).squeeze(2).to(DEVICE))
 
     def fast(x: Tensor, corners: Tensor, share: Tensor) -> Tensor:
         rows = Rows.pack(x).bit_gates(wires, collapse(corners), share, candidates.to(DEVICE))
@@ -97,6 +98,31 @@ def test_bit_gates_and_choices(size: tuple[int, int, int], seed: int, k: int) ->
     got = gradients(fast, DEVICE, bits.float(), corners.clone(), share.clone())
     assert torch.equal(got[0].cpu(), expected[0].float())
     close(got, expected, batch)
+
+
+@settings(max_examples=6)
+@given(
+    st.tuples(st.integers(1, 12), st.integers(1, 12), st.sampled_from([0, 1, 64, 65])),
+    st.sampled_from([3, 4, 5, 6]),
+    st.integers(0, 2**31),
+)
+def test_gates_of_more_inputs(size: tuple[int, int, int], k: int, seed: int) -> None:
+    signals, count, batch = size
+    generator = torch.Generator().manual_seed(seed)
+    wires = torch.randint(signals, (k, count), generator=generator, dtype=torch.int32)
+    x = torch.rand(signals, batch, generator=generator)
+    corners = torch.rand(count, 2**k, generator=generator)
+
+    def fast(x: Tensor, corners: Tensor) -> Tensor:
+        return Rows(batch, x).lookup_gates(Connections(signals, wires.to(DEVICE)), corners).values
+
+    def definition(x: Tensor, corners: Tensor) -> Tensor:
+        return interpolated(x, wires, corners)
+
+    expected = gradients(definition, "cpu", x.double(), corners.double())
+    close(gradients(fast, DEVICE, x.clone(), corners.clone()), expected, batch)
+    bits = (x > 0.5).float(), (corners > 0.5).float()
+    assert torch.equal(fast(*(part.to(DEVICE) for part in bits)).cpu(), definition(*bits))
 
 
 @FEW
@@ -116,12 +142,16 @@ def test_packing_and_sums(groups: int, size: int, batch: int, seed: int) -> None
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("estimator", ["soft", "hard"])
-@pytest.mark.parametrize("wiring", ["random", "learned"])
+@pytest.mark.parametrize("wiring", ["random", "learned", "of three"])
 def test_networks_have_torchs_gradients(
     precision: torch.dtype, estimator: str, wiring: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = {"estimator": estimator, "wiring": wiring, "candidates": 5, "init": "gaussian"}
-    layers = [LogicDense(12, 18, seed=1, **options), LogicDense(18, 15, seed=2, **options)]
+    options = {"estimator": estimator, "init": "gaussian"}
+    if wiring == "of three":
+        layers = [LookupDense(12, 18, arity=3, seed=1, **options), LogicDense(18, 15, seed=2, **options)]
+    else:
+        options |= {"wiring": wiring, "candidates": 5}
+        layers = [LogicDense(12, 18, seed=1, **options), LogicDense(18, 15, seed=2, **options)]
     model = LogicGateNetwork(Threshold.bits(12), layers, GroupSum(15, 3, 2.0, 0.5)).train().to(DEVICE)
     model.precision = precision
     bits = (torch.rand(35, 12, generator=torch.Generator().manual_seed(3)) > 0.5).to(DEVICE)
@@ -143,7 +173,7 @@ def test_networks_have_torchs_gradients(
 
 
 def test_readers_of_a_signal() -> None:
-    wires = Connections(4, torch.tensor([3, 0, 3], dtype=torch.int32), torch.tensor([0, 0, 1], dtype=torch.int32))
+    wires = Connections(4, torch.tensor([[3, 0, 3], [0, 0, 1]], dtype=torch.int32))
     starts, entries = wires.readers
     read = [entries[starts[i] : starts[i + 1]].tolist() for i in range(4)]
     assert read == [[1, 2, 3], [5], [], [0, 4]]
@@ -154,7 +184,7 @@ def test_wires_are_sorted_again_when_they_change() -> None:
     before = layer.connections()
     assert layer.connections() is before
     layer.load_state_dict(other.state_dict())
-    assert torch.equal(layer.connections().pairs, other.connections().pairs)
+    assert torch.equal(layer.connections().entries, other.connections().entries)
 
 
 COMPILE = """
@@ -166,7 +196,7 @@ from triton.compiler import ASTSource
 
 from lgn_edge.nn.kernels import gpu_programs
 
-SIZES = {"GATES": 4, "SAMPLES": 128, "WORDS": 32, "CANDIDATES": 16, "SIGNALS": 32, "BITS": False}
+SIZES = {"GATES": 4, "SAMPLES": 128, "WORDS": 32, "CANDIDATES": 16, "SIGNALS": 32, "BITS": False, "K": 6}
 INDICES = dict.fromkeys(("wires", "candidates", "starts", "readers"), "*i32")
 FLOATS = dict.fromkeys(("c", "gc", "dots", "sums"), "*fp32")
 
@@ -194,6 +224,9 @@ for real in ("*fp32", "*bf16"):
         compile("coefficient_gradient", x, real=real)
         compile("input_gradient", x, real=real)
     compile("choice_gradient", "*i32", real=real)
+    compile("lookup_forward", real, real)
+    compile("lookup_corner_gradient", real, real=real)
+    compile("lookup_input_gradient", real, real=real)
 compile("bits_forward", "*i32", "*i32")
 compile("pack", "*u8", "*i32")
 compile("count", "*i32")
@@ -205,4 +238,4 @@ def test_compiles_to_machine_code_without_atomics(tmp_path: Path) -> None:
     command = [sys.executable, "-c", COMPILE]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == 3 * (2 * 7 + 3)
+    assert done.stdout.count("\n") == 3 * (2 * 10 + 3)

@@ -13,6 +13,7 @@ GATES: Final = 4  # of a tile; with 128 samples, a few registers a thread for ea
 SAMPLES: Final = 128
 WORDS: Final = 32
 CANDIDATES: Final = 16
+LOOKUP_SAMPLES: Final = 64  # beside up to 64 corners
 
 
 @cache
