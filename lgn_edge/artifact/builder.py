@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from lgn_edge._version import __version__
@@ -272,25 +273,29 @@ def _compile(
     folder: Path,
     work: Path,
 ) -> list[Path]:
-    objects: list[Path] = []
+    from lgn_edge.targets.compile import Job, assemble_tables, kernel_jobs, run_jobs
+
+    def compile_source(source: Path) -> Path:
+        output = work / f"{source.stem}.o"
+        optimize = "-O2" if target.hosted else "-Os"
+        toolchain.compile_c(source, output, target.machine, optimize=optimize, include=[folder / "include"])
+        return output
+
+    jobs: list[Job] = []
     if isinstance(program, UniformProgram):
         from lgn_edge.kernels.network_kernels import network_kernels
         from lgn_edge.kernels.tir import Table
-        from lgn_edge.targets.compile import assemble_tables, compile_kernels
 
         prefix = f"lgn_{manifest.name}"
-        objects += compile_kernels(network_kernels(network, program, target.shape, prefix), target, work)
+        jobs += kernel_jobs(network_kernels(network, program, target.shape, prefix), target, work)
         samples = selftest_samples(network, target.selftest_vectors)
         tables = [
             Table(f"{prefix}_selftest_samples", samples.view(f"i{samples.dtype.itemsize}").ravel()),
             Table(f"{prefix}_selftest_scores", network.evaluate(samples).scores.ravel()),
         ]
-        objects.append(assemble_tables(tables, target, work, "selftest_tables"))
-    optimize = "-O2" if target.hosted else "-Os"
-    for source in sorted((folder / "src").glob("*.c")):
-        objects.append(work / f"{source.stem}.o")
-        toolchain.compile_c(source, objects[-1], target.machine, optimize=optimize, include=[folder / "include"])
-    return objects
+        jobs.append(partial(assemble_tables, tables, target, work, "selftest_tables"))
+    jobs += [partial(compile_source, source) for source in sorted((folder / "src").glob("*.c"))]
+    return run_jobs(jobs)
 
 
 def _link(objects: Sequence[Path], folder: Path, identifier: str, target: Target) -> None:
