@@ -105,7 +105,7 @@ class Choice(nn.Module):
         worst = self.logits.topk(count, dim=2, largest=False).indices
         words = torch.randint(self.n_inputs // self.lanes, worst.shape, generator=generator)
         self.logits.scatter_(2, worst, self.logits.mean(2, keepdim=True).expand_as(worst).contiguous())
-        self.candidates.scatter_(2, self._gates(worst), self._signals(words, generator))
+        self.candidates.scatter_(2, self._gates(worst), self._signals(words, generator).to(worst.device))
 
 
 def mixture(x: Tensor, candidates: Tensor, share: Tensor) -> Tensor:

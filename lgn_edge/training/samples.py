@@ -53,7 +53,7 @@ class Samples:
 
 
 def augmented(x: Tensor, image: tuple[int, int], shift: int, flip: bool) -> Tensor:
-    """Images changed at random, each in all its planes alike.
+    """Images changed at random, each in all its planes alike. Every device has the random numbers of the CPU.
 
     Args:
         x: [n, planes * rows * columns].
@@ -64,9 +64,10 @@ def augmented(x: Tensor, image: tuple[int, int], shift: int, flip: bool) -> Tens
     rows, columns = image
     planes = x.reshape(len(x), -1, rows, columns)
     if flip:
-        planes = torch.where(torch.rand(len(x), 1, 1, 1) < 0.5, planes.flip(3), planes)
+        mirrored = torch.rand(len(x), 1, 1, 1) < 0.5
+        planes = torch.where(mirrored.to(x.device), planes.flip(3), planes)
     n, count, wide = len(x), planes.shape[1], columns + 2 * shift
     padded = torch.nn.functional.pad(planes, (shift,) * 4).flatten(2)
     down, right = torch.randint(2 * shift + 1, (2, n, 1, 1))
     places = (torch.arange(rows)[:, None] + down) * wide + torch.arange(columns) + right
-    return padded.gather(2, places.flatten(1)[:, None].expand(n, count, -1)).flatten(1)
+    return padded.gather(2, places.to(x.device).flatten(1)[:, None].expand(n, count, -1)).flatten(1)
