@@ -1,16 +1,22 @@
-"""That no tensor stays behind on the CPU, where training runs on another device.
+"""What of training on a GPU can be tested without one.
 
-Fake tensors have a device and no values: an operation on tensors of two devices fails, as on a GPU.
+Fake tensors have a device and no values, so an operation on tensors of two devices fails, as on a GPU: nothing stays
+behind on the CPU. And Triton's interpreter executes the GPU's kernels in whole trainings, which go as on a CPU.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from lgn_edge.nn import soft_evaluation
-from lgn_edge.training import load_dataset, load_recipe
+from lgn_edge.nn.kernels import cpu, gpu
+from lgn_edge.training import Dataset, Recipe, load_dataset, load_recipe, plan_training, train
 from lgn_edge.training.build import build_model
 from lgn_edge.training.samples import augmented
 
@@ -53,3 +59,31 @@ def test_a_step_and_an_evaluation(settings: list[str], estimator: str) -> None:
         with soft_evaluation(model):
             assert model.scores(x).device.type == DEVICE
     assert all(parameter.grad.device.type == DEVICE for parameter in model.parameters())
+
+
+@pytest.mark.skipif(gpu.missing() is not None, reason=f"no kernels for a GPU: {gpu.missing()}")
+@pytest.mark.skipif(os.environ["TRITON_INTERPRET"] != "1", reason="TRITON_INTERPRET is not 1")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"estimator": "soft"},
+        {"estimator": "hard", "wiring": "learned", "candidates": 3, "redraw": 0.34},
+        {"arity": 3, "init": "gaussian", "threshold_rate": 0.01},
+        {"estimator": "gumbel", "precision": "bfloat16"},
+    ],
+)
+def test_trains_with_the_kernels_of_a_gpu(
+    settings: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(150, 5)).astype(np.float32)
+    y = ((x[:, 0] > 0) != (x[:, 1] > 0)).astype(np.int64)
+    data = Dataset("xor", x[:110], y[:110], x[110:], y[110:], ("same", "different"), "float32")
+    recipe = Recipe("small", "xor", (12, 6), levels=1, tau=1.0, epochs=2, batch=33, init_shift=1.0, **settings)
+    with cpu.switched_off():
+        expected = train(recipe, data=data, output=tmp_path / "torch", progress=False)
+    monkeypatch.setattr(gpu, "usable", lambda _: True)
+    assert plan_training(recipe, data).kernels == "triton"
+    found = train(recipe, data=data, output=tmp_path / "triton", progress=False)
+    for row, other in zip(found.history, expected.history, strict=True):
+        assert row.loss == pytest.approx(other.loss, rel=1e-5)
