@@ -18,9 +18,16 @@ _FLAGS = (
     # straight-line code stands in an order that needs few registers; LLVM's scheduler does not know that
     "-mllvm",
     "-enable-misched=false",
+    "-mllvm",
+    "-pre-RA-sched=source",
+    # slots are reached from the stack pointer, not from addresses that would take a register
+    "-mllvm",
+    "-cgp-split-large-offset-gep=false",
 )
 # the low registers, which instructions of two bytes reach, hold values, and the high ones scores
 _THUMB_2 = Core(values=8, totals=5, fused=True)
+# nothing but the low registers can be computed with
+_THUMB_1 = Core(values=4, totals=3)
 
 
 def _core(name: str, architecture: str, cpu: str, description: str, megahertz: int = 0) -> Target:
@@ -36,7 +43,7 @@ def _core(name: str, architecture: str, cpu: str, description: str, megahertz: i
         execution=name,
         gcc=("arm-none-eabi-gcc", f"-mcpu={cpu} -mthumb"),
         clock_hz=megahertz * 1_000_000,
-        core=Core() if architecture == "thumbv6m" else _THUMB_2,
+        core=_THUMB_1 if architecture == "thumbv6m" else _THUMB_2,
     )
 
 
