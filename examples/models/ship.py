@@ -20,7 +20,8 @@ LICENCES = {
     "digits": "UCI Optical Recognition of Handwritten Digits, CC BY 4.0",
     "mnist": "MNIST (LeCun, Cortes, Burges), usually given as CC BY-SA 3.0",
     "fashion-mnist": "Fashion-MNIST (Zalando SE), MIT",
-    "cifar10": "CIFAR-10 (Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009), no licence stated",
+    "cifar10": "CIFAR-10 (Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009), no licence stated;"
+    " test samples are the last 5,000 training images",
     "monk-1": "UCI MONK's Problems, CC BY 4.0",
     "adult": "UCI Adult, CC BY 4.0",
     "breast-cancer": "UCI Breast Cancer (M. Zwitter and M. Soklic), CC BY 4.0",
