@@ -186,22 +186,33 @@ def table_rows(trained: Trained, options: Options) -> Iterator[Row]:
 
 
 def build_rows(trained: Trained, options: Options) -> Iterator[Row]:
-    """Builds of the large network for every target, in the default form and as a table; the slowest by name."""
+    """Builds of the large network for every target, in the default form and as a table; the slowest by name.
+
+    On a busy machine one build may take a minute, so what seems the slowest is built three times and counts by its
+    median.
+    """
     names = QUICK_BUILDS if options.quick else tuple(TARGETS)
     for optimize, form in (("balanced", "default form"), ("size", "table")):
-        seconds, refused = dict[str, float](), list[str]()
+        seconds, refused = dict[str, list[float]](), list[str]()
         for name in names:
-            with tempfile.TemporaryDirectory() as work:
-                start = time.perf_counter()
-                try:
-                    build(trained.network, name, Path(work) / name, optimize=optimize)
-                    seconds[name] = time.perf_counter() - start
-                except LgnError as error:
-                    refused.append(str(error).partition(";")[0])
-        slowest = max(seconds, key=lambda name: seconds[name])
-        note = f"{slowest}, the slowest of {len(seconds)}; median {np.median(list(seconds.values())):.2g} s"
+            try:
+                seconds[name] = [build_seconds(trained.network, name, optimize)]
+            except LgnError as error:
+                refused.append(str(error).partition(";")[0])
+        while len(seconds[slowest := max(seconds, key=lambda name: np.median(seconds[name]))]) < 3:
+            seconds[slowest].append(build_seconds(trained.network, slowest, optimize))
+            seconds[slowest].append(build_seconds(trained.network, slowest, optimize))
+        all_of_them = [float(np.median(each)) for each in seconds.values()]
+        note = f"{slowest}, the slowest of {len(seconds)}, median of 3; median of all {np.median(all_of_them):.2g} s"
         note += "".join(f"; {why}" for why in refused)
-        yield Row(f"build, {form}, {trained.network.n_gates:,} gates", seconds[slowest], "s", "<= 20", "<= 3", note)
+        yield Row(f"build, {form}, {trained.network.n_gates:,} gates", max(all_of_them), "s", "<= 20", "<= 3", note)
+
+
+def build_seconds(network: Network, target: str, optimize: str) -> float:
+    with tempfile.TemporaryDirectory() as work:
+        start = time.perf_counter()
+        build(network, target, Path(work) / target, optimize=optimize)
+        return time.perf_counter() - start
 
 
 def executed_row(small: Trained, options: Options) -> Row:
