@@ -83,7 +83,7 @@ def device_program(network: Network, circuit: Circuit, form: str, core: Core, ba
     steps = register_program(
         circuit, network.head, tape.input_bit, values=core.values, totals=core.totals, fused=core.fused
     )
-    slot = "uint32" if core.values else "uint8"
+    slot = f"uint{core.register_bits}" if core.values else "uint8"
     return DeviceProgram(form, circuit, tape, polarity[tape.input_bit], steps, slot, batch)
 
 
@@ -126,7 +126,10 @@ def _kernels(network: Network, program: DeviceProgram, target: Target, prefix: s
         kernels, macros = [*inputs, run_tape(program.tape, network.head, prefix)], [COUNTING]
         around = [classify_table(prefix, bits.element, word)]
     else:
-        kernels = [*inputs, straight(program.circuit, network.head, program.steps, slot, prefix)]
+        kernels = [
+            *inputs,
+            straight(program.circuit, network.head, program.steps, slot, target.core, prefix),
+        ]
         macros = [COUNTING, MACROS, *([gates_are_inlined(prefix, slot)] if target.core.values else [])]
         around = [classify_straight(prefix, bits.element, word, slot, n_slots, network.head.classes)]
     if program.batch > 1:

@@ -41,8 +41,10 @@ class Core:
         values: bits that are kept in registers; 0 leaves that to the compiler.
         totals: words of scores that are kept in registers besides.
         fused: one instruction counts a gate that only one output reads, where it is an AND, or an XOR that is added.
+        register_bits: of a register; with 8, a bit is an octet, and a score no wider than it must be.
     """
 
     values: int = 0
     totals: int = 1
     fused: bool = False
+    register_bits: int = 32

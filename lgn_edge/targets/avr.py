@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lgn_edge.kernels.shape import Shape
+from lgn_edge.kernels.shape import Core, Shape
 from lgn_edge.targets.target import Level, Target
 from lgn_edge.targets.toolchain import Machine
 
@@ -15,8 +15,9 @@ def _part(name: str, kibibytes: tuple[int, int], description: str) -> Target:
         triple="avr-unknown-unknown",
         levels=(Level(name),),
         # tables are in an address space that C99 does not have; clang and avr-gcc have it in their own dialect
-        machine=Machine("avr", name, ("-ffreestanding", "-std=gnu99"), clang=True),
+        machine=Machine("avr", name, ("-ffreestanding", "-std=gnu99", "-mllvm", "-pre-RA-sched=source"), clang=True),
         shape=Shape(word_bits=8, lanes=1),
+        core=Core(values=12, totals=64, register_bits=8),
         workspace_on_stack=64,
         selftest_vectors=2,
         execution=name,
