@@ -50,7 +50,7 @@ class Cost:
     Attributes:
         flash: bytes of code and constants.
         ram: bytes of workspace and stack.
-        instructions: executed; None where nobody counts them.
+        instructions: executed; None where they were to be measured and no emulator counts them.
     """
 
     flash: int
@@ -139,7 +139,6 @@ _KINDS: Final = {
     **dict.fromkeys(_ARMV7_M, "armv7-m"),
     **dict.fromkeys(("riscv32", "qemu-riscv32"), "rv32"),
 }
-_UNCOUNTED: Final = ("cortex-m55", "qemu-riscv32")  # no emulator counts their instructions
 
 
 def predict(program: DeviceProgram, network: Network, target: Target) -> Cost | None:
@@ -156,7 +155,7 @@ def predict(program: DeviceProgram, network: Network, target: Target) -> Cost | 
     cost = Cost(
         flash=total(SIZES, rates.flash),
         ram=np.dtype(program.slot).itemsize * program.n_slots + total(DEPTH, rates.stack),
-        instructions=None if target.execution in _UNCOUNTED else total(WORK, rates.instructions),
+        instructions=total(WORK, rates.instructions),
     )
     return cost if program.batch == 1 else _with_words(cost, program, network, _WORDS[kind])
 
