@@ -151,25 +151,17 @@ struct LogicLayer {
         const int32_t lanes = is_wide ? LGN_WIDE_ROWS * LGN_LANES : LGN_LANES;
         const auto read = kernels->read[is_wide];
         const auto layer = kernels->layer[2 * is_wide + is_large];
-        Flag failed;
-        const auto work = [&](int64_t block) {
-            const Workspace workspace(workspaces, int64_t{n_inputs + 1} * (lanes / LGN_LANES));
-            if (workspace.rows == nullptr) {
-                failed.set();
-                return;
-            }
+        const auto work = [&](int64_t block, uint64_t *rows) {
             const int64_t first = block * lanes, left = n_words - first;
             const int32_t count = left < lanes ? static_cast<int32_t>(left) : lanes;
-            read(static_cast<const uint64_t *>(words.data) + first, n_words, count, workspace.rows, n_inputs);
+            read(static_cast<const uint64_t *>(words.data) + first, n_words, count, rows, n_inputs);
             for (int32_t start = 0; start < n_gates; start += tile) {
-                layer(workspace.rows, wires + int64_t{start} * words_of_gate, result + first, n_words, count, n_inputs,
+                layer(rows, wires + int64_t{start} * words_of_gate, result + first, n_words, count, n_inputs,
                       n_plain[start / tile], gates_of_tile(start));
             }
         };
-        if (n_words > 0 && n_gates > 0) {
-            LGN_TRY(call.parallel(ceil_div(n_words, lanes), work));
-        }
-        return failed.get() ? who.no_memory() : nullptr;
+        return call.parallel(n_gates > 0 ? ceil_div(n_words, lanes) : 0, workspaces,
+                             int64_t{n_inputs + 1} * (lanes / LGN_LANES), work);
     }
 
     const Name who;

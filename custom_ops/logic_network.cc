@@ -156,22 +156,13 @@ struct LogicNetwork {
         const int64_t extra = comparisons == nullptr ? 0 : comparisons->extra_rows;
         const int64_t behind = plan.n_slots + (counters > extra ? counters : extra);
         const int64_t own = to.scores == nullptr ? ceil_div(int64_t{head.classes} * LGN_BLOCK, 16) : 0;
-        Flag failed;
-        const auto work = [&](int64_t block) {
-            const Workspace workspace(workspaces, behind + own);
-            if (workspace.rows == nullptr) {
-                failed.set();
-                return;
-            }
+        const auto work = [&](int64_t block, uint64_t *rows) {
             const int64_t first = block * LGN_BLOCK, left = n - first;
             const int32_t count = left < LGN_BLOCK ? static_cast<int32_t>(left) : LGN_BLOCK;
-            encode(x, comparisons, block, count, workspace.rows);
-            run(first, count, workspace.rows, behind, to);
+            encode(x, comparisons, block, count, rows);
+            run(first, count, rows, behind, to);
         };
-        if (n > 0) {
-            LGN_TRY(call.parallel(ceil_div(n, LGN_BLOCK), work));
-        }
-        return failed.get() ? who.no_memory() : nullptr;
+        return call.parallel(ceil_div(n, LGN_BLOCK), workspaces, behind + own, work);
     }
 
     OrtStatus *check(const Matrix &x) const

@@ -238,13 +238,11 @@ uint64_t *Workspaces::take(int64_t rows)
 
 void Workspaces::give(uint64_t *rows)
 {
-    if (rows != nullptr) {
-        Header *const header = reinterpret_cast<Header *>(rows) - 1;
-        pthread_mutex_lock(&mutex_);
-        header->next = free_;
-        free_ = header;
-        pthread_mutex_unlock(&mutex_);
-    }
+    Header *const header = reinterpret_cast<Header *>(rows) - 1;
+    pthread_mutex_lock(&mutex_);
+    header->next = free_;
+    free_ = header;
+    pthread_mutex_unlock(&mutex_);
 }
 
 Workspaces::~Workspaces()

@@ -105,30 +105,6 @@ private:
     Header *free_ = nullptr;
 };
 
-// A workspace while a block is worked on.
-class Workspace {
-public:
-    Workspace(Workspaces &all, int64_t rows) : rows(all.take(rows)), all_(all) {}
-    Workspace(const Workspace &) = delete;
-    Workspace &operator=(const Workspace &) = delete;
-    ~Workspace() { all_.give(rows); }
-
-    uint64_t *const rows;
-
-private:
-    Workspaces &all_;
-};
-
-// Whether a piece of work on another thread failed.
-class Flag {
-public:
-    void set() { __atomic_store_n(&value_, true, __ATOMIC_RELAXED); }
-    bool get() const { return __atomic_load_n(&value_, __ATOMIC_RELAXED); }
-
-private:
-    bool value_ = false;
-};
-
 // A call.
 class Call {
 public:
@@ -145,33 +121,29 @@ public:
         *data = static_cast<T *>(found);
         return nullptr;
     }
-    // work(i) for every i below n, by the session's threads.
-    template <class Work> OrtStatus *parallel(int64_t n, const Work &work) const
-    {
-        if (n == 1) {
-            work(0);
-            return nullptr;
-        }
-        const auto call = [](void *user, size_t i) { (*static_cast<const Work *>(user))(static_cast<int64_t>(i)); };
-        return api->KernelContext_ParallelFor(context_, call, static_cast<size_t>(n), 0, const_cast<Work *>(&work));
-    }
-    // work(i, rows) for every i below n, 0 included, each with that many rows of its own.
+    // work(i, rows) for every i below n, by the session's threads, each with that many rows of its own.
     template <class Work>
     OrtStatus *parallel(int64_t n, Workspaces &workspaces, int64_t n_rows, const Work &work) const
     {
-        Flag failed;
+        bool failed = false;
         const auto one = [&](int64_t i) {
-            const Workspace workspace(workspaces, n_rows);
-            if (workspace.rows == nullptr) {
-                failed.set();
-            } else {
-                work(i, workspace.rows);
+            uint64_t *const rows = workspaces.take(n_rows);
+            if (rows == nullptr) {
+                __atomic_store_n(&failed, true, __ATOMIC_RELAXED);
+                return;
             }
+            work(i, rows);
+            workspaces.give(rows);
         };
-        if (n > 0) {
-            LGN_TRY(parallel(n, one));
+        if (n == 1) {
+            one(0);
+        } else if (n > 1) {
+            using One = decltype(one);
+            const auto call = [](void *user, size_t i) { (*static_cast<One *>(user))(static_cast<int64_t>(i)); };
+            void *const user = const_cast<void *>(static_cast<const void *>(&one));
+            LGN_TRY(api->KernelContext_ParallelFor(context_, call, static_cast<size_t>(n), 0, user));
         }
-        return failed.get() ? name.no_memory() : nullptr;
+        return failed ? name.no_memory() : nullptr;
     }
 
     const Name &name;
