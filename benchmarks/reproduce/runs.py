@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +64,16 @@ class Run:
         return next((i for i, epoch in enumerate(self.history) if epoch.hard_accuracy >= accuracy), None)
 
 
-def images(samples: int) -> Dataset:
-    """MNIST with so many training images, and few test images: nothing here is chosen or reported by them."""
-    full = load_dataset("mnist")
-    x, y = full.train_x[:samples], full.train_y[:samples]
-    return Dataset("mnist", x, y, full.test_x[:100], full.test_y[:100], full.class_names, "uint8", full.image)
+def images(samples: int, dataset: str = "mnist") -> Dataset:
+    """So many training images of a data set, and few test images: nothing here is chosen or reported by them."""
+    full = load_dataset(dataset)
+    return replace(
+        full,
+        train_x=full.train_x[:samples],
+        train_y=full.train_y[:samples],
+        test_x=full.test_x[:100],
+        test_y=full.test_y[:100],
+    )
 
 
 def trained(data: Dataset, seed: int, **changes: Any) -> Run:
