@@ -16,7 +16,7 @@ def measure(options: Options) -> list[Row]:
     rows = []
     series: dict[str, list[tuple[float, float]]] = {}
     for depth in (4, 8, 16, 32):
-        for parametrization in ("raw", "light"):
+        for parametrization in ("raw", "light", "light-sine"):
             for init in ("residual", "gaussian"):
                 recipe = {"widths": (500,) * depth, "parametrization": parametrization, "init": init, "tau": 3.0}
                 recipe |= {"estimator": "soft", "epochs": epochs, "learning_rate": 0.03}
