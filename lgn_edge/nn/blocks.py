@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from lgn_edge.nn.autograd import apply
 from lgn_edge.nn.kernels import cpu
 from lgn_edge.nn.wiring import Connections
 
@@ -58,7 +59,7 @@ class Blocks:
         """The same signals as real values."""
         if self.bits is None:
             return self
-        values: Tensor = _Unpack.apply(self.values, self.bits)  # type: ignore[no-untyped-call]
+        values: Tensor = apply(_Unpack, self.values, self.bits)
         return Blocks(self.batch, values)
 
     def tensor(self) -> Tensor:
@@ -67,9 +68,7 @@ class Blocks:
 
     def gates(self, wires: Connections, coefficients: Tensor) -> Blocks:
         """A layer of real-valued gates, `gates.gates_definition` on blocks."""
-        values: Tensor = _Gates.apply(  # type: ignore[no-untyped-call]
-            self.real().values, wires.a, wires.b, coefficients
-        )
+        values: Tensor = apply(_Gates, self.real().values, wires.a, wires.b, coefficients)
         return Blocks(self.batch, values)
 
     def lookup_gates(self, wires: Connections, corners: Tensor) -> Blocks:
@@ -79,7 +78,7 @@ class Blocks:
             wires: of the layer.
             corners: float32 [gates, 2**k].
         """
-        values: Tensor = _LookupGates.apply(self.real().values, wires.entries, corners)  # type: ignore[no-untyped-call]
+        values: Tensor = apply(_LookupGates, self.real().values, wires.entries, corners)
         return Blocks(self.batch, values)
 
     def bit_gates(
@@ -94,9 +93,7 @@ class Blocks:
                 gets the gradient that the weights of `choice.mixture` get.
             candidates: int32 [2, gates, K] of learned wiring.
         """
-        values, bits = _BitGates.apply(  # type: ignore[no-untyped-call]
-            self.values, coefficients, share, self.bits, wires.a, wires.b, candidates
-        )
+        values, bits = apply(_BitGates, self.values, coefficients, share, self.bits, wires.a, wires.b, candidates)
         return Blocks(self.batch, values, bits)
 
     def group_sums(self, groups: int) -> Tensor:
@@ -106,7 +103,7 @@ class Blocks:
         if self.bits is None:
             sums = self.values.reshape(blocks, groups, signals // groups, lanes).sum(2)
         else:
-            sums = _Count.apply(self.values, self.bits, groups)  # type: ignore[no-untyped-call]
+            sums = apply(_Count, self.values, self.bits, groups)
         return sums.transpose(1, 2).reshape(-1, groups)[: self.batch]
 
 

@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
+from lgn_edge.nn.autograd import apply
 
 SPACINGS: Final = ("uniform", "distributive")
 
@@ -127,7 +128,7 @@ class Threshold(nn.Module):
             return self.encode(x).to(torch.float32)
         limits = self.limits()
         watched = self._watched(x)
-        bits: Tensor = _Bits.apply(watched, limits, self.scale * self.width)  # type: ignore[no-untyped-call]
+        bits: Tensor = apply(_Bits, watched, limits, self.scale * self.width)
         return bits
 
     def encode(self, x: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from lgn_edge.nn.autograd import apply
 from lgn_edge.nn.parametrization import Parametrization
 
 Estimator = Callable[[Parametrization, Tensor, float], Tensor]
@@ -45,7 +46,7 @@ def gumbel(parametrization: Parametrization, weight: Tensor, temperature: float)
 
 def straight_through(value: Tensor, gradient: Tensor) -> Tensor:
     """Exactly `value` forward, the gradient of `gradient` backward."""
-    result: Tensor = _StraightThrough.apply(value, gradient)  # type: ignore[no-untyped-call]
+    result: Tensor = apply(_StraightThrough, value, gradient)
     return result
 
 

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
+from lgn_edge.nn.autograd import apply
+
 
 def collapse(corners: Tensor) -> Tensor:
     """Coefficients [gates, 4] in the order c0, ca, cb, cab of corners [gates, 4] in the order 00, 01, 10, 11."""
@@ -51,7 +53,7 @@ def gates(x: Tensor, a: Tensor, b: Tensor, coefficients: Tensor) -> Tensor:
     storing them. Outputs are of the inputs' dtype; with inputs in 16 bits, everything is still computed and summed in
     the dtype of the coefficients. Its own gradient is not differentiable.
     """
-    result: Tensor = _Gates.apply(x, a, b, coefficients)  # type: ignore[no-untyped-call]
+    result: Tensor = apply(_Gates, x, a, b, coefficients)
     return result
 
 

@@ -18,7 +18,7 @@ from functools import reduce
 from typing import Any
 
 import torch
-from google.protobuf.message import Message  # type: ignore[import-untyped]
+from google.protobuf.message import Message
 from onnx import ModelProto
 from torch import Tensor, nn
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from lgn_edge.nn.autograd import apply
 from lgn_edge.nn.kernels import gpu
 from lgn_edge.nn.wiring import Connections
 
@@ -57,7 +58,7 @@ class Rows:
         """The same signals as real values."""
         if self.bits is None:
             return self
-        values: Tensor = _Unpack.apply(self.values, self.bits)  # type: ignore[no-untyped-call]
+        values: Tensor = apply(_Unpack, self.values, self.bits)
         return Rows(self.batch, values)
 
     def tensor(self) -> Tensor:
@@ -66,7 +67,7 @@ class Rows:
 
     def gates(self, wires: Connections, coefficients: Tensor) -> Rows:
         """A layer of real-valued gates, `gates.gates_definition` on rows."""
-        values: Tensor = _Gates.apply(self.real().values, coefficients, wires)  # type: ignore[no-untyped-call]
+        values: Tensor = apply(_Gates, self.real().values, coefficients, wires)
         return Rows(self.batch, values)
 
     def bit_gates(
@@ -77,21 +78,19 @@ class Rows:
         candidates: Tensor | None = None,
     ) -> Rows:
         """A layer of discrete gates on bits; see `Blocks.bit_gates`."""
-        values, bits = _BitGates.apply(  # type: ignore[no-untyped-call]
-            self.values, coefficients, share, self.bits, wires, candidates
-        )
+        values, bits = apply(_BitGates, self.values, coefficients, share, self.bits, wires, candidates)
         return Rows(self.batch, values, bits)
 
     def lookup_gates(self, wires: Connections, corners: Tensor) -> Rows:
         """A layer of real-valued gates of 3 to 6 inputs, `lookup.interpolated` on rows; see `Blocks.lookup_gates`."""
-        values: Tensor = _LookupGates.apply(self.real().values, corners, wires)  # type: ignore[no-untyped-call]
+        values: Tensor = apply(_LookupGates, self.real().values, corners, wires)
         return Rows(self.batch, values)
 
     def group_sums(self, groups: int) -> Tensor:
         """Sums float32 [batch, groups] of equal contiguous parts of the signals."""
         if self.bits is None:
             return self.values.reshape(groups, self.signals // groups, self.batch).sum(1, dtype=torch.float32).t()
-        sums: Tensor = _Count.apply(self.values, self.bits, groups)  # type: ignore[no-untyped-call]
+        sums: Tensor = apply(_Count, self.values, self.bits, groups)
         return sums.t()
 
 

@@ -51,7 +51,7 @@ def onnx_session(
 
 def _fused(source: str | bytes) -> bytes | None:
     """The model with its chains fused; None where there is none, or what is there is no model."""
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
     from onnx import ModelProto
 
     from lgn_edge.onnx_library.fuse import fuse

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from google.protobuf.descriptor import FieldDescriptor  # type: ignore[import-untyped]
-from google.protobuf.message import Message  # type: ignore[import-untyped]
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 
 from lgn_edge.errors import InputError
 
