@@ -13,7 +13,7 @@ from lgn_edge.network import Circuit, Network
 from lgn_edge.targets.target import Target
 
 OPTIMIZE: Final = ("balanced", "speed", "size")
-_LARGEST_STRAIGHT: Final = {"speed": 20_000, "balanced": 4_000, "size": 1_000}  # gates; beyond, it is not looked at
+_LARGEST_STRAIGHT: Final = {"speed": 10_000, "balanced": 4_000, "size": 1_000}  # gates; beyond, it is not looked at
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,21 @@ from lgn_edge.passes.rewrite import BoolArray
 # own, and a subtraction is an instruction of four bytes instead of two.
 _GATE, _SUBTRACTED = 3, 2
 
-# where both inputs must be 0, as 2 * a + b, for the gate to become an AND of what is stored
-_AND_AT: Final = np.full(16, -1, np.int8)
-_AND_AT[[AND, A_AND_NOT_B, OR]] = 0, 1, 3
+_ONES: Final = np.uint64(2**64 - 1)
+
+
+def _where(*tables: int) -> NDArray[np.uint64]:
+    """All ones for the gates that are named, 0 for the others."""
+    masks = np.zeros(16, np.uint64)
+    masks[list(tables)] = _ONES
+    return masks
+
+
+# An AND of what is stored is AND where neither input is a complement, AND-NOT where b is one, OR where both are.
+_AND: Final = _where(AND, A_AND_NOT_B, OR)
+_AND_A: Final = _where(AND, A_AND_NOT_B)
+_AND_B: Final = _where(AND)
+_XOR: Final = _where(XOR)
 
 
 def input_polarity(circuit: Circuit) -> BoolArray:
@@ -69,11 +81,17 @@ def _costs(circuit: Circuit, single: NDArray[np.int64], inputs: BoolArray) -> ND
         np.arange(circuit.n_signals, dtype=np.int32),
         np.zeros(circuit.n_signals, np.bool_),
     )
-    value = unpack(everything.evaluate(pack(inputs)), len(inputs)).T
-    subtracted = circuit.inverted[:, None] ^ value[circuit.outputs].astype(np.bool_)
+    value = everything.evaluate(pack(inputs))
+    inverted = np.where(circuit.inverted, _ONES, 0)[:, None]
+    subtracted = value[circuit.outputs] ^ inverted
     gate = circuit.outputs[single] - circuit.n_inputs
-    at = 2 * value[circuit.a[gate]].astype(np.int8) + value[circuit.b[gate]].astype(np.int8)
-    product = _AND_AT[circuit.table[gate]][:, None] == at
-    difference = (circuit.table[gate] == XOR)[:, None] & ~subtracted[single]
-    saved = _GATE * (product | difference).sum(axis=0) + _SUBTRACTED * (product & subtracted[single]).sum(axis=0)
-    return np.asarray(_SUBTRACTED * subtracted.sum(axis=0) - saved, np.int64)
+    a, b = value[circuit.a[gate]], value[circuit.b[gate]]
+    both, flip_a, flip_b, is_xor = (masks[circuit.table[gate]][:, None] for masks in (_AND, _AND_A, _AND_B, _XOR))
+    product = (a ^ flip_a) & (b ^ flip_b) & both
+    difference = ~subtracted[single] & is_xor
+
+    def count(words: NDArray[np.uint64]) -> NDArray[np.int64]:
+        return np.asarray(unpack(words, len(inputs)).sum(axis=1), np.int64)
+
+    saved = _GATE * count(product | difference) + _SUBTRACTED * count(product & subtracted[single])
+    return _SUBTRACTED * count(subtracted) - saved
