@@ -38,10 +38,11 @@ from lgn_edge.training.processes import Processes, joined
 from lgn_edge.training.recipe import Recipe, load_recipe
 from lgn_edge.training.resume import take_up, write_state
 from lgn_edge.training.samples import Samples, augmented
-from lgn_edge.training.telemetry import Epoch, best, progress_bar, write_table
+from lgn_edge.training.telemetry import Epoch, kept_epoch, progress_bar, write_table
 from lgn_edge.training.tensorboard import Record, event_file, require_tensorboard
 
 TABLE: Final = "history.csv"
+_WATCHED: Final = 0.1  # of the training samples, for the telemetry where none are held out
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class TrainResult:
     Attributes:
         model: the best epoch's, in evaluation mode.
         network: the discrete network of it.
-        metrics: hard_accuracy and soft_accuracy on the test set, validation_accuracy, best_epoch, epochs, gates.
+        metrics: hard_accuracy and soft_accuracy on the test set, validation_accuracy (if any sample was held out),
+            best_epoch, epochs, gates.
         checkpoint: folder of the model.
         history: one entry an epoch.
     """
@@ -76,7 +78,7 @@ def train(
     """Train a network after a recipe.
 
     The best epoch is the one with the highest hard accuracy on samples held out from the training set, the latest among
-    equals. The test set is read once, at the end.
+    equals; with no sample held out it is the last one. The test set is read once, at the end.
 
     Args:
         recipe: a recipe, its file, or the name of one that comes with lgn-edge.
@@ -135,7 +137,8 @@ class _Run:
     def __init__(self, recipe: Recipe, dataset: Dataset, output: Path, processes: Processes) -> None:
         require_device(recipe.device)
         self.recipe, self.dataset, self.output, self.processes = recipe, dataset, output, processes
-        kept, held = stratified_split(dataset.train_y, recipe.validation, recipe.seed)
+        kept, held = stratified_split(dataset.train_y, recipe.validation or _WATCHED, recipe.seed)
+        kept = kept if recipe.validation else np.arange(len(dataset.train_y))
         if not len(kept) or not len(held):
             raise InputError(
                 f"recipe: validation {recipe.validation} of {len(dataset.train_y)} training samples leaves"
@@ -231,10 +234,9 @@ class _Run:
         self.processes.wait()
 
     def _write(self, history: Sequence[Epoch]) -> None:
-        if best(history).epoch == len(history):
-            save_checkpoint(
-                self.model, self.output / "model", recipe=self.recipe, metrics=_metrics(history, self.model)
-            )
+        if kept_epoch(history, self.recipe).epoch == len(history):
+            metrics = _metrics(history, self.recipe, self.model)
+            save_checkpoint(self.model, self.output / "model", recipe=self.recipe, metrics=metrics)
         write_state(self.output, self.recipe, self.model, self.optimizer, history)
         write_table(self.output / TABLE, history)
 
@@ -244,15 +246,16 @@ class _Run:
         self.model.load_state_dict(load_checkpoint(folder).state_dict())
         self.processes.wait()  # until all have read what is replaced below
         soft, hard = accuracies(self.model, self._samples(self.dataset.test_x, self.dataset.test_y))
-        metrics = {"hard_accuracy": hard, "soft_accuracy": soft, **_metrics(history, self.model)}
+        metrics = {"hard_accuracy": hard, "soft_accuracy": soft, **_metrics(history, self.recipe, self.model)}
         self.model.provenance = {
             "dataset": self.dataset.name,
             "recipe": json.dumps(self.recipe.to_dict()),
             "hard_accuracy": f"{hard:.6f}",
             "soft_accuracy": f"{soft:.6f}",
-            "validation_accuracy": f"{metrics['validation_accuracy']:.6f}",
             "lgn-edge": __version__,
         }
+        if "validation_accuracy" in metrics:
+            self.model.provenance["validation_accuracy"] = f"{metrics['validation_accuracy']:.6f}"
         if self.processes.first:
             save_checkpoint(self.model, folder, recipe=self.recipe, metrics=metrics)
         self.processes.wait()
@@ -268,14 +271,10 @@ def _finished(history: Sequence[Epoch], recipe: Recipe) -> bool:
     return len(history) - first_best >= recipe.patience
 
 
-def _metrics(history: Sequence[Epoch], model: LogicGateNetwork) -> dict[str, float]:
-    chosen = best(history)
-    return {
-        "validation_accuracy": chosen.hard_accuracy,
-        "best_epoch": chosen.epoch,
-        "epochs": len(history),
-        "gates": model.n_gates,
-    }
+def _metrics(history: Sequence[Epoch], recipe: Recipe, model: LogicGateNetwork) -> dict[str, float]:
+    kept = kept_epoch(history, recipe)
+    measured = {"validation_accuracy": kept.hard_accuracy} if recipe.validation else {}
+    return {**measured, "best_epoch": kept.epoch, "epochs": len(history), "gates": model.n_gates}
 
 
 def _between(first: float, last: float, share: float) -> float:

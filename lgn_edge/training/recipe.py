@@ -67,7 +67,8 @@ class Recipe:
         learning_rate: of the first step.
         weight_decay: of all gate weights.
         schedule: of the learning rate; "constant", or "cosine" down to 0 at the last step.
-        validation: share of the training samples that chooses the best epoch; more than 0 and less than 1.
+        validation: share of the training samples that chooses the best epoch, less than 1; with 0 all samples train and
+            the last epoch is kept, for recipes that are settled.
         patience: epochs without a better validation accuracy after which training stops; 0 never stops.
         seed: of wiring, weights, split and order.
         threads: of torch; 0 leaves them as they are.
@@ -161,8 +162,10 @@ class Recipe:
             raise InputError(
                 f"recipe: widths are {list(self.widths)}; give the gates of each layer, such as [1000, 1000]"
             )
-        if not 0 < self.validation < 1:
-            raise InputError(f"recipe: validation is {self.validation}; it must be between 0 and 1, such as 0.1")
+        if not 0 <= self.validation < 1:
+            raise InputError(f"recipe: validation is {self.validation}; it must be a share below 1, such as 0.1")
+        if self.patience and not self.validation:
+            raise InputError(f"recipe: patience is {self.patience}, but validation is 0; set one of them otherwise")
 
     @property
     def augments(self) -> bool:

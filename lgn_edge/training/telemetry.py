@@ -24,7 +24,8 @@ class Epoch:
         epoch: from 1.
         learning_rate: of its last step.
         loss: mean cross-entropy of its training samples.
-        soft_accuracy, hard_accuracy: of the real-valued and of the discrete network on the validation samples.
+        soft_accuracy, hard_accuracy: of the real-valued and of the discrete network on the validation samples; where
+            all samples train, on a tenth of those.
         gap: soft_accuracy - hard_accuracy, the discretisation gap.
         undecided: share of gates with a soft corner between 0.1 and 0.9.
         constant: share of gates whose discrete truth table is 0 or 1.
@@ -44,8 +45,13 @@ class Epoch:
     gradient_last: float
 
 
-def best(history: Sequence[Epoch]) -> Epoch:
-    """The epoch with the highest hard accuracy, the latest among equals."""
+def kept_epoch(history: Sequence[Epoch], recipe: Recipe) -> Epoch:
+    """The epoch whose model is kept: with the highest hard accuracy, the latest among equals.
+
+    Where there are no validation samples to choose by, it is the last one.
+    """
+    if not recipe.validation:
+        return history[-1]
     return max(history, key=lambda row: (row.hard_accuracy, row.epoch))
 
 
@@ -73,8 +79,8 @@ def progress_bar(recipe: Recipe, shown: bool) -> Iterator[Callable[[Sequence[Epo
 
         def show(history: Sequence[Epoch]) -> None:
             if history:
-                last, top = history[-1], best(history)
-                figures = f"loss {last.loss:.3f}, hard {last.hard_accuracy:.2%}, best {top.hard_accuracy:.2%}"
+                last, top = history[-1], kept_epoch(history, recipe)
+                figures = f"loss {last.loss:.3f}, hard {last.hard_accuracy:.2%}, kept {top.hard_accuracy:.2%}"
                 bar.update(task, completed=len(history), figures=figures)
 
         yield show

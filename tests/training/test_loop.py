@@ -293,6 +293,23 @@ def test_a_loss_that_is_not_finite_is_located(tmp_path: Path, monkeypatch: pytes
         train(recipe, data=dataset(), output=tmp_path, progress=False)
 
 
+def test_without_validation_all_samples_train_and_the_last_epoch_is_kept(tmp_path: Path) -> None:
+    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "validation": 0.0, "schedule": "constant"})
+    longer, data = 3 * recipe.epochs, dataset()
+    weights, losses = set(), []
+    for epochs in (recipe.epochs, longer):
+        folder = tmp_path / str(epochs)
+        result = train(Recipe(**{**recipe.__dict__, "epochs": epochs}), data=data, output=folder, progress=False)
+        assert result.metrics["best_epoch"] == result.metrics["epochs"] == epochs
+        assert "validation_accuracy" not in result.metrics
+        assert "validation_accuracy" not in result.network.provenance
+        weights.add((folder / "model" / "model.safetensors").read_bytes())
+        losses.append([row.loss for row in result.history])
+    assert len(weights) == 2
+    assert losses[0] == losses[1][: recipe.epochs]
+    assert plan_training(recipe, data).steps == recipe.epochs * -(-len(data.train_y) // recipe.batch)
+
+
 def test_stops_early(tmp_path: Path) -> None:
     recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "epochs": 500, "patience": 3})
     result = train(recipe, data=dataset(), output=tmp_path, progress=False)

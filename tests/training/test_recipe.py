@@ -41,6 +41,7 @@ def test_file_and_overrides(tmp_path: Path) -> None:
         ("widths=[]", r"widths are \[\]"),
         ("widths=[1.5]", r"widths is \[1.5\]; it must be a list of whole numbers"),
         ("validation=1", "validation is 1.0"),
+        ("validation=-0.1", "validation is -0.1"),
         ("candidates=1", "candidates is 1; it must be at least 2"),
         ("redraw=1.5", "redraw is 1.5; it is a share"),
         ("choice_temperature_end=0", "choice_temperature_end is 0.0; it must be positive"),
@@ -54,6 +55,11 @@ def test_file_and_overrides(tmp_path: Path) -> None:
 def test_refuses(override: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_recipe("digits", [override])
+
+
+def test_patience_needs_validation() -> None:
+    with pytest.raises(InputError, match="patience is 5, but validation is 0; set one of them otherwise"):
+        load_recipe("digits", ["patience=5", "validation=0"])
 
 
 def test_gates_of_more_inputs_are_light_and_random() -> None:
