@@ -46,9 +46,9 @@ from peers.client import ROOT, VERSIONS, NotRunError, start
 
 from lgn_edge.artifact import Artifact, build
 from lgn_edge.errors import LgnError
+from lgn_edge.host import runs_here
 from lgn_edge.network import Network
 from lgn_edge.network.bits import unpack
-from lgn_edge.targets.host import runs_here
 from lgn_edge.targets.x86_64 import X86_64
 
 TRAINED = ROOT / "tests" / "data" / "digits"

@@ -18,14 +18,13 @@ from harness import Options, Row, run
 from peers.client import PYTHON
 
 import lgn_edge
-from lgn_edge import emulate
+from lgn_edge import emulate, toolchain
 from lgn_edge.artifact import Artifact, build
 from lgn_edge.artifact.measure import link
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.errors import LgnError
 from lgn_edge.network import Network, Prediction
-from lgn_edge.targets import toolchain
-from lgn_edge.targets.host import native
+from lgn_edge.targets.native import native
 from lgn_edge.targets.registry import TARGETS, find_target
 from lgn_edge.training import load_checkpoint, load_dataset, load_recipe, train
 

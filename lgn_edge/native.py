@@ -11,10 +11,10 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from lgn_edge import toolchain
 from lgn_edge.errors import InputError, MissingProgramError
 from lgn_edge.files import atomic_path, cache_folder
-from lgn_edge.targets import toolchain
-from lgn_edge.targets.host import native
+from lgn_edge.host import architecture, x86_level
 
 
 @cache
@@ -66,7 +66,9 @@ def cached_library(stem: str, ingredients: object, build: Callable[[Path], None]
 
 
 def _machine() -> toolchain.Machine:
-    target = native()
-    wide = ("-mprefer-vector-width=512",) if target.family == "x86-64" else ()
-    cpu = target.levels[0].cpu.replace("-", "_")  # as zig spells it
-    return replace(target.machine, cpu=cpu, flags=(*target.machine.flags, *wide))
+    """This machine with the best vector instructions that it has."""
+    linux = toolchain.LINUX[architecture()]
+    if architecture() == "aarch64":
+        return replace(linux, cpu="generic")
+    cpu = x86_level().replace("-", "_")  # as zig spells it
+    return replace(linux, cpu=cpu, flags=(*linux.flags, "-mprefer-vector-width=512"))

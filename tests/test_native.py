@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lgn_edge import native
+from lgn_edge import native, toolchain
 from lgn_edge.errors import InputError, MissingProgramError
-from lgn_edge.targets import toolchain
 
 SOURCE = "int answer(int x);\nint answer(int x)\n{\n    return x + 1;\n}\n"
 

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lgn_edge import toolchain
 from lgn_edge.artifact import Artifact
 from lgn_edge.kernels.uniform import uniform_interpreter
 from lgn_edge.network import Network, flatten
 from lgn_edge.passes import simplify, uniform_schedule
 from lgn_edge.passes.schedule import TREE
-from lgn_edge.targets import toolchain
 from lgn_edge.targets.compile import compile_kernels
-from lgn_edge.targets.host import native
+from lgn_edge.targets.native import native
 
 Timer = Callable[[int], float]
 LIMIT_GATES = 64_000  # gates of one repeat of the limit; a multiple of 64

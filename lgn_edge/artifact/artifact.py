@@ -17,10 +17,10 @@ from lgn_edge.artifact.host_library import HostLibrary
 from lgn_edge.artifact.manifest import Manifest, read_manifest
 from lgn_edge.artifact.report import REPORT_JSON
 from lgn_edge.errors import InputError, UnsupportedError
+from lgn_edge.host import require_here, runs_here
 from lgn_edge.network import Prediction
 from lgn_edge.network.bits import words_for
 from lgn_edge.network.layers import check_samples
-from lgn_edge.targets.host import require_here, runs_here
 
 if TYPE_CHECKING:
     from lgn_edge.emulate import Firmware

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from lgn_edge import toolchain
 from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
 from lgn_edge.artifact.choice import Budget, Choice, check_batch, check_budget, choose
@@ -28,7 +29,6 @@ from lgn_edge.errors import InputError, MissingProgramError
 from lgn_edge.files import atomic_directory
 from lgn_edge.network import Circuit, Network, flatten
 from lgn_edge.passes import UniformProgram, simplify, uniform_schedule
-from lgn_edge.targets import toolchain
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
 

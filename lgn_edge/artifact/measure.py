@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lgn_edge import toolchain
 from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.errors import InputError, UnsupportedError
-from lgn_edge.targets import toolchain
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
 

@@ -39,9 +39,8 @@ def describe() -> list[dict[str, Any]]:
 
 
 def _row(name: str, aliases: list[str]) -> dict[str, Any]:
-    from lgn_edge import emulate
+    from lgn_edge import emulate, host, toolchain
     from lgn_edge.errors import UnsupportedError
-    from lgn_edge.targets import host, toolchain
     from lgn_edge.targets.executed import last_executed
     from lgn_edge.targets.registry import find_target
 

@@ -7,13 +7,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from lgn_edge import toolchain
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.errors import MissingProgramError, UnsupportedError
+from lgn_edge.host import runs_here
 from lgn_edge.native import cached_library
 from lgn_edge.onnx_library.folder import PLAN_SOURCE, prebuilt_path, sources_folder
-from lgn_edge.targets import toolchain
 from lgn_edge.targets.aarch64 import AARCH64
-from lgn_edge.targets.host import runs_here
 from lgn_edge.targets.target import Target
 from lgn_edge.targets.x86_64 import X86_64
 
@@ -72,7 +72,8 @@ def _ingredients() -> list[tuple[str, bytes]]:
         *sources_folder().iterdir(),
         *(deploy_folder() / "artifact").glob("levels_*"),
         *(package / "kernels").glob("*.py"),
-        *(package / "targets" / f"{name}.py" for name in ("compile", "target", "toolchain", "x86_64", "aarch64")),
+        *(package / "targets" / f"{name}.py" for name in ("compile", "target", "x86_64", "aarch64")),
+        package / "toolchain.py",
         *PLAN_SOURCE.parent.glob("uniform.*"),
         *Path(__file__).parent.glob("*.py"),
     ]

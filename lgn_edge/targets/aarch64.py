@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.targets.target import Level, Target
-from lgn_edge.targets.toolchain import Machine
+from lgn_edge.toolchain import LINUX
 
 
 def _core(name: str, cpu: str, core: str, description: str) -> Target:
@@ -14,7 +16,7 @@ def _core(name: str, cpu: str, core: str, description: str) -> Target:
         description=description,
         triple="aarch64-unknown-linux-gnu",
         levels=(Level(cpu, vector_bits=128),),
-        machine=Machine("aarch64-linux-gnu.2.17", cpu.replace("-", "_"), ("-fPIC",)),
+        machine=replace(LINUX["aarch64"], cpu=cpu.replace("-", "_")),
         shape=Shape(word_bits=64, lanes=8),
         workspace_on_stack=64 * 1024,
         selftest_vectors=67,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lgn_edge.kernels.shape import Core, Shape
 from lgn_edge.targets.target import Level, Target
-from lgn_edge.targets.toolchain import Machine
+from lgn_edge.toolchain import Machine
 
 
 def _part(name: str, kibibytes: tuple[int, int], description: str) -> Target:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.targets.target import Level, Target
-from lgn_edge.targets.toolchain import Machine
+from lgn_edge.toolchain import Machine
 
 C = Target(
     name="c",

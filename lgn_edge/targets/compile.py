@@ -14,7 +14,7 @@ from tvm import tirx
 
 from lgn_edge.kernels.tir import Kernel, Table
 from lgn_edge.targets.target import Level, Target
-from lgn_edge.targets.toolchain import assemble
+from lgn_edge.toolchain import assemble
 
 Job = Callable[[], Path]
 

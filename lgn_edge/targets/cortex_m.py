@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lgn_edge.kernels.shape import Core, Shape
 from lgn_edge.targets.target import Level, Target
-from lgn_edge.targets.toolchain import Machine
+from lgn_edge.toolchain import Machine
 
 _WORD = Shape(word_bits=32, lanes=1)
 _FLAGS = (

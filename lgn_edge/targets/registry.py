@@ -11,7 +11,7 @@ from lgn_edge.targets.aarch64 import AARCH64
 from lgn_edge.targets.avr import AVR
 from lgn_edge.targets.c import C
 from lgn_edge.targets.cortex_m import CORTEX_M
-from lgn_edge.targets.host import native
+from lgn_edge.targets.native import native
 from lgn_edge.targets.riscv import RISCV32, RISCV64
 from lgn_edge.targets.target import Target
 from lgn_edge.targets.wasm import WASM

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lgn_edge.kernels.shape import Core, Shape
 from lgn_edge.targets.target import Level, Target
-from lgn_edge.targets.toolchain import Machine
+from lgn_edge.toolchain import Machine
 
 _FLAGS = ("-ffreestanding", "-fno-unwind-tables", "-fno-asynchronous-unwind-tables", "-mllvm", "-enable-misched=false")
 

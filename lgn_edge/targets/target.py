@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from lgn_edge.kernels.shape import Core, Shape
-from lgn_edge.targets.toolchain import Machine
+from lgn_edge.toolchain import Machine
 
 
 @dataclass(frozen=True)

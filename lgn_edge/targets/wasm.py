@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lgn_edge.kernels.shape import Core, Shape
 from lgn_edge.targets.target import Level, Target
-from lgn_edge.targets.toolchain import Machine
+from lgn_edge.toolchain import Machine
 
 
 def _target(name: str, level: Level, cpu: str, shape: Shape, vectors: int, description: str) -> Target:

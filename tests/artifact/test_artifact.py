@@ -15,15 +15,14 @@ import numpy as np
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from lgn_edge import emulate, files
+from lgn_edge import emulate, files, toolchain
 from lgn_edge.artifact import Artifact, build, cores, load_artifact, measure
 from lgn_edge.artifact.builder import c_identifier
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.errors import InputError, LgnError, MissingProgramError, UnsupportedError
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
-from lgn_edge.targets import toolchain
 from lgn_edge.targets.cortex_m import CORTEX_M
-from lgn_edge.targets.host import native
+from lgn_edge.targets.native import native
 from tests.strategies import random_network, random_samples
 
 FLOAT = random_network(10, features=12, bits=50, widths=(90, 80, 70), classes=7)

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from lgn_edge import emulate
+from lgn_edge import emulate, toolchain
 from lgn_edge.artifact import Artifact, build
 from lgn_edge.artifact.selftest import selftest_samples
-from lgn_edge.targets import toolchain
 from lgn_edge.targets.registry import find_target
 from tests.artifact.test_artifact import OCTET
 

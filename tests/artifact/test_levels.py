@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lgn_edge import host, toolchain
 from lgn_edge.artifact import Artifact, build, load_artifact
 from lgn_edge.errors import UnsupportedError
+from lgn_edge.host import X86_LEVELS
 from lgn_edge.network import Network
-from lgn_edge.targets import host, toolchain
-from lgn_edge.targets.x86_64 import LEVEL_FLAGS, X86_64
+from lgn_edge.targets.x86_64 import X86_64
 from tests.artifact.test_artifact import NETWORKS, OCTET, example_runs
 from tests.artifact.x86_64 import linked_image
 from tests.strategies import random_samples
@@ -26,10 +27,10 @@ here = pytest.mark.skipif(not host.runs_here(X86_64.triple), reason="this machin
 
 def highest_level() -> tuple[int, str]:
     """The highest level of this CPU, and what it lacks of the next one, as Linux tells."""
-    flags = host._cpu_flags()
+    flags = host.cpu_flags()
     highest, lacks = 0, ""
     for level, name in LEVELS.items():
-        lacks = ", ".join(sorted(LEVEL_FLAGS[name] - flags))
+        lacks = ", ".join(sorted(X86_LEVELS[name] - flags))
         if lacks:
             break
         highest = level
@@ -49,7 +50,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 def test_the_levels_are_those_of_the_target() -> None:
     assert [(level.suffix, level.cpu) for level in X86_64.levels] == [(f"_v{n}", name) for n, name in LEVELS.items()]
-    assert list(LEVEL_FLAGS) == list(LEVELS.values())
+    assert list(X86_LEVELS) == list(LEVELS.values())
 
 
 @here

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from lgn_edge import toolchain
 from lgn_edge.artifact import build
 from lgn_edge.network import Network
-from lgn_edge.targets import toolchain
 from lgn_edge.targets.x86_64 import X86_64
 from tests.strategies import random_network, random_samples
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lgn_edge import toolchain
 from lgn_edge.artifact import Artifact, build
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.network import Network, Prediction
-from lgn_edge.targets import toolchain
-from lgn_edge.targets.host import native
+from lgn_edge.targets.native import native
 from tests.artifact.test_artifact import NETWORKS, OCTET
 from tests.strategies import random_samples
 

@@ -10,10 +10,10 @@ from typing import Any
 import unicorn
 from unicorn import x86_const
 
+from lgn_edge import toolchain
 from lgn_edge.artifact import Artifact
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.emulate import Image, read_image
-from lgn_edge.targets import toolchain
 from lgn_edge.targets.x86_64 import X86_64
 
 SCRIPT = "SECTIONS { . = 0x100000; .text : { *(.text .text.*) } }"

@@ -84,7 +84,7 @@ def test_targets_json(lgn_edge_command):
 
 
 def test_targets_says_what_executes_where(lgn_edge_command, monkeypatch):
-    from lgn_edge.targets import host
+    from lgn_edge import host
 
     monkeypatch.setattr(host.platform, "system", lambda: "Linux")
     monkeypatch.setattr(host.platform, "machine", lambda: "aarch64")
@@ -120,7 +120,7 @@ def test_targets_says_what_is_needed_and_what_was_executed(lgn_edge_command, fil
 
 
 def test_targets_says_what_is_missing(lgn_edge_command, monkeypatch):
-    from lgn_edge.targets import toolchain
+    from lgn_edge import toolchain
 
     monkeypatch.setattr(toolchain, "missing", lambda: "the toolchain is at the mender's")
     done = lgn_edge_command("targets", "--json")

@@ -10,7 +10,7 @@ import pytest
 
 from lgn_edge.onnx_library.folder import sources_folder
 from lgn_edge.onnx_library.path import library_target
-from lgn_edge.targets.toolchain import compile_cpp
+from lgn_edge.toolchain import compile_cpp
 
 NAME = "onnxruntime_c_api.h"
 FOLDERS = (

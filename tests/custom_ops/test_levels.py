@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lgn_edge import onnx_library_path
+from lgn_edge import host, onnx_library_path
+from lgn_edge.host import X86_LEVELS
 from lgn_edge.onnx_model import Form, to_model
-from lgn_edge.targets import host
-from lgn_edge.targets.x86_64 import LEVEL_FLAGS, X86_64
+from lgn_edge.targets.x86_64 import X86_64
 from tests.custom_ops.test_library import NETWORKS, run_of
 from tests.onnx_model.forms import assert_same
 from tests.strategies import random_samples
@@ -30,7 +30,7 @@ def library() -> Iterator[ctypes.CDLL]:
 
 @pytest.mark.parametrize("level", LEVELS)
 def test_every_level_equals_the_reference(level: int, library: ctypes.CDLL) -> None:
-    lacks = frozenset().union(*(LEVEL_FLAGS[LEVELS[i]] for i in LEVELS if i <= level)) - host._cpu_flags()
+    lacks = frozenset().union(*(X86_LEVELS[LEVELS[i]] for i in LEVELS if i <= level)) - host.cpu_flags()
     if lacks:
         pytest.skip(f"{LEVELS[level]} needs {', '.join(sorted(lacks))}")
     assert library.lgn_onnx_set_level(level) == 0

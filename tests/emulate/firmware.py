@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.emulate import Image, read_image
-from lgn_edge.targets.toolchain import Machine, compile_c, link_firmware
+from lgn_edge.toolchain import Machine, compile_c, link_firmware
 
 DEVICE = deploy_folder() / "cortex-m"
 BARE = deploy_folder() / "bare"

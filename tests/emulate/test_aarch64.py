@@ -7,7 +7,7 @@ import pytest
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.emulate import AArch64, EmulationError, Image, read_image
 from lgn_edge.errors import InputError
-from lgn_edge.targets.toolchain import Machine, compile_c, link_firmware
+from lgn_edge.toolchain import Machine, compile_c, link_firmware
 
 PROGRAM = r"""
 #include <stdint.h>

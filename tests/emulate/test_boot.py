@@ -10,7 +10,7 @@ from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.emulate import CORES, EmulationError, Image, boot, memory_use
 from lgn_edge.errors import InputError, InvariantError
 from lgn_edge.targets.registry import find_target
-from lgn_edge.targets.toolchain import compile_c, link_firmware
+from lgn_edge.toolchain import compile_c, link_firmware
 from tests.emulate.firmware import BARE, DEVICE, board_objects, compile_text, link, machine
 
 PROGRAM = r"""

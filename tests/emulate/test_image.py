@@ -12,7 +12,7 @@ import pytest
 
 from lgn_edge.emulate import Image, availability, available, memory_use, object_use, read_image
 from lgn_edge.errors import InputError, MissingProgramError
-from lgn_edge.targets.toolchain import Machine, archive, compile_c
+from lgn_edge.toolchain import Machine, archive, compile_c
 from tests.emulate.firmware import compile_text, link
 
 PROGRAM = r"""

@@ -10,7 +10,7 @@ from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.emulate import DEBUGGED, CortexM, GdbMachine, Image, available, read_image, untimed
 from lgn_edge.emulate.timing import TIMINGS, ThumbTimer
 from lgn_edge.targets.avr import AVR
-from lgn_edge.targets.toolchain import compile_c, link_firmware
+from lgn_edge.toolchain import compile_c, link_firmware
 from tests.emulate.firmware import compile_text, link
 
 FUNCTION = "void {name}(void);\n__attribute__((naked)) void {name}(void) {{ __asm__ volatile({text}); }}\n"

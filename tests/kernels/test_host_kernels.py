@@ -14,8 +14,8 @@ from lgn_edge.kernels.network_kernels import network_kernels, workspace_rows
 from lgn_edge.network import Network, Threshold, flatten, pack, unpack
 from lgn_edge.passes import simplify, uniform_schedule
 from lgn_edge.targets.compile import compile_kernels, kernel_source
-from lgn_edge.targets.host import native
-from lgn_edge.targets.toolchain import link_shared
+from lgn_edge.targets.native import native
+from lgn_edge.toolchain import link_shared
 from tests.strategies import random_network, random_samples
 
 NETWORKS = {

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from lgn_edge import host
 from lgn_edge.errors import InputError, UnsupportedError
-from lgn_edge.targets import host
+from lgn_edge.targets.native import native
 from lgn_edge.targets.registry import ALIASES, TARGETS, find_target
 
 
@@ -41,13 +42,13 @@ def test_unknown_targets_get_a_hint(name: str, message: str) -> None:
 )
 def test_x86_level_needs_all_lower_levels(flags: str, level: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host.Path, "read_text", lambda _: f"processor: 0\nflags\t\t: {flags}\n")
-    assert host._x86_level().cpu == level
+    assert host.x86_level() == level
 
 
 def test_other_systems_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host.platform, "system", lambda: "Plan9")
     with pytest.raises(UnsupportedError, match="not supported on Plan9"):
-        host.native()
+        native()
 
 
 @pytest.mark.parametrize(("machine", "family"), [("x86_64", "x86-64"), ("AMD64", "x86-64"), ("aarch64", "aarch64")])

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lgn_edge import emulate
+from lgn_edge import emulate, host, toolchain
 from lgn_edge.errors import UnsupportedError
-from lgn_edge.targets import host, registry, toolchain
+from lgn_edge.targets import registry
 from lgn_edge.verify import DEFAULT_BACKENDS, Outcome, Subject, find_backends, run_backends
 from lgn_edge.verify.backends import torch as torch_backend
 from tests.strategies import random_network

@@ -39,7 +39,7 @@ class ArtifactBackend:
 
     @property
     def _runs_here(self) -> bool:
-        from lgn_edge.targets.host import runs_here
+        from lgn_edge.host import runs_here
         from lgn_edge.targets.registry import find_target
 
         try:
@@ -53,9 +53,8 @@ class ArtifactBackend:
 
     def available(self, subject: Subject) -> str | None:
         """What is missing here to build or execute for the target."""
-        from lgn_edge import emulate
-        from lgn_edge.targets import toolchain
-        from lgn_edge.targets.host import require_here
+        from lgn_edge import emulate, toolchain
+        from lgn_edge.host import require_here
         from lgn_edge.targets.registry import find_target
 
         try:

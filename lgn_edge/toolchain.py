@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from lgn_edge.errors import InvariantError, MissingProgramError
 
@@ -32,6 +33,10 @@ class Machine:
     cpu: str = ""
     flags: tuple[str, ...] = ()
     clang: bool = False
+
+
+# Linux by architecture: code for any place in memory, and for a C library of 2012 or newer.
+LINUX: Final = {name: Machine(f"{name}-linux-gnu.2.17", flags=("-fPIC",)) for name in ("x86_64", "aarch64")}
 
 
 def missing() -> str | None:
