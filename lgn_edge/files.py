@@ -45,6 +45,19 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
+def append(path: str | os.PathLike[str], text: str) -> None:
+    """Add `text` (UTF-8) to the end of a file; cut off in between, it leaves a part of it there.
+
+    Raises:
+        InputError: the file cannot be written, or the disk is full.
+    """
+    try:
+        with open(path, "a", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(_explain(Path(path), error)) from error
+
+
 @contextmanager
 def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield an empty folder beside `path`; put it in the place of `path` when the block succeeds.

@@ -7,7 +7,7 @@ import pytest
 
 from lgn_edge import files
 from lgn_edge.errors import InputError
-from lgn_edge.files import atomic_directory, write_atomic
+from lgn_edge.files import append, atomic_directory, write_atomic
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -37,6 +37,14 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot write .*gone/a: no such file or directory"):
         write_atomic(tmp_path / "gone" / "a", "x")
+
+
+def test_a_file_grows(tmp_path: Path) -> None:
+    append(tmp_path / "file", "first\n")
+    append(tmp_path / "file", "zweite – Zeile\n")
+    assert (tmp_path / "file").read_bytes() == "first\nzweite – Zeile\n".encode()
+    with pytest.raises(InputError, match=r"missing/file: no such file or directory; choose another place"):
+        append(tmp_path / "missing" / "file", "")
 
 
 def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:

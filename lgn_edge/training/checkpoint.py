@@ -1,15 +1,14 @@
 """Checkpoints: a folder with `model.safetensors` (weights, wiring, encoder, head) and `model.json` (everything else).
 
-A checkpoint that training can go on from also holds `training.safetensors` (the optimiser) and, in the JSON, the epochs
-so far. A folder is written as a whole, and reading one never executes anything.
+A checkpoint that training can go on from also holds `training.safetensors` (the optimiser). A folder is written as a
+whole, and reading one never executes anything.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,26 +32,13 @@ MODEL_TENSORS: Final = "model.safetensors"
 TRAINING_TENSORS: Final = "training.safetensors"
 
 
-@dataclass(frozen=True)
-class TrainingState:
-    """What training needs to go on after an epoch, beside the model.
-
-    Attributes:
-        history: one row of plain values an epoch, oldest first.
-        optimizer: tensors of the optimiser by name.
-    """
-
-    history: Sequence[Mapping[str, Any]]
-    optimizer: Mapping[str, Tensor]
-
-
 def save_checkpoint(
     model: LogicGateNetwork,
     folder: str | os.PathLike[str],
     *,
     recipe: Recipe | None = None,
     metrics: Mapping[str, float] | None = None,
-    training: TrainingState | None = None,
+    optimizer: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a checkpoint; a folder that is there already is replaced as a whole.
 
@@ -61,7 +47,7 @@ def save_checkpoint(
         folder: where to.
         recipe: how it was trained.
         metrics: what it reaches.
-        training: to go on training from here.
+        optimizer: tensors of the optimiser by name, to go on training from here.
 
     Raises:
         InputError: the folder cannot be written.
@@ -78,13 +64,12 @@ def save_checkpoint(
         "metrics": dict(metrics or {}),
         "provenance": dict(model.provenance),
         "versions": {"lgn-edge": __version__, "torch": torch.__version__},
-        "history": [dict(row) for row in training.history] if training else [],
     }
     with atomic_directory(folder) as temporary:
         (temporary / MODEL_JSON).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         (temporary / MODEL_TENSORS).write_bytes(_pack(model.state_dict()))
-        if training:
-            (temporary / TRAINING_TENSORS).write_bytes(_pack(training.optimizer))
+        if optimizer is not None:
+            (temporary / TRAINING_TENSORS).write_bytes(_pack(optimizer))
 
 
 def load_checkpoint(folder: str | os.PathLike[str]) -> LogicGateNetwork:
@@ -128,14 +113,13 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> LogicGateNetwork:
     return model.eval()
 
 
-def load_training(folder: str | os.PathLike[str]) -> TrainingState:
-    """What `save_checkpoint` was given to go on training from.
+def load_optimizer(folder: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The tensors of the optimiser that `save_checkpoint` was given.
 
     Raises:
         InputError: the checkpoint is damaged, or none to go on from.
     """
-    place = Path(folder)
-    return TrainingState(read_document(place)["history"], _read_tensors(place / TRAINING_TENSORS))
+    return _read_tensors(Path(folder) / TRAINING_TENSORS)
 
 
 def read_document(folder: str | os.PathLike[str]) -> dict[str, Any]:

@@ -38,10 +38,9 @@ from lgn_edge.training.processes import Processes, joined
 from lgn_edge.training.recipe import Recipe, load_recipe
 from lgn_edge.training.resume import take_up, write_state
 from lgn_edge.training.samples import Samples, augmented
-from lgn_edge.training.telemetry import Epoch, kept_epoch, progress_bar, write_table
+from lgn_edge.training.telemetry import TABLE, Epoch, append_row, kept_epoch, progress_bar, write_table
 from lgn_edge.training.tensorboard import Record, event_file, require_tensorboard
 
-TABLE: Final = "history.csv"
 _WATCHED: Final = 0.1  # of the training samples, for the telemetry where none are held out
 
 
@@ -170,6 +169,7 @@ class _Run:
     def start(self, resume: bool) -> list[Epoch]:
         """Take up the run in the output folder, if there is one; returns its epochs."""
         history = take_up(self.output, self.recipe, self.model, self.optimizer, resume)
+        self.processes.wait()  # until all have read what is replaced below
         if history and self.processes.first:
             write_table(self.output / TABLE, history)
         return history
@@ -228,7 +228,7 @@ class _Run:
         return bits
 
     def save(self, history: Sequence[Epoch]) -> None:
-        """Write the best model, then the state, then the table; each is whole or absent."""
+        """Write the best model, then the row of the table, then the state, which says that both are there."""
         if self.processes.first:
             self._write(history)
         self.processes.wait()
@@ -237,8 +237,11 @@ class _Run:
         if kept_epoch(history, self.recipe).epoch == len(history):
             metrics = _metrics(history, self.recipe, self.model)
             save_checkpoint(self.model, self.output / "model", recipe=self.recipe, metrics=metrics)
-        write_state(self.output, self.recipe, self.model, self.optimizer, history)
-        write_table(self.output / TABLE, history)
+        if len(history) == 1:
+            write_table(self.output / TABLE, history)
+        else:
+            append_row(self.output / TABLE, history[-1])
+        write_state(self.output, self.recipe, self.model, self.optimizer, len(history))
 
     def finish(self, history: Sequence[Epoch]) -> TrainResult:
         """Measure the best model on the test set, and write it with what it reaches."""

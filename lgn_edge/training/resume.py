@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -13,25 +13,21 @@ from torch import Tensor
 
 from lgn_edge.errors import InputError
 from lgn_edge.nn import LogicGateNetwork
-from lgn_edge.training.checkpoint import (
-    TrainingState,
-    load_checkpoint,
-    load_training,
-    read_document,
-    save_checkpoint,
-)
+from lgn_edge.training.checkpoint import load_checkpoint, load_optimizer, read_document, save_checkpoint
 from lgn_edge.training.recipe import Recipe
-from lgn_edge.training.telemetry import Epoch
+from lgn_edge.training.telemetry import TABLE, Epoch, read_table
 
 
 def write_state(
-    output: Path, recipe: Recipe, model: LogicGateNetwork, optimizer: torch.optim.Optimizer, history: Sequence[Epoch]
+    output: Path, recipe: Recipe, model: LogicGateNetwork, optimizer: torch.optim.Optimizer, epochs: int
 ) -> None:
-    """Write the state after the last epoch of the history, then remove those before it."""
-    folder = output / "state"
-    state = TrainingState([asdict(row) for row in history], _optimizer_tensors(optimizer))
-    save_checkpoint(model, folder / f"epoch-{len(history):05}", recipe=recipe, training=state)
-    for old in sorted(folder.glob("epoch-*"))[:-1]:
+    """Write the state after so many epochs, which the table has already, then remove what else is there.
+
+    That is the state before it, and what a run left that was killed while it wrote one.
+    """
+    folder = output / "state" / f"epoch-{epochs:05}"
+    save_checkpoint(model, folder, recipe=recipe, optimizer=_optimizer_tensors(optimizer))
+    for old in set(folder.parent.iterdir()) - {folder}:
         shutil.rmtree(old, ignore_errors=True)
 
 
@@ -41,7 +37,7 @@ def take_up(
     """Load the last state in an output folder into model and optimiser, if there is one; returns its epochs.
 
     Raises:
-        InputError: there is one and `resume` is false, it is damaged, or it was trained by another recipe.
+        InputError: there is one and `resume` is false, it or the table is damaged, or it was trained by another recipe.
     """
     states = sorted((output / "state").glob("epoch-*"))
     if not states:
@@ -49,10 +45,10 @@ def take_up(
     if not resume:
         raise InputError(f"{output} holds a training run already; resume it, or choose another output")
     _require_recipe(states[-1], recipe, output)
+    history = read_table(output / TABLE, int(states[-1].name.removeprefix("epoch-")))
     model.load_state_dict(load_checkpoint(states[-1]).state_dict())
-    training = load_training(states[-1])
-    _load_optimizer(optimizer, training.optimizer)
-    return [Epoch(**row) for row in training.history]
+    _load_optimizer(optimizer, load_optimizer(states[-1]))
+    return history
 
 
 def _require_recipe(state: Path, recipe: Recipe, output: str | os.PathLike[str]) -> None:

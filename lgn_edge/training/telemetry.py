@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lgn_edge.files import write_atomic
+from lgn_edge.errors import InputError
+from lgn_edge.files import append, write_atomic
 from lgn_edge.training.recipe import Recipe
+
+TABLE: Final = "history.csv"  # in the output folder of a run
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,9 @@ class Epoch:
     gradient_last: float
 
 
+_COLUMNS: Final = [field.name for field in fields(Epoch)]
+
+
 def kept_epoch(history: Sequence[Epoch], recipe: Recipe) -> Epoch:
     """The epoch whose model is kept: with the highest hard accuracy, the latest among equals.
 
@@ -57,11 +63,38 @@ def kept_epoch(history: Sequence[Epoch], recipe: Recipe) -> Epoch:
 
 def write_table(path: Path, history: Sequence[Epoch]) -> None:
     """Write the epochs as CSV, one row each."""
-    text = io.StringIO()
-    table = csv.DictWriter(text, [field.name for field in fields(Epoch)], lineterminator="\n")
-    table.writeheader()
-    table.writerows(asdict(row) for row in history)
-    write_atomic(path, text.getvalue())
+    write_atomic(path, "\n".join([",".join(_COLUMNS), *map(_line, history), ""]))
+
+
+def append_row(path: Path, row: Epoch) -> None:
+    """Add an epoch to a table.
+
+    Raises:
+        InputError: the table cannot be written.
+    """
+    append(path, _line(row) + "\n")
+
+
+def read_table(path: Path, epochs: int) -> list[Epoch]:
+    """The first epochs of a table; what is behind them, perhaps half a row, is not read.
+
+    Raises:
+        InputError: the table cannot be read, or has not that many epochs.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[: epochs + 1]
+        rows = [Epoch(int(number), *map(float, rest)) for number, *rest in csv.reader(lines[1:])]
+        if lines[0] != ",".join(_COLUMNS) or [row.epoch for row in rows] != list(range(1, epochs + 1)):
+            raise ValueError
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{path} is not the table of the {epochs} epochs that were trained there; put it back, or start anew"
+        ) from error
+    return rows
+
+
+def _line(row: Epoch) -> str:
+    return ",".join(map(str, astuple(row)))
 
 
 @contextmanager

@@ -370,6 +370,39 @@ def test_a_state_of_an_older_version_is_taken_up(tmp_path: Path) -> None:
     assert len(train(RECIPE, data=dataset(), output=tmp_path, progress=False, resume=True).history) == 4
 
 
+def test_resumes_with_a_table_that_goes_on_behind_the_state(tmp_path: Path) -> None:
+    straight = train(RECIPE, data=dataset(), output=tmp_path / "straight", progress=False)
+    with pytest.raises(CutOffError):
+        train(RECIPE, data=dataset(), output=tmp_path / "cut", progress=False, on_epoch=cut_off_after(2))
+    with (tmp_path / "cut" / "history.csv").open("a") as table:
+        table.write("3,0.02,0.6")
+    resumed = train(RECIPE, data=dataset(), output=tmp_path / "cut", resume=True, progress=False)
+    assert resumed.history == straight.history
+    assert files(tmp_path / "cut") == files(tmp_path / "straight")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: "",
+        lambda text: text.rsplit("\n", 2)[0],  # an epoch less
+        lambda text: text.replace("epoch", "era"),
+        lambda text: text.replace("\n2,", "\n7,"),
+        lambda text: text.replace("\n2,", "\n2,x"),
+        lambda text: text.replace("\n2,", "\n2,0.5,"),
+    ],
+)
+def test_refuses_a_table_of_other_epochs(tmp_path: Path, damage: Callable[[str], str]) -> None:
+    with pytest.raises(CutOffError):
+        train(RECIPE, data=dataset(), output=tmp_path, progress=False, on_epoch=cut_off_after(2))
+    table = tmp_path / "history.csv"
+    table.write_text(damage(table.read_text()))
+    before = files(tmp_path)
+    with pytest.raises(InputError, match=r"history.csv is not the table of the 2 epochs .*; put it back"):
+        train(RECIPE, data=dataset(), output=tmp_path, resume=True, progress=False)
+    assert files(tmp_path) == before
+
+
 def test_leaves_torch_as_it_was(tmp_path: Path) -> None:
     threads, state = torch.get_num_threads(), torch.get_rng_state()
     train(RECIPE, data=dataset(), output=tmp_path, progress=False)
