@@ -1,8 +1,8 @@
 """Breast Cancer (Ljubljana), 640 gates, by seed and by split, beside the commonest class and logistic regression.
 
 With 70 test samples one sample is 1.4 points, so one figure says little. Petersen et al. 2022 report 76.1 % for 640
-gates (5 x 128, random wiring) and 75.3 % for a neural network; the fixed split is that of difflogic's experiments. The
-recipe's settings were chosen by the cross-validation that is printed too, which uses training samples only.
+gates and 75.3 % for a neural network; recipe and fixed split are those of difflogic's experiments. How long it trains
+was chosen by cross-validation, as is printed too, which uses training samples only.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def card(run: Path, name: str, model: Path) -> str:
     network = lgn_edge.load(model)
     chosen = "none held out, the last epoch"
     if "validation_accuracy" in metrics:
-        chosen = f"{100 * metrics['validation_accuracy']:.2f} %, epoch {metrics['best_epoch']:.0f}"
+        chosen = f"{100 * metrics['validation_accuracy']:.2f} %, epoch {metrics['best_epoch']:,.0f}"
     share, samples = accuracy(model, recipe["dataset"])
     widths = " + ".join(f"{layer.n_outputs:,}" for layer in network.layers)
     settings = "\n".join(f"{key} = {json.dumps(value)}" for key, value in recipe.items())
@@ -54,7 +54,7 @@ def card(run: Path, name: str, model: Path) -> str:
 |---|---|
 | gates | {network.n_gates:,} ({widths}) |
 | accuracy | **{100 * share:.2f} %** of all {samples:,} test samples: the ONNX file through the native artifact |
-| validation | {chosen} of {metrics["epochs"]:.0f} |
+| validation | {chosen} of {metrics["epochs"]:,.0f} |
 | seed | {recipe["seed"]} |
 | file | model.onnx, {model.stat().st_size / 1000:,.0f} kB |
 | data | {LICENCES[recipe["dataset"]]} |
