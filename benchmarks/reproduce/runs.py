@@ -14,11 +14,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where harness.py is, which every benchmark shares
 
 import numpy as np
+import torch
 from harness import Options, Row, interleaved, run
 from numpy.typing import NDArray
 
 import lgn_edge
+from lgn_edge.nn import LogicGateNetwork
 from lgn_edge.training import Dataset, Epoch, Recipe, load_dataset, train
+from lgn_edge.training.datasets import stratified_split
 
 __all__ = [
     "SEEDS",
@@ -48,11 +51,13 @@ class Run:
         history: its epochs; accuracies are of the validation samples.
         seconds: of training when each epoch ended.
         steps: of an epoch.
+        as_trained: accuracy of the best epoch's network on the validation samples in training mode, noise included.
     """
 
     history: tuple[Epoch, ...]
     seconds: tuple[float, ...]
     steps: int
+    as_trained: float
 
     @property
     def best(self) -> float:
@@ -88,8 +93,16 @@ def trained(data: Dataset, seed: int, **changes: Any) -> Run:
             progress=False,
             on_epoch=lambda _: seconds.append(time.perf_counter() - start),
         )
-    samples = round(len(data.train_y) * (1 - recipe.validation))
-    return Run(result.history, tuple(seconds), -(-samples // recipe.batch))
+    kept, held = stratified_split(data.train_y, recipe.validation, recipe.seed)
+    as_trained = _accuracy_as_trained(result.model, data.train_x[held], data.train_y[held])
+    return Run(result.history, tuple(seconds), -(-len(kept) // recipe.batch), as_trained)
+
+
+@torch.no_grad()
+def _accuracy_as_trained(model: LogicGateNetwork, x: NDArray[Any], y: NDArray[np.int64]) -> float:
+    torch.manual_seed(0)
+    classes = model.train().predict(torch.from_numpy(x))
+    return float((classes == torch.from_numpy(y)).double().mean())
 
 
 def by_epoch(group: Sequence[Run], value: Callable[[Epoch], float]) -> list[tuple[float, float]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import lgn_edge
-from lgn_edge.training import load_dataset, recipe_names
+from lgn_edge.training import load_dataset, load_recipe, recipe_names
+from lgn_edge.training.recipe import recipe_from
 
 FOLDERS = sorted(path.parent for path in (Path(__file__).parents[2] / "examples" / "models").glob("*/model.onnx"))
 
@@ -25,6 +26,7 @@ def test_a_model_is_small_and_tells_its_recipe(folder: Path) -> None:
     network = lgn_edge.load(folder / "model.onnx")
     recipe = json.loads(network.provenance["recipe"])
     assert folder.name in recipe_names()
+    assert recipe_from(recipe) == load_recipe(folder.name)
     card = (folder / "README.md").read_text()
     for key, value in recipe.items():
         assert f"\n{key} = {json.dumps(value)}\n" in card
