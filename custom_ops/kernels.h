@@ -15,7 +15,6 @@ extern "C" {
 #define LGN_BLOCK (LGN_WORD_BITS * LGN_LANES)
 #define LGN_ROW_BYTES (LGN_BLOCK / 8)
 #define LGN_WIDE_ROWS 2 /* rows that the wide kernels of a layer take for one */
-#define LGN_AHEAD 24    /* gates whose wires a layer's kernel reads before their turn */
 
 /* How the four rows of a gate lie in 64-bit words: 16-bit fields that hold first words of rows or, where these do not
    fit, rows; 32-bit fields that hold first words. */
@@ -47,6 +46,7 @@ struct lgn_pack_form {
 
 extern const struct lgn_pack_form lgn_pack_forms[];
 extern const int32_t lgn_n_pack_forms;
+extern const int32_t lgn_gates_ahead; /* gates whose wires a layer's kernel reads before their turn */
 
 /* The kernels of one level of the processor. */
 struct lgn_kernels {

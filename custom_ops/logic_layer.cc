@@ -99,7 +99,7 @@ struct LogicLayer {
         is_large = n_gates > 1 << 16 || n_inputs + 1 > 1 << 16;
         words_of_gate = is_large ? 2 : 1;
         wires = static_cast<uint64_t *>(
-            calloc(static_cast<size_t>(n_gates) + LGN_AHEAD, static_cast<size_t>(words_of_gate) * sizeof *wires));
+            calloc(static_cast<size_t>(n_gates + lgn_gates_ahead), static_cast<size_t>(words_of_gate) * sizeof *wires));
         n_plain = static_cast<int32_t *>(calloc(static_cast<size_t>(n_gates / tile) + 1, sizeof *n_plain));
         if (wires == nullptr || n_plain == nullptr) {
             return who.no_memory();

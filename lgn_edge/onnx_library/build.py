@@ -98,6 +98,7 @@ def _table(kernels: _Kernels, levels: Sequence[Level]) -> str:
     for form in PACK_FORMS:
         lines.append(f"    {{{ELEMENTS.index(form.element)}, {form.width}, {form.together}, {form.extra_rows}}},")
     lines += ["};", f"const int32_t lgn_n_pack_forms = {len(PACK_FORMS)};"]
+    lines.append(f"const int32_t lgn_gates_ahead = {layers.AHEAD};")
     for level in levels:
         for field, members in {"pack": kernels.pack, **kernels.fields}.items():
             lines += [f"lgn_{field} {kernel.symbol}{level.suffix};" for kernel in members]
