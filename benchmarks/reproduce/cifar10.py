@@ -1,8 +1,8 @@
 """CIFAR-10 at 8,000, 32,000 and 128,000 gates beside BitLogic's common protocol: ONNX file, native artifact.
 
 Not like for like: the peers train on all 50,000 training images and test on the 10,000 official test images; ours are
-trained on the first 45,000 (a tenth of them validates, and chooses the epoch and every setting) and tested on the other
-5,000, and on the first 1,000 of the official test images. Ours see images shifted and mirrored, and are of one seed.
+trained on the first 45,000 and tested on the other 5,000, and on the first 1,000 of the official test images. Settings
+were compared with a tenth of the 45,000 held out. Ours see images shifted and mirrored, and are of one seed.
 LILogicNet's own paper (arXiv 2511.12340) has 55.11 % with 8,000 gates, 57.66 with 64,000 and 60.98 with 256,000.
 """
 
