@@ -77,7 +77,7 @@ def run(name: str, measure: Callable[[Options], Sequence[Row]]) -> None:
     for column in ("name", "value", "unit", "must", "aim", "holds", "note"):
         table.add_column(column, justify="right" if column == "value" else "left", overflow="fold")
     for row in rows:
-        value = "-" if row.value is None else f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.3g}"
+        value = "-" if row.value is None else f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.4g}"
         holds = {True: "yes", False: "NO", None: ""}[row.holds]
         table.add_row(row.name, value, row.unit, row.must, row.aim, holds, row.note)
     Console(width=None if Console().is_terminal else 160).print(table)
