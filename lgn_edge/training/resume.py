@@ -39,16 +39,21 @@ def take_up(
     Raises:
         InputError: there is one and `resume` is false, it or the table is damaged, or it was trained by another recipe.
     """
-    states = sorted((output / "state").glob("epoch-*"))
+    states = sorted((output / "state").glob("epoch-*"), key=_epochs)
     if not states:
         return []
     if not resume:
         raise InputError(f"{output} holds a training run already; resume it, or choose another output")
     _require_recipe(states[-1], recipe, output)
-    history = read_table(output / TABLE, int(states[-1].name.removeprefix("epoch-")))
+    history = read_table(output / TABLE, _epochs(states[-1]))
     model.load_state_dict(load_checkpoint(states[-1]).state_dict())
     _load_optimizer(optimizer, load_optimizer(states[-1]))
     return history
+
+
+def _epochs(state: Path) -> int:
+    number = state.name.removeprefix("epoch-")
+    return int(number) if number.isdecimal() else 0
 
 
 def _require_recipe(state: Path, recipe: Recipe, output: str | os.PathLike[str]) -> None:
