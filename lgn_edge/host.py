@@ -27,8 +27,8 @@ def architecture() -> str:
     found = _ARCHITECTURES.get(platform.machine().lower())
     if platform.system() != "Linux" or found is None:
         raise UnsupportedError(
-            f"target native is not supported on {_this()};"
-            " build on Linux (x86-64 or aarch64), or build for another target"
+            f"code for this machine itself is not supported on {_this()};"
+            " use Linux on x86-64 or aarch64, or build for another target"
         )
     return found
 
