@@ -41,7 +41,7 @@ from lgn_edge.training.samples import Samples, augmented
 from lgn_edge.training.telemetry import TABLE, Epoch, append_row, kept_epoch, progress_bar, write_table
 from lgn_edge.training.tensorboard import Record, event_file, require_tensorboard
 
-_WATCHED: Final = 0.1  # of the training samples, for the telemetry where none are held out
+_WATCHED: Final = 10  # one training sample of so many is for the telemetry where none are held out
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,9 @@ class _Run:
     def __init__(self, recipe: Recipe, dataset: Dataset, output: Path, processes: Processes) -> None:
         require_device(recipe.device)
         self.recipe, self.dataset, self.output, self.processes = recipe, dataset, output, processes
-        kept, held = stratified_split(dataset.train_y, recipe.validation or _WATCHED, recipe.seed)
-        kept = kept if recipe.validation else np.arange(len(dataset.train_y))
+        kept, held = stratified_split(dataset.train_y, recipe.validation, recipe.seed)
+        if not recipe.validation:
+            held = kept[::_WATCHED]
         if not len(kept) or not len(held):
             raise InputError(
                 f"recipe: validation {recipe.validation} of {len(dataset.train_y)} training samples leaves"

@@ -28,7 +28,7 @@ class Epoch:
         learning_rate: of its last step.
         loss: mean cross-entropy of its training samples.
         soft_accuracy, hard_accuracy: of the real-valued and of the discrete network on the validation samples; where
-            all samples train, on a tenth of those.
+            all samples train, on every tenth of those.
         gap: soft_accuracy - hard_accuracy, the discretisation gap.
         undecided: share of gates with a soft corner between 0.1 and 0.9.
         constant: share of gates whose discrete truth table is 0 or 1.

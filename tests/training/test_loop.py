@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -308,6 +309,12 @@ def test_without_validation_all_samples_train_and_the_last_epoch_is_kept(tmp_pat
     assert len(weights) == 2
     assert losses[0] == losses[1][: recipe.epochs]
     assert plan_training(recipe, data).steps == recipe.epochs * -(-len(data.train_y) // recipe.batch)
+
+
+def test_without_validation_two_samples_are_enough(tmp_path: Path) -> None:
+    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "validation": 0.0})
+    data = replace(dataset(), train_x=dataset().train_x[:2], train_y=np.array([0, 1]))
+    assert train(recipe, data=data, output=tmp_path, progress=False).metrics["epochs"] == recipe.epochs
 
 
 def test_stops_early(tmp_path: Path) -> None:
