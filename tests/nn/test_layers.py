@@ -150,6 +150,25 @@ def test_gumbel_samples_the_soft_gate(parametrization: str) -> None:
     torch.testing.assert_close(drawn.mean(0), made.soft_corners()[0], atol=0.02, rtol=0)
 
 
+@pytest.mark.parametrize(("estimator", "hard"), [("gumbel", True), ("soft-gumbel", False)])
+@pytest.mark.parametrize("temperature", [0.25, 1.0, 2.0])
+def test_gumbel_of_raw_gates_is_torchs_gumbel_softmax(estimator: str, hard: bool, temperature: float) -> None:
+    weight = torch.randn(300, 16, generator=torch.Generator().manual_seed(5))
+    tables = torch.tensor([[i >> 3 & 1, i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(16)], dtype=torch.float32)
+    made = layer("raw", weight.tolist(), estimator, temperature=temperature)
+    other = weight.clone().requires_grad_()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(6)
+        drawn = made.corners()
+        torch.manual_seed(6)
+        expected = torch.nn.functional.gumbel_softmax(other, temperature, hard) @ tables
+    torch.testing.assert_close(drawn, expected)
+    slope = torch.randn(300, 4, generator=torch.Generator().manual_seed(7))
+    for corners in (drawn, expected):
+        (corners * slope).sum().backward()
+    torch.testing.assert_close(made.weight.grad, other.grad)
+
+
 @pytest.mark.parametrize("parametrization", PARAMETRIZATIONS)
 def test_residual_starts_as_pass_a(parametrization: str) -> None:
     made = LogicDense(40, 60, parametrization=parametrization, seed=5)
