@@ -7,7 +7,7 @@ import pytest
 
 from lgn_edge import files
 from lgn_edge.errors import InputError
-from lgn_edge.files import append, atomic_directory, write_atomic
+from lgn_edge.files import append, atomic_directory, remove_leftovers, write_atomic
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -37,6 +37,16 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot write .*gone/a: no such file or directory"):
         write_atomic(tmp_path / "gone" / "a", "x")
+
+
+def test_leftovers_of_one_path_are_removed(tmp_path: Path) -> None:
+    for name in ("model", ".model.a1", ".models.a1", ".hidden"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    (tmp_path / ".model.b2").touch()
+    remove_leftovers(tmp_path / "model")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", ".models.a1", "model"]
+    remove_leftovers(tmp_path / "missing" / "model")
 
 
 def test_a_file_grows(tmp_path: Path) -> None:

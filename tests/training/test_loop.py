@@ -377,12 +377,16 @@ def test_a_state_of_an_older_version_is_taken_up(tmp_path: Path) -> None:
     assert len(train(RECIPE, data=dataset(), output=tmp_path, progress=False, resume=True).history) == 4
 
 
-def test_resumes_with_a_table_that_goes_on_behind_the_state(tmp_path: Path) -> None:
+def test_resumes_with_what_a_kill_left(tmp_path: Path) -> None:
     straight = train(RECIPE, data=dataset(), output=tmp_path / "straight", progress=False)
     with pytest.raises(CutOffError):
         train(RECIPE, data=dataset(), output=tmp_path / "cut", progress=False, on_epoch=cut_off_after(2))
     with (tmp_path / "cut" / "history.csv").open("a") as table:
         table.write("3,0.02,0.6")
+    for half in (".model.a1b2/model.json", ".model.a1b2.old/model.json", "state/.epoch-00003.c3/model.json"):
+        (tmp_path / "cut" / half).parent.mkdir()
+        (tmp_path / "cut" / half).write_text("{")
+    (tmp_path / "cut" / ".history.csv.d4.csv").write_text("epoch,")
     resumed = train(RECIPE, data=dataset(), output=tmp_path / "cut", resume=True, progress=False)
     assert resumed.history == straight.history
     assert files(tmp_path / "cut") == files(tmp_path / "straight")
