@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lgn_edge.artifact import build, load_artifact
     from lgn_edge.network import Network, Prediction
     from lgn_edge.onnx_library import onnx_library_path, onnx_session
-    from lgn_edge.verify.api import verify
+    from lgn_edge.verification import verify
 
 _HOMES = {
     "Network": "lgn_edge.network",
@@ -31,6 +31,7 @@ _HOMES = {
     "load_artifact": "lgn_edge.artifact",
     "onnx_library_path": "lgn_edge.onnx_library",
     "onnx_session": "lgn_edge.onnx_library",
+    "verify": "lgn_edge.verification",
 }
 
 __all__ = [
@@ -49,8 +50,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "verify":  # the folder, which can be called like its function
-        return import_module("lgn_edge.verify")
     if name not in _HOMES:
         raise AttributeError(f"module 'lgn_edge' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -14,13 +14,13 @@ import numpy as np
 
 import lgn_edge
 from lgn_edge.errors import InputError
-from lgn_edge.verify.report import VerifyReport
+from lgn_edge.verification.report import VerifyReport
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from lgn_edge.artifact import Artifact
-    from lgn_edge.verify.subject import Samples
+    from lgn_edge.verification.subject import Samples
 
 FIRMWARE_TARGET: Final = "cortex-m4"
 # What the demo changes in a recipe, to be done in a few minutes: one thread, since on a machine that does other work

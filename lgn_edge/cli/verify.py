@@ -12,7 +12,7 @@ from lgn_edge.cli.arrays import load_array
 from lgn_edge.cli.console import emit, emit_json, emit_table, say
 
 if TYPE_CHECKING:
-    from lgn_edge.verify import VerifyReport
+    from lgn_edge.verification import VerifyReport
 
 EXAMPLES: Final = """\b
 Examples:
@@ -94,7 +94,7 @@ def _keep(report: VerifyReport) -> None:
     from lgn_edge.errors import InputError
     from lgn_edge.targets.executed import Executed, record
     from lgn_edge.targets.registry import TARGETS
-    from lgn_edge.verify import Outcome
+    from lgn_edge.verification import Outcome
 
     today = date.today().isoformat()
     runs = {

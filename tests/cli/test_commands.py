@@ -11,9 +11,9 @@ import pytest
 
 from lgn_edge.onnx_model import read, write
 from lgn_edge.onnx_model.runtime import onnxruntime_session
-from lgn_edge.verify.backends.circuit import CircuitBackend
+from lgn_edge.verification.backends.circuit import CircuitBackend
 from tests.cli.conftest import small_network
-from tests.verify.planting import flipped_table_bit
+from tests.verification.planting import flipped_table_bit
 
 NETWORK = small_network()
 FAST = ("--backend", "circuit", "--backend", "onnxruntime", "--samples", "50")

@@ -90,7 +90,7 @@ def test_a_name_that_is_not_there():
 
 
 @pytest.mark.parametrize(
-    "first", ["import lgn_edge.verify", "from lgn_edge import verify", "import lgn_edge.cli.verify"]
+    "first", ["import lgn_edge.verification", "from lgn_edge import verify", "import lgn_edge.cli.verify"]
 )
 def test_verify_is_a_function_whoever_came_first(first):
-    modules_after(f"{first}\nimport lgn_edge\nassert callable(lgn_edge.verify)\nfrom lgn_edge.verify import Outcome")
+    modules_after(f"{first}\nimport lgn_edge\nassert lgn_edge.verify is __import__('lgn_edge.verification').verify")

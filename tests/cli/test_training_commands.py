@@ -14,8 +14,8 @@ from lgn_edge.network import flatten
 from lgn_edge.nn.kernels import gpu
 from lgn_edge.passes import simplify
 from lgn_edge.training import load_checkpoint
-from lgn_edge.verify import Outcome
-from tests.verify.planting import flipped_table_bit
+from lgn_edge.verification import Outcome
+from tests.verification.planting import flipped_table_bit
 
 SMALL = ("--set", "epochs=1", "--set", "widths=[60, 40]", "--set", "threads=1")
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lgn_edge.verify.backends.in_process import InProcess
-from lgn_edge.verify.subject import Runner, Subject
+from lgn_edge.verification.backends.in_process import InProcess
+from lgn_edge.verification.subject import Runner, Subject
 
 
 @dataclass(frozen=True)

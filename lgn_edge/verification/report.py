@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from lgn_edge.verify.compare import Outcome, Result
+from lgn_edge.verification.compare import Outcome, Result
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -10,10 +10,10 @@ import pytest
 from lgn_edge import emulate, host, toolchain
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.targets import registry
-from lgn_edge.verify import DEFAULT_BACKENDS, Outcome, Subject, find_backends, run_backends
-from lgn_edge.verify.backends import torch as torch_backend
+from lgn_edge.verification import DEFAULT_BACKENDS, Outcome, Subject, find_backends, run_backends
+from lgn_edge.verification.backends import torch as torch_backend
 from tests.strategies import random_network
-from tests.verify.planting import telling_vectors
+from tests.verification.planting import telling_vectors
 
 NETWORK = random_network(2)
 BACKENDS = {backend.name: backend for backend in DEFAULT_BACKENDS}

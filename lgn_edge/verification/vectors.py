@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from lgn_edge.network import Network, Threshold
-from lgn_edge.verify.subject import Samples
+from lgn_edge.verification.subject import Samples
 
 BATCH_SIZES: Final = (0, 1, 31, 32, 33, 63, 64, 65, 127, 128, 129, 511, 512, 513)  # around the words of every target
 MAX_EXHAUSTIVE: Final = 2**12  # distinct inputs up to which all of them are tried

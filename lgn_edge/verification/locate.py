@@ -14,8 +14,8 @@ import numpy as np
 from lgn_edge.errors import LgnError
 from lgn_edge.network import GroupSum, Layer, LogicDense, Network
 from lgn_edge.network.truth_table import NAMES, PASS_A
-from lgn_edge.verify.compare import Location, compare
-from lgn_edge.verify.subject import Backend, Samples, Subject
+from lgn_edge.verification.compare import Location, compare
+from lgn_edge.verification.subject import Backend, Samples, Subject
 
 ENCODER = -1
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lgn_edge.network.layers import MAX_CLASSES
-from lgn_edge.verify.subject import Subject
+from lgn_edge.verification.subject import Subject
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lgn_edge.verify import DEFAULT_BACKENDS, Backend, Outcome, Result, Subject, run_backends
-from tests.verify.planting import (
+from lgn_edge.verification import DEFAULT_BACKENDS, Backend, Outcome, Result, Subject, run_backends
+from tests.verification.planting import (
     SAMPLES,
     WORD,
     Planted,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from lgn_edge.errors import InputError, LgnError
 from lgn_edge.network import Network
-from lgn_edge.verify.backends import DEFAULT_BACKENDS, find_backends
-from lgn_edge.verify.report import VerifyReport
-from lgn_edge.verify.run import run_backends
-from lgn_edge.verify.subject import Samples, Subject
-from lgn_edge.verify.vectors import make_vectors, thin
+from lgn_edge.verification.backends import DEFAULT_BACKENDS, find_backends
+from lgn_edge.verification.report import VerifyReport
+from lgn_edge.verification.run import run_backends
+from lgn_edge.verification.subject import Samples, Subject
+from lgn_edge.verification.vectors import make_vectors, thin
 
 StrPath = str | os.PathLike[str]
 

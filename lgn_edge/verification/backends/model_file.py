@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lgn_edge.verify.subject import Subject
+from lgn_edge.verification.subject import Subject
 
 
 @contextmanager

@@ -13,9 +13,9 @@ import pytest
 import lgn_edge
 from lgn_edge.errors import InputError, InvariantError, MissingProgramError
 from lgn_edge.onnx_model import read, write
-from lgn_edge.verify import Outcome, Subject, find_backends, locate, probe, run_backends
+from lgn_edge.verification import Outcome, Subject, find_backends, locate, probe, run_backends
 from tests.strategies import random_network, random_samples
-from tests.verify.planting import Planted, flipped_table_bit, healthy_network, telling_vectors
+from tests.verification.planting import Planted, flipped_table_bit, healthy_network, telling_vectors
 
 NETWORK = healthy_network()
 VECTORS = telling_vectors(NETWORK)

@@ -15,7 +15,7 @@ import numpy as np
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.network import LogicDense, Network, Prediction
 from lgn_edge.network.layers import MAX_CLASSES
-from lgn_edge.verify.subject import Runner, Samples, Subject
+from lgn_edge.verification.subject import Runner, Samples, Subject
 
 if TYPE_CHECKING:
     from lgn_edge.nn import LogicGateNetwork

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold, unpack
-from lgn_edge.verify import Vector, limit, make_vectors
-from lgn_edge.verify.vectors import BATCH_SIZES
+from lgn_edge.verification import Vector, limit, make_vectors
+from lgn_edge.verification.vectors import BATCH_SIZES
 from tests.strategies import networks, random_network
 
 

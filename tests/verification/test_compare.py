@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lgn_edge.network import Prediction
-from lgn_edge.verify import compare
+from lgn_edge.verification import compare
 
 
 def prediction(*rows: list[int]) -> Prediction:

@@ -12,8 +12,8 @@ from lgn_edge import __version__
 from lgn_edge.errors import InputError
 from lgn_edge.files import atomic_directory
 from lgn_edge.network import Prediction
-from lgn_edge.verify.compare import Result
-from lgn_edge.verify.subject import Samples, Subject
+from lgn_edge.verification.compare import Result
+from lgn_edge.verification.subject import Samples, Subject
 
 _MARKER = "lgn-edge-mismatch.txt"
 _README = """\

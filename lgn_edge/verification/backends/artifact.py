@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.network.layers import MAX_CLASSES
-from lgn_edge.verify.subject import Runner, Subject
+from lgn_edge.verification.subject import Runner, Subject
 
 _EMULATED_SAMPLES = 512
 _EMULATED_CLASSES = 256  # a device has little memory, and a probe has one class a gate

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from lgn_edge.network import Prediction, flatten
-from lgn_edge.verify.backends.in_process import InProcess
-from lgn_edge.verify.subject import Runner, Samples, Subject
+from lgn_edge.verification.backends.in_process import InProcess
+from lgn_edge.verification.subject import Runner, Samples, Subject
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lgn_edge.network import GroupSum, LogicDense, Network, Prediction, Threshold
 from lgn_edge.network.truth_table import SWAP_INPUTS
-from lgn_edge.verify import Backend, Runner, Subject, Vector, make_vectors
+from lgn_edge.verification import Backend, Runner, Subject, Vector, make_vectors
 
 WORD = 32
 SAMPLES = 100  # a partial last word of 4 samples, for words of 32 and of 64 bits

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lgn_edge.verify.backends.onnxruntime import OnnxRuntimeBackend
-from lgn_edge.verify.subject import Runner, Subject
+from lgn_edge.verification.backends.onnxruntime import OnnxRuntimeBackend
+from lgn_edge.verification.subject import Runner, Subject
 
 
 @dataclass(frozen=True)

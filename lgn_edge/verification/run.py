@@ -10,12 +10,12 @@ from pathlib import Path
 
 from lgn_edge.errors import InputError, LgnError, MissingProgramError, UnsupportedError
 from lgn_edge.network import Network, Prediction
-from lgn_edge.verify.compare import Outcome, Result, compare
-from lgn_edge.verify.failure import Failure, save_failures
-from lgn_edge.verify.locate import locate
-from lgn_edge.verify.report import VerifyReport
-from lgn_edge.verify.subject import Backend, Runner, Subject
-from lgn_edge.verify.vectors import Vector, limit
+from lgn_edge.verification.compare import Outcome, Result, compare
+from lgn_edge.verification.failure import Failure, save_failures
+from lgn_edge.verification.locate import locate
+from lgn_edge.verification.report import VerifyReport
+from lgn_edge.verification.subject import Backend, Runner, Subject
+from lgn_edge.verification.vectors import Vector, limit
 
 
 @dataclass(frozen=True, eq=False)

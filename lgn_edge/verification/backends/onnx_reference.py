@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from lgn_edge.verify.backends.in_process import InProcess
-from lgn_edge.verify.backends.model_file import model_file
-from lgn_edge.verify.subject import Runner, Subject
+from lgn_edge.verification.backends.in_process import InProcess
+from lgn_edge.verification.backends.model_file import model_file
+from lgn_edge.verification.subject import Runner, Subject
 
 
 @dataclass(frozen=True)

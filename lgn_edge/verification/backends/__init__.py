@@ -7,14 +7,14 @@ from difflib import get_close_matches
 from typing import Final
 
 from lgn_edge.errors import InputError
-from lgn_edge.verify.backends.artifact import ArtifactBackend
-from lgn_edge.verify.backends.circuit import CircuitBackend
-from lgn_edge.verify.backends.onnx_reference import OnnxReferenceBackend
-from lgn_edge.verify.backends.onnxruntime import OnnxRuntimeBackend
-from lgn_edge.verify.backends.onnxruntime_written import OnnxRuntimeWrittenBackend
-from lgn_edge.verify.backends.reference import ReferenceBackend
-from lgn_edge.verify.backends.torch import TorchBackend
-from lgn_edge.verify.subject import Backend
+from lgn_edge.verification.backends.artifact import ArtifactBackend
+from lgn_edge.verification.backends.circuit import CircuitBackend
+from lgn_edge.verification.backends.onnx_reference import OnnxReferenceBackend
+from lgn_edge.verification.backends.onnxruntime import OnnxRuntimeBackend
+from lgn_edge.verification.backends.onnxruntime_written import OnnxRuntimeWrittenBackend
+from lgn_edge.verification.backends.reference import ReferenceBackend
+from lgn_edge.verification.backends.torch import TorchBackend
+from lgn_edge.verification.subject import Backend
 
 DEFAULT_BACKENDS: Final[tuple[Backend, ...]] = (
     ReferenceBackend(),
