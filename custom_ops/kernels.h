@@ -1,4 +1,4 @@
-/* The compiled kernels, as lgn_edge/kernels/any_network.py and layers.py define them. Each works on one block of up to
+/* The compiled kernels, as lgn_edge/forms/rows/any_network.py and layers.py define them. Each works on one block of up to
    LGN_BLOCK samples; a row is LGN_LANES words, aligned to LGN_ROW_BYTES. */
 
 #ifndef LGN_KERNELS_H

@@ -1,4 +1,4 @@
-/* What lgn_edge/passes/schedule/uniform.py and lgn_edge/kernels/uniform.py do for an artifact: the very scheduler, and
+/* What lgn_edge/forms/rows/schedule.py and lgn_edge/forms/rows/gates.py do for an artifact: the very scheduler, and
    its result packed. CACHE_ROWS and LATENCY are given by the build, from the former. */
 
 #include "plan.h"
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "uniform.c" /* as a part of this file, so that the compiler sees a change of its parameters */
+#include "schedule.c" /* as a part of this file, so that the compiler sees a change of its parameters */
 
 #define TREE_PLANES 4 /* log2 of TREE: a tree of full adders reaches that many planes */
 #define LANES_SHIFT 3

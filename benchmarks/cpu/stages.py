@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from lgn_edge import toolchain
 from lgn_edge.artifact import Artifact
-from lgn_edge.kernels.uniform import uniform_interpreter
+from lgn_edge.forms.rows.gates import uniform_interpreter
+from lgn_edge.forms.rows.schedule import TREE, uniform_schedule
 from lgn_edge.network import Network, flatten
-from lgn_edge.passes import simplify, uniform_schedule
-from lgn_edge.passes.schedule import TREE
+from lgn_edge.passes import simplify
 from lgn_edge.targets.compile import compile_kernels
 from lgn_edge.targets.native import native
 

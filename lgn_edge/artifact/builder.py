@@ -15,20 +15,21 @@ from pathlib import Path
 from lgn_edge import toolchain
 from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
-from lgn_edge.artifact.choice import Budget, Choice, check_batch, check_budget, choose
-from lgn_edge.artifact.device import DeviceProgram, c_literal, c_rows, write_kernels
 from lgn_edge.artifact.layout import copy_board, templates
 from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest, sha256
 from lgn_edge.artifact.measure import measure
 from lgn_edge.artifact.packaging import check_packages, write_packages
-from lgn_edge.artifact.prediction import Cost
 from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.artifact.templates import render
 from lgn_edge.errors import InputError, MissingProgramError
 from lgn_edge.files import atomic_directory
+from lgn_edge.forms.choice import Budget, Choice, check_batch, check_budget, choose
+from lgn_edge.forms.one_sample.device import DeviceProgram, c_literal, c_rows, write_kernels
+from lgn_edge.forms.prediction import Cost
+from lgn_edge.forms.rows.schedule import UniformProgram, uniform_schedule
 from lgn_edge.network import Circuit, Network, flatten
-from lgn_edge.passes import UniformProgram, simplify, uniform_schedule
+from lgn_edge.passes import simplify
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
 
@@ -175,7 +176,7 @@ def _interface(network: Network, program: UniformProgram | DeviceProgram, target
     if isinstance(program, DeviceProgram):
         block, workspace_bytes, workspace_align = program.batch, program.workspace_bytes, max(1, program.batch // 8)
     else:
-        from lgn_edge.kernels.network_kernels import workspace_rows
+        from lgn_edge.forms.rows.kernels import workspace_rows
 
         block, workspace_align = target.shape.samples, target.shape.row_bytes
         workspace_bytes = workspace_rows(network, program, target.shape) * workspace_align
@@ -283,7 +284,7 @@ def _compile(
 
     jobs: list[Job] = []
     if isinstance(program, UniformProgram):
-        from lgn_edge.kernels.network_kernels import network_kernels
+        from lgn_edge.forms.rows.kernels import network_kernels
         from lgn_edge.kernels.tir import Table
 
         prefix = f"lgn_{manifest.name}"

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.artifact.measure import Measured
-from lgn_edge.artifact.prediction import Cost
+from lgn_edge.forms.prediction import Cost
 
 REPORT_JSON = "report.json"
 REPORT_TEXT = "report.md"

@@ -148,6 +148,11 @@ def as_index(value: Expr) -> Expr:
     return tirx.Cast("int32", value)
 
 
+def variable(dtype: str = "int32") -> Buffer:
+    """A local variable; TVM's C knows arrays of global scope only."""
+    return T.alloc_buffer((1,), dtype, scope="global")
+
+
 def _variable(name: str, dtype: str, is_pointer: bool) -> Expr:
     return tirx.Var(name, PointerType(PrimType(dtype)) if is_pointer else PrimType(dtype))
 

@@ -12,11 +12,11 @@ from typing import Final
 
 from lgn_edge import toolchain
 from lgn_edge.artifact.templates import render
-from lgn_edge.kernels import any_network, layers
-from lgn_edge.kernels.any_network import ELEMENTS, PACK_FORMS
+from lgn_edge.forms.rows import any_network, layers
+from lgn_edge.forms.rows.any_network import ELEMENTS, PACK_FORMS
+from lgn_edge.forms.rows.schedule import CACHE_ROWS, LATENCY
 from lgn_edge.kernels.tir import Kernel
 from lgn_edge.onnx_library.folder import PLAN_SOURCE, sources_folder
-from lgn_edge.passes.schedule.uniform import CACHE_ROWS, LATENCY
 from lgn_edge.targets.compile import compile_kernels
 from lgn_edge.targets.target import Level, Target
 

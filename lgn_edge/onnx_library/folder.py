@@ -8,7 +8,7 @@ from typing import Final
 from lgn_edge.errors import InvariantError
 
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
-PLAN_SOURCE: Final = _PACKAGE / "passes" / "schedule" / "uniform.c"
+PLAN_SOURCE: Final = _PACKAGE / "forms" / "rows" / "schedule.c"
 
 
 def sources_folder() -> Path:

@@ -72,9 +72,9 @@ def _ingredients() -> list[tuple[str, bytes]]:
         *sources_folder().iterdir(),
         *(deploy_folder() / "artifact").glob("levels_*"),
         *(package / "kernels").glob("*.py"),
+        *(package / "forms" / "rows").iterdir(),
         *(package / "targets" / f"{name}.py" for name in ("compile", "target", "x86_64", "aarch64")),
         package / "toolchain.py",
-        *PLAN_SOURCE.parent.glob("uniform.*"),
         *Path(__file__).parent.glob("*.py"),
     ]
     return [(path.name, path.read_bytes()) for path in sorted(files)]

@@ -1,4 +1,4 @@
-"""Rewrites of a circuit, one a file, and its schedule.
+"""Rewrites of a circuit, one a file.
 
 A pass is a function `rewrite(circuit) -> circuit` on numpy arrays that keeps the outputs for all inputs and never adds
 a gate. To add one:
@@ -13,7 +13,6 @@ a gate. To add one:
    `claims.py` on random circuits: equal for all inputs, never more gates.
 """
 
-from lgn_edge.passes.schedule import UniformProgram, uniform_schedule
 from lgn_edge.passes.simplify import SimplifyStats, simplify
 
-__all__ = ["SimplifyStats", "UniformProgram", "simplify", "uniform_schedule"]
+__all__ = ["SimplifyStats", "simplify"]

@@ -1,0 +1,56 @@
+"""All kernels of an artifact for a host, together."""
+
+from __future__ import annotations
+
+from lgn_edge.errors import UnsupportedError
+from lgn_edge.forms.rows.counters import counter_planes
+from lgn_edge.forms.rows.gates import uniform_interpreter
+from lgn_edge.forms.rows.load import load
+from lgn_edge.forms.rows.pack import extra_rows, pack
+from lgn_edge.forms.rows.schedule import UniformProgram
+from lgn_edge.forms.rows.scores import scores
+from lgn_edge.kernels.encoding import comparisons
+from lgn_edge.kernels.shape import Shape
+from lgn_edge.kernels.tir import Kernel
+from lgn_edge.network import Network
+
+_LARGEST_OFFSET = 2**31 - 1  # kernels compute addresses in int32
+
+
+def workspace_rows(network: Network, program: UniformProgram, shape: Shape) -> int:
+    """Rows of memory that the kernels work in."""
+    counters = program.classes * counter_planes(program.group)
+    # packing is done when the gates begin: it may share its rows with the counters
+    return program.n_slots + max(extra_rows(comparisons(network.encoder, program.input_bit), shape), counters)
+
+
+def network_kernels(network: Network, program: UniformProgram, shape: Shape, prefix: str) -> tuple[Kernel, ...]:
+    """All kernels that the artifact of `network` for a host is made of.
+
+    Args:
+        network: gives the encoder and the head.
+        program: its logic layers, scheduled.
+        shape: the machine's row.
+        prefix: of the C symbols.
+
+    Raises:
+        UnsupportedError: something is too large for the kernels' 32-bit offsets.
+    """
+    _check_offsets("features of a block of samples", network.encoder.n_features * shape.samples)
+    _check_offsets("scores of a block of samples", network.head.classes * shape.samples)
+    _check_offsets("words of the workspace", workspace_rows(network, program, shape) * shape.lanes)
+    _check_offsets("indices of the gates", 4 * program.n_gates)
+    bits = comparisons(network.encoder, program.input_bit)
+    return (
+        pack(bits, program.n_slots, shape, prefix),
+        load(program, shape, prefix),
+        uniform_interpreter(program, shape, prefix),
+        scores(program, shape, prefix),
+    )
+
+
+def _check_offsets(what: str, number: int) -> None:
+    if number > _LARGEST_OFFSET:
+        raise UnsupportedError(
+            f"the network has {number:,} {what}; the kernels reach {_LARGEST_OFFSET:,}: make it smaller"
+        )

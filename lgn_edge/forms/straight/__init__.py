@@ -1,0 +1,1 @@
+"""One sample at a time, as straight-line code whose registers are allocated here."""

@@ -1,0 +1,97 @@
+"""What is predicted, chosen and refused before anything is compiled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lgn_edge.artifact import build
+from lgn_edge.cli.build import size_in_bytes
+from lgn_edge.errors import InputError
+from lgn_edge.forms.choice import OPTIMIZE, Budget, check_budget, choose
+from lgn_edge.forms.prediction import Cost
+from lgn_edge.network import Network, flatten
+from lgn_edge.passes import simplify
+from lgn_edge.targets.registry import find_target
+from tests.strategies import random_network
+
+TRUE_GATES = (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)  # those whose output depends on both inputs
+NETWORKS = {
+    "small": random_network(21, features=32, bits=64, widths=(200, 160), classes=8, input_dtype="uint8"),
+    "digits": random_network(22, features=64, bits=135, widths=(1000, 1000), classes=10, input_dtype="uint8"),
+    "deep": random_network(
+        23, features=30, bits=90, widths=(400, 300, 300, 300), classes=5, input_dtype="uint8", tables=TRUE_GATES
+    ),
+}
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "riscv32"])
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_predictions_are_within_a_tenth(network: Network, core: str, tmp_path: Path) -> None:
+    for optimize in ("speed", "size"):
+        report = build(network, core, tmp_path / optimize, optimize=optimize).report
+        predicted, measured = report["predicted"][report["form"]], report["measured"]
+        assert predicted["flash"] == pytest.approx(measured["flash_bytes"], rel=0.1)
+        assert predicted["ram"] == pytest.approx(measured["ram_bytes"] + measured["stack_bytes"], rel=0.1)
+        assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "riscv32"])
+@pytest.mark.parametrize("optimize", ["speed", "size"])
+def test_predictions_of_words_are_within_a_tenth(optimize: str, core: str, tmp_path: Path) -> None:
+    network = NETWORKS["digits"]
+    report = build(network, core, tmp_path / "a", optimize=optimize, batch=32).report
+    predicted, measured = report["predicted"][report["form"]], report["measured"]
+    assert predicted["flash"] == pytest.approx(measured["flash_bytes"], rel=0.1)
+    assert predicted["ram"] == pytest.approx(measured["ram_bytes"] + measured["stack_bytes"], rel=0.1)
+    assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
+
+
+def chosen(network: Network, optimize: str, core: str = "cortex-m4", **budget: int) -> str:
+    circuit, _ = simplify(flatten(network))
+    return choose(network, circuit, find_target(core), optimize, Budget(**budget)).program.form
+
+
+def test_each_aim_has_its_form() -> None:
+    network = NETWORKS["digits"]
+    assert chosen(network, "speed") == "straight"
+    assert chosen(network, "speed", "cortex-m55") == "straight", "predicted, although no emulator counts"
+    assert chosen(network, "size") == "table"
+    assert chosen(network, "speed", flash=6 << 10) == "table"
+    assert chosen(network, "speed", ram=700) == "table"
+
+
+def test_what_does_not_fit_is_refused_with_the_numbers(tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"does not fit cortex-m4 with 2,048 bytes of flash: table needs [0-9,]+ bytes"
+    ):
+        build(NETWORKS["digits"], "arm", tmp_path / "x", flash=2048)
+    with pytest.raises(InputError, match=r"straight needs [0-9,]+ bytes of flash, [0-9,]+ of RAM, [0-9,]+ instr"):
+        build(NETWORKS["digits"], "arm", tmp_path / "x", ram=100)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_measured_must_fit_as_well() -> None:
+    budget = Budget(1000, 100)
+    check_budget("n", find_target("arm"), "table", Cost(1000, 100, 5), budget)
+    with pytest.raises(InputError, match="table needs 1,001 bytes of flash, 100 of RAM, 5 instructions"):
+        check_budget("n", find_target("arm"), "table", Cost(1001, 100, 5), budget)
+
+
+def test_bad_aims_and_limits(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=f"cannot optimize for 'fast'; choose one of {', '.join(OPTIMIZE)}"):
+        build(NETWORKS["small"], "arm", tmp_path / "x", optimize="fast")
+    with pytest.raises(InputError, match="native has no limits of flash and RAM"):
+        build(NETWORKS["small"], "native", tmp_path / "x", flash=1000)
+
+
+@pytest.mark.parametrize(("text", "size"), [(None, None), ("512", 512), ("64K", 65536), ("1m", 1 << 20)])
+def test_sizes(text: str | None, size: int | None) -> None:
+    assert size_in_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "64 K", "64KB", "1.5K", "x"])
+def test_bad_sizes(text: str) -> None:
+    with pytest.raises(InputError, match=r"is not a size; write bytes, or 64K, or 1M"):
+        size_in_bytes(text)
