@@ -21,17 +21,16 @@ from lgn_edge.artifact.measure import measure
 from lgn_edge.artifact.packaging import check_packages, write_packages
 from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
 from lgn_edge.artifact.selftest import selftest_samples
-from lgn_edge.artifact.templates import render
 from lgn_edge.errors import InputError, MissingProgramError
 from lgn_edge.files import atomic_directory
-from lgn_edge.forms.choice import Budget, Choice, check_batch, check_budget, choose
-from lgn_edge.forms.one_sample.device import DeviceProgram, c_literal, c_rows, write_kernels
+from lgn_edge.forms.choice import Budget, Plan, check_batch, check_budget, plan
+from lgn_edge.forms.form import Vectors
 from lgn_edge.forms.prediction import Cost
-from lgn_edge.forms.rows.schedule import UniformProgram, uniform_schedule
-from lgn_edge.network import Circuit, Network, flatten
+from lgn_edge.network import Network, flatten
 from lgn_edge.passes import simplify
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
+from lgn_edge.templates import c_literal, render
 
 _INPUT_ARRAYS = {"uint8": "Uint8Array", "float32": "Float32Array"}
 _INPUT_TYPES = {"uint8": "uint8_t", "float32": "float"}
@@ -91,32 +90,34 @@ def build(
         circuit, _ = simplify(flatten(network))
     budget = Budget(flash or machine.flash_bytes or None, ram or machine.ram_bytes or None)
     with clock("schedule"):
-        program, choice = _schedule(circuit, network, machine, optimize, budget, batch)
+        planned = plan(network, circuit, machine, optimize, budget, batch)
+    samples = selftest_samples(network, machine.selftest_vectors)
+    vectors = Vectors(samples, network.evaluate(samples).scores)
     with atomic_directory(output) as folder, tempfile.TemporaryDirectory() as work:
-        manifest = _interface(network, program, machine, identifier)
-        values = _write_sources(folder, network, program, manifest, machine)
+        manifest = _interface(network, planned, machine, identifier)
+        values = _write_sources(folder, network, planned, vectors, manifest, machine)
         write_packages(folder, packages, identifier, values)
         with clock("compile"):
-            objects = _compile(network, program, machine, manifest, folder, Path(work))
+            objects = _compile(planned, vectors, machine, manifest, folder, Path(work))
         with clock("link"):
             _link(objects, folder, identifier, machine)
         with clock("measure"):
             measured = measure(folder, manifest, machine)
-        if isinstance(program, DeviceProgram) and measured.ram_needed is not None:
+        if measured.ram_needed is not None:
             cost = Cost(measured.flash_bytes or 0, measured.ram_needed, measured.instructions)
-            check_budget(network.name, machine, program.form, cost, budget)
+            check_budget(network.name, machine, planned.form, cost, budget)
         report = Report(
             name=identifier,
             target=machine.name,
             gates=network.n_gates,
             gates_simplified=circuit.n_gates,
-            gates_scheduled=program.n_gates,
+            gates_scheduled=sum(part.n_gates for part in planned.parts),
             inputs=network.encoder.n_outputs,
-            inputs_live=len(program.input_bit),
-            slots=program.n_slots,
-            form=program.form if isinstance(program, DeviceProgram) else "rows",
-            why=choice.why if choice else "rows: hosted machines take many samples at once",
-            predicted=choice.predicted if choice else {},
+            inputs_live=len(planned.parts[0].input_bit),
+            slots=sum(part.n_slots for part in planned.parts),
+            form=planned.form,
+            why=planned.why,
+            predicted=planned.predicted,
             measured=measured,
             clock_hz=clock_hz or machine.clock_hz,
         )
@@ -126,18 +127,6 @@ def build(
         manifest.files.update({file: sha256(folder / file) for file in files})
         (folder / FILE).write_text(manifest.to_json())
     return replace(load_artifact(output), seconds=clock.seconds)
-
-
-def _schedule(
-    circuit: Circuit, network: Network, target: Target, optimize: str, budget: Budget, batch: int
-) -> tuple[UniformProgram | DeviceProgram, Choice | None]:
-    """Vector code has one kind of gate and takes what stays in the cache; small machines take one sample at a time."""
-    if target.shape.lanes > 1:
-        if str(budget):
-            raise InputError(f"{target.name} has no limits of flash and RAM; --flash and --ram are for firmware")
-        return uniform_schedule(circuit, network.head.classes), None
-    choice = choose(network, circuit, target, optimize, budget, batch)
-    return choice.program, choice
 
 
 def _read(path: str | Path) -> Network:
@@ -171,15 +160,8 @@ class _Clock:
         self.seconds[step] = time.perf_counter() - start
 
 
-def _interface(network: Network, program: UniformProgram | DeviceProgram, target: Target, identifier: str) -> Manifest:
-    block, workspace_align = 1, 1
-    if isinstance(program, DeviceProgram):
-        block, workspace_bytes, workspace_align = program.batch, program.workspace_bytes, max(1, program.batch // 8)
-    else:
-        from lgn_edge.forms.rows.kernels import workspace_rows
-
-        block, workspace_align = target.shape.samples, target.shape.row_bytes
-        workspace_bytes = workspace_rows(network, program, target.shape) * workspace_align
+def _interface(network: Network, planned: Plan, target: Target, identifier: str) -> Manifest:
+    memories = [part.memory for part in planned.parts]
     return Manifest(
         name=identifier,
         target=target.name,
@@ -195,9 +177,9 @@ def _interface(network: Network, program: UniformProgram | DeviceProgram, target
         tau=network.head.tau,
         beta=network.head.beta,
         word_bits=target.shape.word_bits,
-        block=block,
-        workspace_bytes=workspace_bytes,
-        workspace_align=workspace_align,
+        block=memories[0].block,
+        workspace_bytes=sum(memory.bytes for memory in memories),
+        workspace_align=max(memory.align for memory in memories),
         model_hash=network.fingerprint(),
         versions={"lgn-edge": __version__, **{name: importlib.metadata.version(name) for name in _PACKAGES}},
         files={},
@@ -205,10 +187,10 @@ def _interface(network: Network, program: UniformProgram | DeviceProgram, target
 
 
 def _write_sources(
-    folder: Path, network: Network, program: UniformProgram | DeviceProgram, manifest: Manifest, target: Target
+    folder: Path, network: Network, planned: Plan, vectors: Vectors, manifest: Manifest, target: Target
 ) -> dict[str, object]:
     """Write everything but libraries and reports; returns what the templates were filled with."""
-    samples = selftest_samples(network, target.selftest_vectors)
+    sample = vectors.samples[-1].tolist()
     values: dict[str, object] = {
         "name": manifest.name,
         "NAME": manifest.name.upper(),
@@ -230,49 +212,36 @@ def _write_sources(
         "input_type": _INPUT_TYPES[manifest.input_dtype],
         "word_type": f"uint{manifest.word_bits}_t",
         "vectors": target.selftest_vectors,
-        "sample": ", ".join(map(c_literal, samples[-1].tolist())),
+        "sample": ", ".join(map(c_literal, sample)),
         "zig": f"-target {target.machine.triple} -mcpu={target.machine.cpu}",
         "tau_js": manifest.tau,
         "beta_js": manifest.beta,
         "name_js": manifest.name.replace("_", "-"),
         "input_array": _INPUT_ARRAYS[manifest.input_dtype],
-        "sample_js": ", ".join(map(str, samples[-1].tolist())),
+        "sample_js": ", ".join(map(str, sample)),
         "gcc": target.gcc[0],
         "gcc_flags": target.gcc[1],
     }
-    (folder / "src").mkdir()
-    device = isinstance(program, DeviceProgram)
-    values |= dict.fromkeys(("words_prototypes", "words", "packed_words", "misaligned"), "")
-    values["cell"] = "uint8_t"
-    if isinstance(program, DeviceProgram):
-        comment = f"{manifest.name}: kernels and tables. Written by lgn-edge {__version__}; do not edit."
-        values["checksum"] = write_kernels(folder / "src", network, program, target, f"lgn_{manifest.name}", comment)
-        values["element"] = "uint8" if manifest.input_dtype == "uint8" else "int32"
-        if program.batch > 1:
-            align = f"LGN_{manifest.name.upper()}_WORKSPACE_ALIGN"
-            values["cell"] = values["word_type"]
-            values["misaligned"] = f" ||\n        (uintptr_t)workspace % {align} != 0u"
-            values["words_prototypes"] = render("device_words.c.in", values)
-            values["words"] = render("device_words_predict.c.in", values)
-            values["packed_words"] = render("device_words_packed.c.in", values)
-        values["samples"], values["expected"] = c_rows(samples), c_rows(network.evaluate(samples).scores)
     levels = f"levels_{target.family}" if len(target.levels) > 1 else None
     values["levels"] = render(f"{levels}.h.in", values) if levels else ""
-    values["strided"] = "" if device else render("strided.h.in", values)
-    for template, path in templates(target, manifest.name, one_sample=device):
-        (folder / path).parent.mkdir(exist_ok=True)
-        (folder / path).write_text(render(template, values))
+    written = dict(templates(target))
+    (folder / "src").mkdir()
+    for part in planned.parts:
+        sources = part.sources(values, vectors)
+        values |= sources.values
+        written |= sources.templates
+        for file, text in sources.files.items():
+            (folder / "src" / file).write_text(text)
+    for path, template in written.items():
+        output = folder / path.format(name=manifest.name)
+        output.parent.mkdir(exist_ok=True)
+        output.write_text(render(template, values))
     copy_board(folder, target)
     return values
 
 
 def _compile(
-    network: Network,
-    program: UniformProgram | DeviceProgram,
-    target: Target,
-    manifest: Manifest,
-    folder: Path,
-    work: Path,
+    planned: Plan, vectors: Vectors, target: Target, manifest: Manifest, folder: Path, work: Path
 ) -> list[Path]:
     from lgn_edge.targets.compile import Job, assemble_tables, kernel_jobs, run_jobs
 
@@ -283,18 +252,12 @@ def _compile(
         return output
 
     jobs: list[Job] = []
-    if isinstance(program, UniformProgram):
-        from lgn_edge.forms.rows.kernels import network_kernels
-        from lgn_edge.kernels.tir import Table
-
-        prefix = f"lgn_{manifest.name}"
-        jobs += kernel_jobs(network_kernels(network, program, target.shape, prefix), target, work)
-        samples = selftest_samples(network, target.selftest_vectors)
-        tables = [
-            Table(f"{prefix}_selftest_samples", samples.view(f"i{samples.dtype.itemsize}").ravel()),
-            Table(f"{prefix}_selftest_scores", network.evaluate(samples).scores.ravel()),
-        ]
-        jobs.append(partial(assemble_tables, tables, target, work, "selftest_tables"))
+    for part in planned.parts:
+        kernels, tables = part.compiled(f"lgn_{manifest.name}", vectors)
+        if kernels:
+            jobs += kernel_jobs(kernels, target, work)
+        if tables:
+            jobs.append(partial(assemble_tables, tables, target, work, "selftest_tables"))
     jobs += [partial(compile_source, source) for source in sorted((folder / "src").glob("*.c"))]
     return run_jobs(jobs)
 

@@ -29,23 +29,14 @@ _FAMILIES: Final = {
 _WITH_BOARD: Final = ("cortex-m", "riscv32")
 
 
-def templates(target: Target, name: str, *, one_sample: bool) -> list[tuple[str, str]]:
-    """Each template, and the path of what it becomes.
+def templates(target: Target) -> dict[str, str]:
+    """The templates of deploy/artifact/ that every form needs, by the paths of what they become.
 
-    Args:
-        target: what the artifact is for.
-        name: C identifier of the model.
-        one_sample: whether the kernels take one sample at a time.
+    "{name}" in a path is the model's identifier.
     """
-    levels = f"levels_{target.family}.c.in"
-    files = [
-        ("model.h.in", "include/lgn_{name}.h"),
-        ("device.c.in" if one_sample else "model.c.in", "src/lgn_{name}.c"),
-        ("device_selftest.c.in" if one_sample else "selftest.c.in", "src/lgn_{name}_selftest.c"),
-        *([(levels, "src/lgn_{name}_levels.c")] if len(target.levels) > 1 else []),
-        *_FAMILIES.get(target.family, _HOSTED if target.hosted else _BARE),
-    ]
-    return [(template, path.format(name=name)) for template, path in files]
+    levels = {"src/lgn_{name}_levels.c": f"levels_{target.family}.c.in"} if len(target.levels) > 1 else {}
+    files = _FAMILIES.get(target.family, _HOSTED if target.hosted else _BARE)
+    return {"include/lgn_{name}.h": "model.h.in", **levels, **{path: template for template, path in files}}
 
 
 def copy_board(folder: Path, target: Target) -> None:

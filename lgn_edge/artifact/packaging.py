@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from lgn_edge.artifact.templates import render
 from lgn_edge.errors import InputError
 from lgn_edge.targets.target import Target
+from lgn_edge.templates import render
 
 _FILES: Final = {
     "arduino": (("library.properties.in", "library.properties"),),

@@ -27,7 +27,7 @@ class Report:
         inputs: bits of the encoder.
         inputs_live: bits that a gate or output reads.
         slots: rows of the workspace.
-        form: of the program: "table" or "straight" on devices, "rows" on hosted machines.
+        form: that runs it (`lgn_edge.forms`): "table" or "straight" on devices, "rows" on machines with vector units.
         why: it has that form.
         predicted: what each form was expected to cost; None where nothing is known about the core.
         measured: costs on the device.

@@ -1,4 +1,4 @@
-"""Which form of a program a device gets: by what it shall be best at, and by what it has."""
+"""The plan of an artifact: its stages in the forms that cost least, by what the result shall be best at."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from lgn_edge.errors import InputError
-from lgn_edge.forms.one_sample.device import STRAIGHT, TABLE, DeviceProgram, device_program
-from lgn_edge.forms.prediction import Cost, predict
+from lgn_edge.errors import InputError, UnsupportedError
+from lgn_edge.forms.form import Form, Part, Task, stages
+from lgn_edge.forms.prediction import Cost
+from lgn_edge.forms.registry import FORMS
+from lgn_edge.forms.straight.form import StraightPart
+from lgn_edge.forms.table.form import TablePart
+from lgn_edge.forms.words.part import WordsPart
 from lgn_edge.network import Circuit, Network
 from lgn_edge.targets.target import Target
 
 OPTIMIZE: Final = ("balanced", "speed", "size")
-_LARGEST_STRAIGHT: Final = {"speed": 10_000, "balanced": 4_000, "size": 1_000}  # gates; beyond, it is not looked at
 
 
 @dataclass(frozen=True)
@@ -38,58 +41,93 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A form, and why it was chosen.
+class Plan:
+    """What an artifact runs, and why.
 
     Attributes:
-        program: in that form.
-        why: one sentence.
+        parts: in the order that data passes them; together they are all stages of the network.
+        why: their forms were chosen, one sentence.
         predicted: the cost of each form that was looked at; None where nothing is known about the core.
     """
 
-    program: DeviceProgram
+    parts: tuple[Part, ...]
     why: str
     predicted: Mapping[str, Cost | None]
 
+    @property
+    def form(self) -> str:
+        """The forms of the parts, by their names."""
+        return " + ".join(part.form for part in self.parts)
 
-def choose(network: Network, circuit: Circuit, target: Target, optimize: str, budget: Budget, batch: int = 1) -> Choice:
+
+def plan(network: Network, circuit: Circuit, target: Target, optimize: str, budget: Budget, batch: int = 1) -> Plan:
     """The best form that fits.
 
     "size" takes the fewest bytes of flash, "speed" the fewest instructions, "balanced" the smallest product of both.
-    Where nothing is known about a core, "speed" is straight-line code and the others are tables.
+    Where nothing is known about a core, the forms say themselves what they are good for.
+
+    Args:
+        network: what to run.
+        circuit: its logic layers, simplified.
+        target: the machine.
+        optimize: one of OPTIMIZE.
+        budget: what firmware may use.
+        batch: samples that firmware takes at once where a call has so many (`check_batch`).
 
     Raises:
         InputError: no form fits the budget; says what each would need. Or `optimize` is none of OPTIMIZE.
+        UnsupportedError: no form runs the network's stages on the target.
     """
     if optimize not in OPTIMIZE:
         raise InputError(f"cannot optimize for {optimize!r}; choose one of {', '.join(OPTIMIZE)}")
-    programs = {TABLE: device_program(network, circuit, TABLE, target.core, batch)}
-    if circuit.n_gates <= _LARGEST_STRAIGHT[optimize]:
-        programs[STRAIGHT] = device_program(network, circuit, STRAIGHT, target.core, batch)
-    predicted = {form: predict(program, network, target) for form, program in programs.items()}
+    if target.shape.lanes > 1 and str(budget):
+        raise InputError(f"{target.name} has no limits of flash and RAM; --flash and --ram are for firmware")
+    task = Task(network, circuit, target, optimize)
+    forms = {form.name: form for form in FORMS if form.stages == stages(network) and form.serves(task)}
+    if not forms:
+        raise UnsupportedError(f"no form runs {', '.join(stages(network))} on {target.name}; build for another target")
+    parts = {name: _with_words(form.plan(task), batch) for name, form in forms.items()}
+    predicted = {name: part.cost() for name, part in parts.items()}
+    name, why = _choose(network.name, target, optimize, budget, forms, predicted)
+    return Plan((parts[name],), f"{name}: {why}", predicted)
+
+
+def _with_words(part: Part, batch: int) -> Part:
+    """The part, and words of samples beside it where they are asked for."""
+    if batch == 1:
+        return part
+    assert isinstance(part, TablePart | StraightPart), "check_batch lets words of samples to machines without rows only"
+    return WordsPart(part)
+
+
+def _choose(
+    name: str,
+    target: Target,
+    optimize: str,
+    budget: Budget,
+    forms: Mapping[str, Form],
+    predicted: Mapping[str, Cost | None],
+) -> tuple[str, str]:
+    """The name of the best form, and why it is that."""
     known = {form: cost for form, cost in predicted.items() if cost is not None}
+    if known.keys() != forms.keys():
+        apt = [form for form in forms if optimize in forms[form].unpredicted]
+        reason = f"for {optimize}" if len(forms) > 1 else "the only one that was considered"
+        return (apt or list(forms))[0], f"{reason}; no costs are predicted for {target.name}"
     fitting = {form: cost for form, cost in known.items() if budget.holds(cost)}
-    if known.keys() == programs.keys() and not fitting:
-        raise InputError(
-            f"{network.name} does not fit {target.name} with {budget}: {_needs(known)};"
-            " train a smaller network, or take a larger part"
-        )
-    if known.keys() != programs.keys():
-        form = STRAIGHT if optimize == "speed" and STRAIGHT in programs else TABLE
-        why = f"{form}: for {optimize}; this core has no prediction"
-        return Choice(programs[form], why, predicted)
+    if not fitting:
+        raise _too_large(name, target, budget, known)
 
     def rank(form: str) -> float:
         cost = fitting[form]
         instructions = cost.instructions or cost.flash
         return {"size": cost.flash, "speed": instructions, "balanced": cost.flash * instructions}[optimize]
 
-    form = min(fitting, key=rank)
-    others = [other for other in known if other not in fitting]
+    others = [form for form in known if form not in fitting]
     reason = f"best for {optimize}" if len(fitting) > 1 else "the only one that was considered"
     if others:
         reason = f"{' and '.join(others)} would not fit {budget}"
-    return Choice(programs[form], f"{form}: {reason}; predicted {_needs(known)}", predicted)
+    return min(fitting, key=rank), f"{reason}; predicted {_needs(known)}"
 
 
 def check_batch(batch: int, target: Target) -> None:
@@ -111,10 +149,14 @@ def check_budget(name: str, target: Target, form: str, measured: Cost, budget: B
         InputError: it does not; says by how much.
     """
     if not budget.holds(measured):
-        raise InputError(
-            f"{name} does not fit {target.name} with {budget}: {_needs({form: measured})};"
-            " train a smaller network, or take a larger part"
-        )
+        raise _too_large(name, target, budget, {form: measured})
+
+
+def _too_large(name: str, target: Target, budget: Budget, costs: Mapping[str, Cost]) -> InputError:
+    return InputError(
+        f"{name} does not fit {target.name} with {budget}: {_needs(costs)};"
+        " train a smaller network, or take a larger part"
+    )
 
 
 def _needs(costs: Mapping[str, Cost]) -> str:

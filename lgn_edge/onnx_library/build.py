@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from lgn_edge import toolchain
-from lgn_edge.artifact.templates import render
 from lgn_edge.forms.rows import any_network, layers
 from lgn_edge.forms.rows.any_network import ELEMENTS, PACK_FORMS
 from lgn_edge.forms.rows.schedule import CACHE_ROWS, LATENCY
@@ -19,6 +18,7 @@ from lgn_edge.kernels.tir import Kernel
 from lgn_edge.onnx_library.folder import PLAN_SOURCE, sources_folder
 from lgn_edge.targets.compile import compile_kernels
 from lgn_edge.targets.target import Level, Target
+from lgn_edge.templates import render
 
 _PREFIX: Final = "lgn_onnx"
 

@@ -9,7 +9,7 @@ import pytest
 from lgn_edge.artifact import build
 from lgn_edge.cli.build import size_in_bytes
 from lgn_edge.errors import InputError
-from lgn_edge.forms.choice import OPTIMIZE, Budget, check_budget, choose
+from lgn_edge.forms.choice import OPTIMIZE, Budget, check_budget, plan
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.network import Network, flatten
 from lgn_edge.passes import simplify
@@ -50,7 +50,7 @@ def test_predictions_of_words_are_within_a_tenth(optimize: str, core: str, tmp_p
 
 def chosen(network: Network, optimize: str, core: str = "cortex-m4", **budget: int) -> str:
     circuit, _ = simplify(flatten(network))
-    return choose(network, circuit, find_target(core), optimize, Budget(**budget)).program.form
+    return plan(network, circuit, find_target(core), optimize, Budget(**budget)).form
 
 
 def test_each_aim_has_its_form() -> None:

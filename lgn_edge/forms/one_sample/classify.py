@@ -1,6 +1,6 @@
-"""C around the kernels of a device: one sample, or one packed sample, from its bits to its class.
+"""What the C around the kernels has in common: its two functions, counting, and the first maximum.
 
-Both forms give the same two functions:
+Each form gives the same two functions:
 
     void PREFIX_classify(const element *sample, void *workspace, int32_t *scores, uint16_t *classes)
     void PREFIX_classify_packed(const word *words, int32_t stride, int32_t bit, void *workspace, ...)
@@ -32,96 +32,10 @@ COUNTING: Final = """\
 #endif
 """
 
-_PROTOTYPES: Final = """\
+PROTOTYPES: Final = """\
 void {prefix}_classify(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes);
 void {prefix}_classify_packed(const {word}_t* words, int32_t stride, int32_t bit, void* workspace, int32_t* scores,
     uint16_t* classes);
-"""
-
-_WORDS: Final = """\
-void {prefix}_classify_words(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes);
-void {prefix}_classify_packed_words(const {word}_t* words, int32_t stride, void* workspace, int32_t* scores,
-    uint16_t* classes);
-
-void {prefix}_classify_words(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes) {{
-    {prefix}_pack_words(sample, workspace);
-    {prefix}_run_words(workspace, scores, classes);
-}}
-
-void {prefix}_classify_packed_words(const {word}_t* words, int32_t stride, void* workspace, int32_t* scores,
-    uint16_t* classes) {{
-    {prefix}_load_words(words, stride, workspace);
-    {prefix}_run_words(workspace, scores, classes);
-}}
-"""
-
-_TABLE: Final = """\
-void {prefix}_classify(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes) {{
-    {prefix}_pack(sample, workspace);
-    {prefix}_run(workspace, scores, classes);
-}}
-
-void {prefix}_classify_packed(const {word}_t* words, int32_t stride, int32_t bit, void* workspace, int32_t* scores,
-    uint16_t* classes) {{
-    {prefix}_load(words, stride, bit, workspace);
-    {prefix}_run(workspace, scores, classes);
-}}
-"""
-
-_STRAIGHT: Final = """\
-struct packed {{
-    const {word}_t* words;
-    int32_t stride;
-    int32_t bit;
-}};
-
-static void fill(const void* source, {slot}_t* slots) {{
-    {prefix}_pack(source, slots);
-}}
-
-static void fill_packed(const void* source, {slot}_t* slots) {{
-    const struct packed* from = source;
-
-    {prefix}_load(from->words, from->stride, from->bit, slots);
-}}
-
-/* The slots are on this function's stack, where an instruction of two bytes reads one; it exists once. */
-#if defined(__GNUC__)
-__attribute__((noinline))
-#endif
-static void run(void (*fill_slots)(const void*, {slot}_t*), const void* source, int32_t* scores, uint16_t* classes) {{
-    {slot}_t slots[{n_slots}];
-    int32_t best;
-    uint16_t c;
-    uint16_t winner = 0u;
-
-    fill_slots(source, slots);
-    {prefix}_gates(slots, scores);
-    best = scores[0];
-    for (c = 1u; c < {classes}u; c++) {{
-        if (scores[c] > best) {{
-            best = scores[c];
-            winner = c;
-        }}
-    }}
-    *classes = winner;
-}}
-
-void {prefix}_classify(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes) {{
-    (void)workspace;
-    run(fill, sample, scores, classes);
-}}
-
-void {prefix}_classify_packed(const {word}_t* words, int32_t stride, int32_t bit, void* workspace, int32_t* scores,
-    uint16_t* classes) {{
-    struct packed source;
-
-    (void)workspace;
-    source.words = words;
-    source.stride = stride;
-    source.bit = bit;
-    run(fill_packed, &source, scores, classes);
-}}
 """
 
 
@@ -131,33 +45,6 @@ def counted_gate(table: int, total: Expr, a: Expr, b: Expr, subtract: bool = Fal
         return tirx.call_extern("uint32", "lgn_add_xor", total, a, b)
     value = tirx.call_extern("uint32", "lgn_and", a, b) if table == AND else EXECUTE[OPERATIONS.index(table)](a, b)
     return total - value if subtract else total + value
-
-
-def classify_table(prefix: str, element: str, word: str) -> str:
-    """The functions around `run_tape`; the workspace holds its slots."""
-    return f"{_PROTOTYPES}\n{_TABLE}".format(prefix=prefix, element=element, word=word)
-
-
-def classify_words(prefix: str, element: str, word: str) -> str:
-    """The same two functions for a word of samples; the workspace holds their slots, a word each."""
-    return _WORDS.format(prefix=prefix, element=element, word=word)
-
-
-def gates_are_inlined(prefix: str, slot: str) -> str:
-    """The declaration that makes the kernel of `straight` a part of the one function that calls it."""
-    return f"""\
-#if defined(__GNUC__)
-__attribute__((always_inline))
-#endif
-static inline void {prefix}_gates({slot}_t* slots, int32_t* scores);
-"""
-
-
-def classify_straight(prefix: str, element: str, word: str, slot: str, n_slots: int, classes: int) -> str:
-    """The functions around `straight`; its slots are on the stack, and the workspace is not used."""
-    return f"{_PROTOTYPES}\n{_STRAIGHT}".format(
-        prefix=prefix, element=element, word=word, slot=slot, n_slots=n_slots, classes=classes
-    )
 
 
 def first_maximum(scores: Buffer, classes: Buffer, n_classes: int, sample: Expr) -> None:

@@ -1,0 +1,40 @@
+"""What encoding one sample takes: whether its loop is unrolled, its tables, and the units that rates are for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgn_edge.network import Network
+from lgn_edge.network.layers import Int32Array
+
+_MANY: Final = 400  # inputs for which packing four at a time is worth the code, in a form that shall be small
+
+
+def unrolled(input_bit: Int32Array) -> int:
+    """Comparisons that the loop of a small program takes at a time."""
+    return 4 if len(input_bit) >= _MANY else 1
+
+
+def encoder_units(
+    network: Network, input_bit: Int32Array, complemented: NDArray[np.bool_], unroll: int
+) -> dict[str, int]:
+    """How often a program has what encoders cost: itself, comparisons, bytes of tables, classes."""
+    return {
+        "one": 1,
+        "bits": len(input_bit) if unroll == 1 else 0,
+        "fast_bits": len(input_bit) if unroll > 1 else 0,
+        "tables": table_bytes(network, input_bit, complemented),
+        "classes": network.head.classes,
+    }
+
+
+def table_bytes(network: Network, input_bit: Int32Array, complemented: NDArray[np.bool_]) -> int:
+    """Bytes of the tables that packing reads."""
+    from lgn_edge.forms.one_sample.encode import encoder_tables
+    from lgn_edge.kernels.encoding import comparisons
+
+    bits = comparisons(network.encoder, input_bit)
+    return sum(values.nbytes for values in encoder_tables(bits, complemented).values())

@@ -1,0 +1,12 @@
+"""Every form, in the order they are considered; the first of equals is taken."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lgn_edge.forms.form import Form
+from lgn_edge.forms.rows.form import Rows
+from lgn_edge.forms.straight.form import Straight
+from lgn_edge.forms.table.form import Table
+
+FORMS: Final[tuple[Form, ...]] = (Rows(), Table(), Straight())

@@ -1,0 +1,101 @@
+"""The form of machines with vector units: a row of samples at a time, kernels compiled by TVM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lgn_edge.forms.form import Memory, Sources, Task, Vectors
+from lgn_edge.forms.prediction import Cost
+from lgn_edge.forms.rows.schedule import UniformProgram, uniform_schedule
+from lgn_edge.network import Network
+from lgn_edge.network.layers import Int32Array
+from lgn_edge.targets.target import Target
+from lgn_edge.templates import render
+
+if TYPE_CHECKING:
+    from lgn_edge.kernels.tir import Kernel, Table
+
+ROWS: Final = "rows"
+
+
+@dataclass(frozen=True)
+class RowsPart:
+    """A network as a `UniformProgram`.
+
+    Attributes:
+        network: gives the encoder and the head.
+        program: its logic layers, scheduled.
+        target: gives the row.
+    """
+
+    network: Network
+    program: UniformProgram
+    target: Target
+    form: str = ROWS
+
+    @property
+    def n_gates(self) -> int:
+        """Gates that run."""
+        return self.program.n_gates
+
+    @property
+    def n_slots(self) -> int:
+        """Rows that hold values."""
+        return self.program.n_slots
+
+    @property
+    def input_bit(self) -> Int32Array:
+        """The encoder's bit in each of the first rows."""
+        return self.program.input_bit
+
+    @property
+    def memory(self) -> Memory:
+        """Rows for values, and for packing and counting."""
+        from lgn_edge.forms.rows.kernels import workspace_rows
+
+        shape = self.target.shape
+        rows = workspace_rows(self.network, self.program, shape)
+        return Memory(block=shape.samples, bytes=rows * shape.row_bytes, align=shape.row_bytes)
+
+    def cost(self) -> Cost | None:
+        """Not predicted: machines with vector units have one form."""
+        return None
+
+    def sources(self, common: Mapping[str, object], vectors: Vectors) -> Sources:
+        """The public functions around the kernels, and the self-test."""
+        return Sources(
+            templates={"src/lgn_{name}.c": "model.c.in", "src/lgn_{name}_selftest.c": "selftest.c.in"},
+            values={"strided": render("strided.h.in", common)},
+        )
+
+    def compiled(self, prefix: str, vectors: Vectors) -> tuple[Sequence[Kernel], Sequence[Table]]:
+        """All kernels, and the vectors of the self-test."""
+        from lgn_edge.forms.rows.kernels import network_kernels
+        from lgn_edge.kernels.tir import Table
+
+        samples = vectors.samples
+        tables = (
+            Table(f"{prefix}_selftest_samples", samples.view(f"i{samples.dtype.itemsize}").ravel()),
+            Table(f"{prefix}_selftest_scores", vectors.scores.ravel()),
+        )
+        return network_kernels(self.network, self.program, self.target.shape, prefix), tables
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of samples (`forms.form.Form`)."""
+
+    name: str = ROWS
+    stages: tuple[str, ...] = ("encode", "gates", "head")
+    unpredicted: tuple[str, ...] = ("speed", "size", "balanced")
+
+    def serves(self, task: Task) -> bool:
+        """Machines with vector units."""
+        return task.target.shape.lanes > 1
+
+    def plan(self, task: Task) -> RowsPart:
+        """The gates in an order that keeps rows in the cache."""
+        program = uniform_schedule(task.circuit, task.network.head.classes)
+        return RowsPart(task.network, program, task.target)
