@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgn_edge.artifact.cores import worthwhile_threads
 from lgn_edge.artifact.host_library import HostLibrary
 from lgn_edge.artifact.manifest import Manifest, read_manifest
 from lgn_edge.artifact.report import REPORT_JSON
+from lgn_edge.artifact.threads import worthwhile_threads
 from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.host import require_here, runs_here
 from lgn_edge.network import Prediction
@@ -65,8 +65,9 @@ class Artifact:
         Args:
             samples: of the artifact's input type, or one that converts to it without loss. A library reads rows of
                 features where they lie (slices of rows, columns side by side, any step); other layouts are copied.
-            threads: that share the work, for a library; by default one a physical core, fewer for a call that is
-                over before they are awake. Emulated firmware has one.
+            threads: that share the work at most, for a library; by default one a physical core, fewer for a call that
+                is over before they are awake. Where they turn out slower than one thread, calls have one. Emulated
+                firmware has one.
 
         Raises:
             InputError: the samples have another shape or type, or `threads` is below 1.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import tempfile
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lgn_edge.artifact.threads import Pace
 from lgn_edge.errors import InputError, InvariantError, UnsupportedError
 from lgn_edge.network import Prediction
 from lgn_edge.network.truth_table import Words
@@ -42,6 +44,7 @@ class HostLibrary:
         self._workspace = workspace_bytes, workspace_align
         # Workspaces of calls that have ended: a new one would cost a page fault for each 4 KiB that it is written to.
         self._memory: deque[NDArray[np.uint8]] = deque()
+        self._pace = Pace()
         pointer, size = ctypes.c_void_p, ctypes.c_size_t
         self._predict = getattr(library, f"{prefix}_predict_strided_in")
         self._predict.argtypes = [pointer, pointer, ctypes.c_ssize_t, size, pointer, pointer]
@@ -58,13 +61,14 @@ class HostLibrary:
         The features of a sample lie side by side; the samples may lie anywhere (`takes`).
 
         Several threads take pieces of whole blocks from one queue, so that a slow one does not hold up the others; the
-        caller's is one of them.
+        caller's is one of them, and waits for no thread that has not begun. Where several threads were slower than one,
+        calls have one.
         """
         n = len(samples)
         scores, classes = np.empty((n, self._classes), np.int32), np.empty(n, np.uint16)
         stride = samples.strides[0] // samples.itemsize
         blocks = -(-n // self._block)
-        threads = max(1, min(threads, blocks))
+        threads = self._pace.choose(blocks, max(1, min(threads, blocks)))
         piece = n if threads == 1 else max(1, blocks // (_PIECES * threads)) * self._block
         starts = deque(range(0, n, max(1, piece)))
 
@@ -78,10 +82,13 @@ class HostLibrary:
                 given = samples[start:stop].ctypes.data, stride, stop - start
                 self._call(self._predict, given, scores[start:stop], classes[start:stop])
 
+        begin = time.perf_counter()
         helpers = [self._pool.submit(work) for _ in range(threads - 1)]
         work()
         for helper in helpers:
-            helper.result()
+            if not helper.cancel():
+                helper.result()
+        self._pace.note(blocks, threads, time.perf_counter() - begin)
         return Prediction(scores, classes)
 
     def predict_packed(self, words: Words, n: int) -> Prediction:

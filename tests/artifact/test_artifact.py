@@ -16,7 +16,8 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from lgn_edge import emulate, files, toolchain
-from lgn_edge.artifact import Artifact, build, cores, load_artifact, measure
+from lgn_edge.artifact import Artifact, build, load_artifact, measure
+from lgn_edge.artifact import threads as thread_choice
 from lgn_edge.artifact.builder import c_identifier
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.errors import InputError, LgnError, MissingProgramError, UnsupportedError
@@ -338,16 +339,16 @@ def test_a_network_too_large_for_the_emulator_is_built_and_says_so(
 
 
 def test_physical_cores_count_siblings_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: {0, 1, 2, 5}, raising=False)
+    monkeypatch.setattr(thread_choice.os, "sched_getaffinity", lambda _: {0, 1, 2, 5}, raising=False)
     siblings = {"0": "0-1", "1": "0-1", "2": "2,5", "5": "2,5"}
-    monkeypatch.setattr(cores.Path, "read_text", lambda path: siblings[path.parts[-3].removeprefix("cpu")])
-    assert cores.physical_cores() == 2
+    monkeypatch.setattr(thread_choice.Path, "read_text", lambda path: siblings[path.parts[-3].removeprefix("cpu")])
+    assert thread_choice.physical_cores() == 2
 
     def unreadable(_: Path) -> str:
         raise FileNotFoundError
 
-    monkeypatch.setattr(cores.Path, "read_text", unreadable)
-    assert cores.physical_cores() == 4
+    monkeypatch.setattr(thread_choice.Path, "read_text", unreadable)
+    assert thread_choice.physical_cores() == 4
 
 
 def test_more_features_than_offsets_reach_are_refused(tmp_path: Path) -> None:
@@ -361,10 +362,28 @@ def test_more_features_than_offsets_reach_are_refused(tmp_path: Path) -> None:
 
 
 def test_small_calls_get_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cores, "physical_cores", lambda: 4)
+    monkeypatch.setattr(thread_choice, "physical_cores", lambda: 4)
     mebibyte = 1 << 20
-    assert [cores.worthwhile_threads(blocks, mebibyte) for blocks in (0, 1, 2, 4, 100)] == [1, 1, 2, 4, 4]
-    assert cores.worthwhile_threads(7, mebibyte // 8) == 1
+    assert [thread_choice.worthwhile_threads(blocks, mebibyte) for blocks in (0, 1, 2, 4, 100)] == [1, 1, 2, 4, 4]
+    assert thread_choice.worthwhile_threads(7, mebibyte // 8) == 1
+
+
+def test_threads_that_do_not_help_are_left_out() -> None:
+    pace, seconds = thread_choice.Pace(), {1: 0.010, 2: 0.026}
+    taken = []
+    for _ in range(200):
+        taken.append(pace.choose(2, 2))
+        pace.note(2, taken[-1], seconds[taken[-1]])
+    assert taken[:6] == [1, 1, 1, 2, 2, 2], "each is timed"
+    assert set(taken[6:68]) == {1}, "the faster one"
+    assert taken.count(2) == 6, "and the other again, now and then"
+    seconds[2] = 0.006  # the machine has become less busy
+    for _ in range(4 * 64):
+        number = pace.choose(2, 2)
+        pace.note(2, number, seconds[number])
+    assert pace.choose(2, 2) == 2
+    assert pace.choose(64, 2) == 1, "larger calls are timed for themselves"
+    assert pace.choose(2, 1) == 1
 
 
 def test_selftest_samples_are_finite_for_any_threshold() -> None:
