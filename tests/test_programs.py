@@ -61,4 +61,4 @@ def test_a_program_that_no_test_asked_for_is_an_error() -> None:
     environment = {**os.environ, HIDE_VARIABLE: "1"}
     command = [sys.executable, "-W", "ignore", "-c", start]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert "AssertionError: cc is started without asking for it" in done.stderr
+    assert "FileNotFoundError: cc is hidden; whoever needs it asks for it" in done.stderr
