@@ -15,11 +15,12 @@ HEADER := build/header/.ready
 WHEELS := x86-64 aarch64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench peers node packagers aarch64 wheel clean
+.PHONY: help demo test test-full check bench peers node packagers aarch64 wheel clean
 
 help:
 	@echo "make demo        train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
-	@echo "make test        checks and all tests"
+	@echo "make test        checks and tests, in a few minutes; what needs a program that is not installed is skipped by name"
+	@echo "make test-full   checks and every test: all combinations, more random examples"
 	@echo "make check       formatting, lint and types"
 	@echo "make bench       every benchmark, the short way"
 	@echo "make peers       other projects' packages, in .venv-peers, for benchmarks/cpu_vs_peers.py"
@@ -41,8 +42,14 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/lgn-edge demo --dataset $(DATASET) $(if $(DATA),--data $(DATA)) --output $(OUTPUT)
 
+# Files stay together as far as they can, so that what their tests share is built once.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=worksteal -rs
+
 test: check
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not exhaustive"
+
+test-full: check
+	$(PYTEST) --hypothesis-profile=full
 
 check: $(READY)
 	$(BIN)/ruff check

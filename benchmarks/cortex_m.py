@@ -21,8 +21,8 @@ def measure(options: Options) -> list[Row]:
         with tempfile.TemporaryDirectory() as folder:
             artifact = build(network, core, Path(folder) / core)
             assert artifact.predict(samples) == network.evaluate(samples), "the firmware differs from the reference"
-        measured, gates = artifact.report["measured"], artifact.report["gates_scheduled"]
-        note = f"{gates:,} of {network.n_gates:,} gates run; packing, sum and argmax included"
+        measured, gates = artifact.report["measured"], artifact.report["gates_simplified"]
+        note = f"{gates:,} of {network.n_gates:,} gates simplified; packing, sum and argmax included"
         rows += [
             Row(f"{core}: instructions a gate, 1 sample", measured["instructions"] / gates, "", note=note),
             Row(f"{core}: instructions a gate and sample, 32 samples", measured["instructions_word"] / gates / 32, ""),

@@ -27,7 +27,9 @@ def measure(options: Options) -> list[Row]:
                 assert artifact.predict(samples[:600]) == network.evaluate(samples[:600]), "differs from the reference"
                 calls[name] = lambda artifact=artifact, samples=samples: artifact.predict(samples, threads=1)
                 report = artifact.report
-                notes[name] = f"{report['gates']:,} gates, {report['gates_scheduled']:,} run; {artifact.manifest.cpu}"
+                notes[name] = (
+                    f"{report['gates']:,} gates, {report['gates_scheduled']:,} scheduled; {artifact.manifest.cpu}"
+                )
         medians = interleaved(calls, rounds=5 if options.quick else 21)
     return [Row(name, SAMPLES / seconds, "samples/s", note=notes[name]) for name, seconds in medians.items()]
 

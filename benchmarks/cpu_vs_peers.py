@@ -235,7 +235,7 @@ def _own_rows(case: Case, artifact: Artifact, times: Mapping[str, list[float]]) 
     report, block = artifact.report, artifact.manifest.block
     blocks = case.samples / block
     total = median(times[OURS]) / case.samples * 512e6
-    note = f"{report['gates']:,} gates, {report['gates_scheduled']:,} run; {artifact.manifest.cpu}"
+    note = f"{report['gates']:,} gates, {report['gates_scheduled']:,} scheduled; {artifact.manifest.cpu}"
     yield Row(f"{case.name}: end to end", case.samples / median(times[OURS]), "samples/s", note=note)
     rest = total - sum(median(times[kernel]) for kernel in KERNELS) / block * 512e6
     yield Row(f"{case.name}: end to end", total, "us / 512 samples", note=f"{rest:.1f} of it outside the stages below")

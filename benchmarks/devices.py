@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import json
-import shutil
 import subprocess
 import tempfile
 import time
@@ -24,6 +23,7 @@ from lgn_edge.artifact.measure import link
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.errors import LgnError
 from lgn_edge.network import Network, Prediction
+from lgn_edge.programs import missing_program
 from lgn_edge.targets.native import native
 from lgn_edge.targets.registry import TARGETS, find_target
 from lgn_edge.training import load_checkpoint, load_dataset, load_recipe, train
@@ -100,7 +100,7 @@ def device_rows(trained: Trained, name: str, options: Options) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as work:
         straight = checked(trained, CORE, "speed", Path(work), samples)
         report, m = straight.report, straight.report["measured"]
-        gates, live, outputs = report["gates"], report["gates_scheduled"], trained.network.head.n_inputs
+        gates, live, outputs = report["gates"], report["gates_simplified"], trained.network.head.n_inputs
         note = f"{live:,} live gates of {gates:,}, {outputs:,} outputs; {trained.note}"
         name_of = f"{CORE} straight, {name}"
         work_done = m["instructions"] - packing(straight, np.zeros_like(trained.test_x[0]))
@@ -170,7 +170,7 @@ def table_rows(trained: Trained, options: Options) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as work:
         artifact = checked(trained, CORE, "size", Path(work), 10 if options.quick else 300)
     report, m = artifact.report, artifact.report["measured"]
-    gates, live = report["gates"], report["gates_scheduled"]
+    gates, live = report["gates"], report["gates_simplified"]
     name = f"{CORE} table, MNIST"
     note = f"{live:,} live gates of {gates:,}, {trained.network.head.n_inputs:,} outputs; {trained.note}"
     yield Row(
@@ -262,7 +262,7 @@ def peer_rows(trained: Trained) -> Iterator[Row]:
     """Random forest and multilayer perceptron of at least our accuracy, as emlearn's own C for the same core."""
     names = [f"emlearn {kind}, digits: {what}" for kind in ("forest", "mlp") for what in ("flash", "instructions")]
     absent = None if PYTHON.exists() else "no environment for peers; run: make peers"
-    absent = absent or (None if shutil.which(GCC) else f"{GCC} is not installed; emlearn's C needs a C library")
+    absent = absent or missing_program(GCC)  # emlearn's C needs a C library
     if absent:
         yield from (Row(name, None, "", note=absent) for name in names)
         return

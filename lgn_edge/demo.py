@@ -43,8 +43,8 @@ class DemoResult:
         accuracy_soft: on the test samples, of the real-valued gates that were trained.
         accuracy: on the test samples, of the discrete network: the same for every form of it.
         test_samples: how many.
-        gates: of the network.
-        gates_simplified: gates left to execute.
+        gates: that were trained.
+        gates_simplified: what is left of them when those that make no difference are removed.
         samples_per_second: of the native artifact, one thread, median of several rounds.
         report: of the verification.
         firmware: what the Arm artifact's report measured.
@@ -87,7 +87,7 @@ class DemoResult:
         return [
             ("accuracy, real-valued gates", f"{self.accuracy_soft:.2%} of {self.test_samples:,} test samples"),
             ("accuracy, discrete", f"{self.accuracy:.2%}, in every form the same"),
-            ("gates", f"{self.gates:,} trained, {self.gates_simplified:,} left to execute"),
+            ("gates", f"{self.gates:,} trained, {self.gates_simplified:,} simplified"),
             ("verified", self.report.summary()),
             ("this CPU, one thread", f"{self.samples_per_second:,.0f} samples/s"),
             (f"{FIRMWARE_TARGET} flash", _bytes(firmware.get("flash_bytes"))),
@@ -115,13 +115,14 @@ def run_demo(
         data: folder that holds a folder `mnist` with its files; see `lgn_edge.training.load_dataset`.
         output: the folder to write to, `lgn-edge-demo-<dataset>` by default; training that stopped there goes on.
         settings: fields of the recipe to set otherwise, each `key=value`.
-        bar: show the progress of training on stderr.
+        bar: show on stderr the progress of training, and of compiling the ONNX Runtime library on first use.
         progress: told each step.
 
     Raises:
         InputError: the data cannot be found, or the folder cannot be written.
         MissingProgramError: a package that the demo needs is not installed.
     """
+    from lgn_edge.onnx_library.first_use import build_on_first_use
     from lgn_edge.training import load_recipe, train
     from lgn_edge.training.datasets import load_dataset
 
@@ -143,6 +144,8 @@ def run_demo(
     with steps("build"):
         native = lgn_edge.build(model, "native", output / "native", name=dataset)
         firmware = lgn_edge.build(model, FIRMWARE_TARGET, output / FIRMWARE_TARGET, name=dataset)
+    with steps("ONNX Runtime library"):
+        build_on_first_use(bar=bar)
     with steps("verify"):
         report = lgn_edge.verify(
             model,
@@ -161,7 +164,7 @@ def run_demo(
         accuracy=float((native.predict(images.test_x).classes == images.test_y).mean()),
         test_samples=len(images.test_x),
         gates=network.n_gates,
-        gates_simplified=int(native.report["gates_scheduled"]),
+        gates_simplified=int(native.report["gates_simplified"]),
         samples_per_second=speed,
         report=report,
         firmware=dict(firmware.report["measured"]),

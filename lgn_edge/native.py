@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -52,17 +53,37 @@ def cached_library(stem: str, ingredients: object, build: Callable[[Path], None]
     Args:
         stem: of the file's name.
         ingredients: all that the result depends on; its `repr` is what counts.
-        build: writes the library to the path it is given. Several processes may do so at once; one wins.
+        build: writes the library to the path it is given. Where several processes need it, one builds and all wait.
 
     Raises:
         InputError: the cache folder cannot be written.
     """
-    name = f"{stem}-{hashlib.sha256(repr(ingredients).encode()).hexdigest()[:16]}.so"
-    path = cache_folder("native") / name
+    path = cached_path(stem, ingredients)
     if not path.exists():
-        with atomic_path(path) as library:
-            build(library)
+        with _alone(path.with_name(f"{stem}.lock")):
+            if not path.exists():
+                with atomic_path(path) as library:
+                    build(library)
     return path
+
+
+def cached_path(stem: str, ingredients: object) -> Path:
+    """Where `cached_library` keeps what is built from these ingredients, whether it is there or not."""
+    return cache_folder("native") / f"{stem}-{hashlib.sha256(repr(ingredients).encode()).hexdigest()[:16]}.so"
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock that ends with the process at the latest; the file stays."""
+    import fcntl  # which Linux has; nothing is compiled for other systems
+
+    try:
+        file = path.open("wb")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; set XDG_CACHE_HOME to another folder") from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _machine() -> toolchain.Machine:

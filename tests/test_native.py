@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_compiled_once_and_found_again(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load = native.native_library.__wrapped__
     assert load(source).answer(41) == 42
-    assert len(list((tmp_path / "cache" / "lgn-edge" / "native").iterdir())) == 1
+    assert len(list((tmp_path / "cache" / "lgn-edge" / "native").glob("*.so"))) == 1
     monkeypatch.setattr(toolchain, "compile_c", lambda *_, **__: pytest.fail("compiled again"))
     assert load(source).answer(1) == 2
 
@@ -52,3 +54,18 @@ def test_no_toolchain(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(toolchain, "missing", lambda: "the ziglang package is not installed")
     with pytest.raises(MissingProgramError, match="ziglang"):
         native.native_library.__wrapped__(source)
+
+
+def test_built_once_although_several_need_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    built = []
+
+    def build(library: Path) -> None:
+        built.append(library)
+        time.sleep(0.05)  # so that the others come meanwhile
+        library.write_text("library")
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: native.cached_library("a", "the same", build).read_text(), range(4)))
+    assert found == ["library"] * 4
+    assert len(built) == 1

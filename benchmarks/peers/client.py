@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_edge.network import Network
+from lgn_edge.programs import missing_program
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-peers" / "bin" / "python"
@@ -54,7 +54,8 @@ def absent() -> str | None:
     """Why no peer can be run here, or None."""
     if not PYTHON.exists():
         return "no environment for peers; run: make peers"
-    return None if shutil.which("gcc") else "gcc, which the peers compile with, is not installed"
+    reason = missing_program("gcc")
+    return f"the peers compile with gcc: {reason}" if reason else None
 
 
 def start(

@@ -22,8 +22,8 @@ class Report:
         name: the model's C identifier.
         target: what it was built for.
         gates: of the model.
-        gates_simplified: after the passes that remove gates.
-        gates_scheduled: gates that run.
+        gates_simplified: after the passes that remove gates: a property of the network, the same for every target.
+        gates_scheduled: gates that run on this target, which may merge some more.
         inputs: bits of the encoder.
         inputs_live: bits that a gate or output reads.
         slots: rows of the workspace.
@@ -69,7 +69,7 @@ def report_text(report: Report, manifest: Manifest) -> str:
         ("model", f"sha256:{manifest.model_hash}"),
         ("input", f"{manifest.features} x {manifest.input_dtype}, {report.inputs_live} of {report.inputs} bits live"),
         ("classes", str(manifest.classes)),
-        ("gates", f"{report.gates} in the model, {report.gates_scheduled} run"),
+        ("gates", f"{report.gates} trained, {report.gates_simplified} simplified, {report.gates_scheduled} scheduled"),
         ("form", report.why),
         ("workspace", f"{manifest.workspace_bytes} bytes ({report.slots} slots)"),
         *_measured_rows(report.measured),

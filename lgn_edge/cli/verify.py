@@ -72,6 +72,7 @@ def verify(
         data=None if samples_file is None else load_array(samples_file),
         seed=seed,
         save_failure=save_failure,
+        bar=True,
         progress=lambda name: say(f"running {name}"),
     )
     if as_json:

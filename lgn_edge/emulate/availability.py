@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
+from typing import Final
 
 from lgn_edge.errors import MissingProgramError
+from lgn_edge.programs import missing_program
 
 _PACKAGES = {"unicorn": "unicorn", "elftools": "pyelftools", "capstone": "capstone", "wasmtime": "wasmtime"}
 _WASM = ("wasmtime",)
-# for cores that unicorn lacks, the program that executes them, and Debian's package of it
-_PROGRAMS = {
-    "cortex-m55": ("qemu-system-arm", "qemu-system-arm"),
-    "qemu-riscv32": ("qemu-riscv32", "qemu-user"),
-    "atmega328p": ("simavr", "simavr"),
-    "atmega2560": ("simavr", "simavr"),
+# the program that executes a core that unicorn lacks
+PROGRAMS: Final = {
+    "cortex-m55": "qemu-system-arm",
+    "qemu-riscv32": "qemu-riscv32",
+    "atmega328p": "simavr",
+    "atmega2560": "simavr",
 }
 
 
@@ -22,7 +23,7 @@ def emulator(core: str) -> str | None:
     """The program or package that executes a core; None for sources, which run where they are compiled."""
     if core == "source":
         return None
-    return core if core in _WASM else _PROGRAMS.get(core, ("unicorn", ""))[0]
+    return core if core in _WASM else PROGRAMS.get(core, "unicorn")
 
 
 def available(core: str = "") -> str | None:
@@ -33,10 +34,7 @@ def available(core: str = "") -> str | None:
     missing = [_PACKAGES[module] for module in needed if importlib.util.find_spec(module) is None]
     if missing:
         return _reason(*missing)
-    program, package = _PROGRAMS.get(core, ("", ""))
-    if program and shutil.which(program) is None:
-        return f"{program} is not installed: apt-get install {package}"
-    return None
+    return missing_program(PROGRAMS[core]) if core in PROGRAMS else None
 
 
 def require(module: str) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Final
 
-from lgn_edge.emulate.availability import available
+from lgn_edge.emulate.availability import PROGRAMS, available
 from lgn_edge.emulate.elf import intel_hex, write_executable
 from lgn_edge.emulate.errors import EmulationError
 from lgn_edge.emulate.image import Image
@@ -70,7 +70,7 @@ class Debugged:
 
     Attributes:
         machine: ELF's name of the family.
-        command: the program; {image} is the executable and {port} where it listens.
+        arguments: of the core's program; {image} is the executable and {port} where it listens.
         registers: of the core.
         ram: address and bytes of what is kept for variables, samples and the stack.
         linking: where code and variables go, as assignments before the family's linker script.
@@ -80,7 +80,7 @@ class Debugged:
     """
 
     machine: str
-    command: tuple[str, ...]
+    arguments: tuple[str, ...]
     registers: Registers
     ram: tuple[int, int]
     linking: str = ""
@@ -100,16 +100,16 @@ _RISCV: Final = Registers(4, 4, ((10,), (11,), (12,), (13,)), sp=2, pc=32, ra=1)
 _AVR: Final = Registers(1, 2, ((24, 25), (22, 23), (20, 21), (18, 19)), sp=33, pc=34, ra=None, presets=((1, 0),))
 
 
-def _board(program: str, board: str) -> tuple[str, ...]:
-    return (program, "-M", board, "-nographic", "-monitor", "none", "-S", "-gdb", "tcp::{port}", "-kernel", "{image}")
+def _board(board: str) -> tuple[str, ...]:
+    return ("-M", board, "-nographic", "-monitor", "none", "-S", "-gdb", "tcp::{port}", "-kernel", "{image}")
 
 
-def _user(program: str, cpu: str) -> tuple[str, ...]:
-    return (program, "-cpu", cpu, "-g", "{port}", "{image}")
+def _user(cpu: str) -> tuple[str, ...]:
+    return ("-cpu", cpu, "-g", "{port}", "{image}")
 
 
 def _simavr(part: str) -> tuple[str, ...]:
-    return ("simavr", "-m", part, "-f", "16000000", "-g", "{image}")  # it listens at _SIMAVR_PORT
+    return ("-m", part, "-f", "16000000", "-g", "{image}")  # it listens at _SIMAVR_PORT
 
 
 _AVR_FLASH: Final = 8 << 20  # as far as addresses reach: what a part has too little of is found by its size
@@ -125,10 +125,8 @@ _AN547: Final = (
     "LGN_RAM_ORIGIN = 0x30000000;\nLGN_RAM_LENGTH = 0x80000;\n"
 )
 DEBUGGED: Final = {
-    "cortex-m55": Debugged("EM_ARM", _board("qemu-system-arm", "mps3-an547"), _ARM, (0x30000000, 0x80000), _AN547),
-    "qemu-riscv32": Debugged(
-        "EM_RISCV", _user("qemu-riscv32", "rv32,zbb=true"), _RISCV, (0x60000000, 4 << 20), loaded=True
-    ),
+    "cortex-m55": Debugged("EM_ARM", _board("mps3-an547"), _ARM, (0x30000000, 0x80000), _AN547),
+    "qemu-riscv32": Debugged("EM_RISCV", _user("rv32,zbb=true"), _RISCV, (0x60000000, 4 << 20), loaded=True),
     "atmega328p": Debugged(
         "EM_AVR",
         _simavr("atmega328p"),
@@ -168,7 +166,7 @@ class GdbMachine:
         reason = available(core)
         if reason:
             raise MissingProgramError(reason)
-        self._core = DEBUGGED[core]
+        self._core, self._program = DEBUGGED[core], PROGRAMS[core]
         if image.machine != self._core.machine:
             raise InputError(f"{image.name} is for {image.machine}, but {core} runs {self._core.machine}")
         self.image = image
@@ -300,7 +298,7 @@ class GdbMachine:
         path.chmod(0o755)
         port = _SIMAVR_PORT if self._core.data else _free_port()
         self._turn = _turn() if self._core.data else None
-        command = [part.format(image=path, port=port) for part in self._core.command]
+        command = [self._program, *(part.format(image=path, port=port) for part in self._core.arguments)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         limit = time.monotonic() + _START_SECONDS
         while True:
@@ -309,7 +307,7 @@ class GdbMachine:
                 break
             except OSError as error:
                 if time.monotonic() > limit or self._process.poll() is not None:
-                    raise EmulationError(f"{command[0]} does not start with {self.image.name}") from error
+                    raise EmulationError(f"{self._program} does not start with {self.image.name}") from error
                 time.sleep(0.02)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""

@@ -4,9 +4,12 @@ but the C library.
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,17 +19,22 @@ from lgn_edge.forms.rows.any_network import ELEMENTS, PACK_FORMS
 from lgn_edge.forms.rows.schedule import CACHE_ROWS, LATENCY
 from lgn_edge.kernels.tir import Kernel
 from lgn_edge.onnx_library.folder import PLAN_SOURCE, sources_folder
-from lgn_edge.targets.compile import compile_kernels
+from lgn_edge.targets.compile import Job, kernel_jobs, run_jobs
 from lgn_edge.targets.target import Level, Target
 from lgn_edge.templates import render
 
 _PREFIX: Final = "lgn_onnx"
 
 
-def build_library(target: Target, output: Path) -> None:
+def build_library(target: Target, output: Path, progress: Callable[[int, int], None] = lambda done, jobs: None) -> None:
     """Build the library for a hosted target with rows of eight words.
 
     The same sources give the same bytes.
+
+    Args:
+        target: what it is for.
+        output: the shared object to write.
+        progress: told how many jobs are done, and how many there are; from several threads, one after the other.
 
     Raises:
         MissingProgramError: the C toolchain is not installed.
@@ -34,19 +42,38 @@ def build_library(target: Target, output: Path) -> None:
     kernels = _Kernels.of(target)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
-        objects = compile_kernels(kernels.all, target, work)
         for name, text in _generated(kernels, target).items():
             (work / name).write_text(text)
         include = [sources_folder(), PLAN_SOURCE.parent, work]
-        sources = [*sorted(sources_folder().glob("*.c")), *sorted(work.glob("*.c"))]
-        for source in sources:
-            objects.append(work / f"{source.stem}.o")
-            defines = [f"-DCACHE_ROWS={CACHE_ROWS}", f"-DLATENCY={LATENCY}"] if source.stem == "plan" else []
-            toolchain.compile_c(source, objects[-1], target.machine, include=include, defines=defines)
-        for source in sorted(sources_folder().glob("*.cc")):
-            objects.append(work / f"{source.stem}.o")
-            toolchain.compile_cpp(source, objects[-1], target.machine, include=include)
-        toolchain.link_library(objects, output, target.machine)
+
+        def compile_source(source: Path) -> Path:
+            compiled = work / f"{source.stem}.o"
+            if source.suffix == ".cc":
+                toolchain.compile_cpp(source, compiled, target.machine, include=include)
+            else:
+                defines = [f"-DCACHE_ROWS={CACHE_ROWS}", f"-DLATENCY={LATENCY}"] if source.stem == "plan" else []
+                toolchain.compile_c(source, compiled, target.machine, include=include, defines=defines)
+            return compiled
+
+        own = sources_folder()
+        sources = [*sorted(own.glob("*.c")), *sorted(work.glob("*.c")), *sorted(own.glob("*.cc"))]
+        jobs = kernel_jobs(kernels.all, target, work)
+        jobs += [partial(compile_source, source) for source in sources]
+        toolchain.link_library(run_jobs(_counted(jobs, progress)), output, target.machine)
+
+
+def _counted(jobs: Sequence[Job], progress: Callable[[int, int], None]) -> list[Job]:
+    """The same jobs; each tells that it is done."""
+    done, lock = itertools.count(1), threading.Lock()
+
+    def counted(job: Job) -> Path:
+        result = job()
+        with lock:
+            progress(next(done), len(jobs))
+        return result
+
+    progress(0, len(jobs))
+    return [partial(counted, job) for job in jobs]
 
 
 @dataclass(frozen=True)

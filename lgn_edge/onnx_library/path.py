@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -11,13 +12,14 @@ from lgn_edge import toolchain
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.errors import MissingProgramError, UnsupportedError
 from lgn_edge.host import runs_here
-from lgn_edge.native import cached_library
+from lgn_edge.native import cached_library, cached_path
 from lgn_edge.onnx_library.folder import PLAN_SOURCE, prebuilt_path, sources_folder
 from lgn_edge.targets.aarch64 import AARCH64
 from lgn_edge.targets.target import Target
 from lgn_edge.targets.x86_64 import X86_64
 
 TARGETS: Final = (X86_64, AARCH64[0])
+_STEM: Final = "onnxruntime"
 _PACKAGES: Final = ("apache-tvm", "ziglang")
 
 
@@ -25,8 +27,8 @@ _PACKAGES: Final = ("apache-tvm", "ziglang")
 def onnx_library_path() -> Path:
     """The shared library to give to ONNX Runtime's `SessionOptions.register_custom_ops_library`.
 
-    A wheel of this project's own build carries it. Elsewhere it is built on first use, in about half a minute, and kept
-    in the user's cache folder until something changes that it is made from.
+    A wheel of this project's own build carries it. Elsewhere it is built on first use, which takes some ten seconds of
+    two cores, and kept in the user's cache folder until something changes that it is made from.
 
     Raises:
         MissingProgramError: it must be built, and the C toolchain is not installed.
@@ -36,11 +38,24 @@ def onnx_library_path() -> Path:
     return library_for(library_target())
 
 
-def library_for(target: Target) -> Path:
-    """As `onnx_library_path`, for the target of a machine that may be another one."""
-    prebuilt = prebuilt_path(target.name)
-    if prebuilt.is_file():
-        return prebuilt
+def find_library(target: Target) -> Path | None:
+    """The library for a target where it is in the package or has been built before, or None."""
+    for path in (prebuilt_path(target.name), cached_path(_STEM, _ingredients(target))):
+        if path.is_file():
+            return path
+    return None
+
+
+def library_for(target: Target, progress: Callable[[int, int], None] = lambda done, jobs: None) -> Path:
+    """As `onnx_library_path`, for the target of a machine that may be another one.
+
+    Args:
+        target: of that machine.
+        progress: told how much of the building is done, and how much there is.
+    """
+    found = find_library(target)
+    if found is not None:
+        return found
     reason = toolchain.missing()
     if reason:
         raise MissingProgramError(f"the ONNX Runtime library must be built first, which needs a compiler: {reason}")
@@ -48,9 +63,9 @@ def library_for(target: Target) -> Path:
     def build(output: Path) -> None:
         from lgn_edge.onnx_library.build import build_library  # which imports TVM
 
-        build_library(target, output)
+        build_library(target, output, progress)
 
-    return cached_library("onnxruntime", (target, _ingredients(), [(p, version(p)) for p in _PACKAGES]), build)
+    return cached_library(_STEM, _ingredients(target), build)
 
 
 def library_target() -> Target:
@@ -65,8 +80,8 @@ def library_target() -> Target:
     raise UnsupportedError("the ONNX Runtime library runs on Linux, on x86-64 and aarch64; use plain ONNX Runtime")
 
 
-def _ingredients() -> list[tuple[str, bytes]]:
-    """Every file that the library is made from or by."""
+def _ingredients(target: Target) -> tuple[object, ...]:
+    """All that the library depends on: every file that it is made from or by, and the compilers."""
     package = PLAN_SOURCE.parents[2]
     files = [
         *sources_folder().iterdir(),
@@ -77,4 +92,5 @@ def _ingredients() -> list[tuple[str, bytes]]:
         package / "toolchain.py",
         *Path(__file__).parent.glob("*.py"),
     ]
-    return [(path.name, path.read_bytes()) for path in sorted(files)]
+    read = [(path.name, path.read_bytes()) for path in sorted(files)]
+    return target, read, [(package, version(package)) for package in _PACKAGES]

@@ -9,6 +9,7 @@ from pathlib import Path
 from lgn_edge.errors import InputError, LgnError
 from lgn_edge.network import Network
 from lgn_edge.verification.backends import DEFAULT_BACKENDS, find_backends
+from lgn_edge.verification.backends.onnxruntime_written import OnnxRuntimeWrittenBackend
 from lgn_edge.verification.report import VerifyReport
 from lgn_edge.verification.run import run_backends
 from lgn_edge.verification.subject import Samples, Subject
@@ -27,6 +28,7 @@ def verify(
     data: Samples | None = None,
     seed: int = 0,
     save_failure: StrPath | None = None,
+    bar: bool = False,
     progress: Callable[[str], None] = lambda name: None,
 ) -> VerifyReport:
     """Run every form of a network on the same samples and compare them, bit for bit.
@@ -40,6 +42,7 @@ def verify(
         data: real samples [n, features]; None loads the data set that the network names, where it is at hand.
         seed: of the random samples.
         save_failure: folder for what shows a difference again; nothing is written when there is none.
+        bar: show on stderr what is compiled on first use.
         progress: told the name of each backend before it runs.
 
     Raises:
@@ -56,6 +59,8 @@ def verify(
     present = {backend.name for backend in chosen}
     chosen += find_backends([target for target in folders if target not in present])
     notes = []
+    if any(isinstance(backend, OnnxRuntimeWrittenBackend) and backend.library for backend in chosen):
+        notes += _library(bar)
     if data is None:
         data, note = _dataset(network, samples)
         notes += [note] if note else []
@@ -77,6 +82,14 @@ def _load(model: Network | StrPath) -> tuple[Network, Path | None]:
     from lgn_edge.onnx_model import read
 
     return read(Path(model)), Path(model)
+
+
+def _library(bar: bool) -> list[str]:
+    """Build the ONNX Runtime library before its backends are timed; a note where that was necessary."""
+    from lgn_edge.onnx_library.first_use import build_on_first_use
+
+    seconds = build_on_first_use(bar=bar)
+    return [f"the ONNX Runtime library was compiled first, in {seconds:.0f} s, and is kept"] if seconds else []
 
 
 def _by_target(artifacts: Sequence[StrPath]) -> dict[str, Path]:

@@ -17,6 +17,7 @@ from lgn_edge.targets.registry import ALIASES
 from lgn_edge.targets.target import Target
 from tests.artifact.test_artifact import NETWORKS, OCTET
 from tests.strategies import random_samples
+from tests.thinning import combinations
 
 SIZES = (0, 1, 63, 64, 65, 511, 512, 513)
 
@@ -26,8 +27,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     return build(OCTET, "aarch64", tmp_path_factory.mktemp("aarch64") / "octet")
 
 
-@pytest.mark.parametrize("target", AARCH64, ids=lambda target: target.name)
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize(("network", "target"), combinations(NETWORKS, {target.name: target for target in AARCH64}))
 def test_the_library_equals_the_reference(network: Network, target: Target, tmp_path: Path) -> None:
     artifact = build(network, target.name, tmp_path / "artifact")
     firmware = link(artifact.folder, artifact.manifest, keep=("predict", "predict_packed", "selftest"))

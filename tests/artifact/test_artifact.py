@@ -24,7 +24,9 @@ from lgn_edge.errors import InputError, LgnError, MissingProgramError, Unsupport
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
 from lgn_edge.targets.cortex_m import CORTEX_M
 from lgn_edge.targets.native import native
+from tests.outside import needs_emulator
 from tests.strategies import random_network, random_samples
+from tests.thinning import combinations, exhaustive
 
 FLOAT = random_network(10, features=12, bits=50, widths=(90, 80, 70), classes=7)
 OCTET = random_network(11, features=64, bits=192, widths=(300, 200), classes=10, input_dtype="uint8")
@@ -63,9 +65,9 @@ def test_native_equals_the_reference(network: Network, tmp_path: Path) -> None:
         assert artifact.predict_packed(network.encoder.evaluate(x), n) == want
 
 
-@pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize(("network", "core"), combinations(NETWORKS, CORES))
 def test_firmware_equals_the_reference(network: Network, core: str, tmp_path: Path) -> None:
+    needs_emulator(core)
     artifact = build(network, core, tmp_path / core)
     assert artifact.selftest()
     for n in (0, 1, 31, 32, 33, 70):
@@ -351,6 +353,7 @@ def test_physical_cores_count_siblings_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert thread_choice.physical_cores() == 4
 
 
+@exhaustive
 def test_more_features_than_offsets_reach_are_refused(tmp_path: Path) -> None:
     features = 2**31 // 512
     encoder = Threshold(features, np.array([features - 1]), np.array([0.5], np.float32), "uint8")

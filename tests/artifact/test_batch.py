@@ -13,7 +13,9 @@ from lgn_edge.artifact.measure import link
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network
 from lgn_edge.targets.registry import find_target
+from tests.outside import needs_emulator
 from tests.strategies import random_network, random_samples
+from tests.thinning import combinations
 
 TARGETS = ("cortex-m4", "cortex-m0", "riscv32", "wasm", "atmega328p")
 TRUE_GATES = (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)
@@ -30,16 +32,12 @@ def word_bits(target: str) -> int:
     return find_target(target).shape.word_bits
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("optimize", ["size", "speed"])
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize(("network", "optimize", "target"), combinations(NETWORKS, ["size", "speed"], TARGETS))
 def test_every_number_of_samples_equals_the_reference(
     network: Network, optimize: str, target: str, tmp_path: Path
 ) -> None:
     artifact = build(network, target, tmp_path / "a", optimize=optimize, batch=word_bits(target))
-    reason = emulate.available(find_target(target).execution)
-    if reason:
-        pytest.skip(f"{target}: {reason}")
+    needs_emulator(target)
     assert artifact.manifest.block == word_bits(target)
     firmware = link(artifact.folder, artifact.manifest, keep=("predict", "predict_packed", "selftest"))
     machine = firmware.start()

@@ -15,21 +15,18 @@ from lgn_edge.errors import InputError
 from lgn_edge.network import Network
 from lgn_edge.targets.registry import TARGETS, find_target
 from tests.artifact.test_artifact import NETWORKS, ODD
+from tests.outside import needs_emulator
 from tests.strategies import random_network, random_samples
+from tests.thinning import combinations
 
 TRUE_GATES = (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)
 DEVICES = [name for name in TARGETS if name != "native" and not find_target(name).hosted]
 
 
-@pytest.mark.parametrize("name", DEVICES)
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
-@pytest.mark.parametrize("optimize", ["size", "speed"])
+@pytest.mark.parametrize(("network", "name", "optimize"), combinations(NETWORKS, DEVICES, ["size", "speed"]))
 def test_firmware_equals_the_reference(network: Network, name: str, optimize: str, tmp_path: Path) -> None:
-    target = find_target(name)
     artifact = build(network, name, tmp_path / name, optimize=optimize)
-    reason = emulate.available(target.execution)
-    if reason:
-        pytest.skip(f"{name}: {reason}")
+    needs_emulator(name)
     firmware = link(artifact.folder, artifact.manifest, keep=("predict", "predict_packed", "selftest"))
     machine = firmware.start()
     emulate.selftest(firmware, machine=machine)
@@ -59,9 +56,7 @@ def test_a_part_with_too_little_memory_is_named(tmp_path: Path) -> None:
     large = random_network(20, 30, 3000, (6000, 6000), 10, "uint8", TRUE_GATES)
     with pytest.raises(InputError, match=r"does not fit atmega328p: it needs [\d,]+ bytes of RAM, and there are 2,048"):
         build(large, "atmega328p", tmp_path / "x")
-    reason = emulate.available("atmega328p")
-    if reason:
-        pytest.skip(f"atmega328p: {reason}")
+    needs_emulator("atmega328p")
     deep = random_network(21, 30, 200, (600,) * 20, 10, "uint8", TRUE_GATES)
     with pytest.raises(InputError, match=r"does not fit atmega328p: it needs [\d,]+ bytes of flash, and there are 32,"):
         build(deep, "atmega328p", tmp_path / "x")
@@ -71,9 +66,7 @@ def test_a_part_with_too_little_memory_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("features", "measured"), [(784, True), (1900, False)])
 def test_samples_that_fill_the_memory_of_a_part(features: int, measured: bool, tmp_path: Path) -> None:
     """Where a word of samples does not fit, one is measured; where one does not fit, code and tables are."""
-    reason = emulate.available("atmega328p")
-    if reason:
-        pytest.skip(f"atmega328p: {reason}")
+    needs_emulator("atmega328p")
     network = random_network(22, features=features, bits=300, widths=(200, 100), classes=10, input_dtype="uint8")
     artifact = build(network, "atmega328p", tmp_path / "avr")
     report = artifact.report["measured"]
@@ -89,11 +82,8 @@ def test_samples_that_fill_the_memory_of_a_part(features: int, measured: bool, t
 
 @pytest.mark.parametrize("name", DEVICES)
 def test_null_pointers_are_refused_and_nothing_is_written(name: str, tmp_path: Path) -> None:
-    target = find_target(name)
     artifact = build(ODD, name, tmp_path / name)
-    reason = emulate.available(target.execution)
-    if reason:
-        pytest.skip(f"{name}: {reason}")
+    needs_emulator(name)
     firmware = link(artifact.folder, artifact.manifest, keep=("predict", "predict_in", "predict_packed"))
     machine = firmware.start()
     places = [machine.allocate(256, 64) for _ in range(4)]

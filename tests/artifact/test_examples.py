@@ -7,7 +7,6 @@ unicorn, and as boards in QEMU and simavr where these are installed.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from lgn_edge.artifact import Artifact, build
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.targets.registry import find_target
 from tests.artifact.test_artifact import OCTET
+from tests.outside import needs
 
 BOARDS = {
     "microbit": "cortex-m0",
@@ -39,24 +39,21 @@ def expected(target: str) -> str:
     return "".join(["self-test: ok\n", *lines])
 
 
-def needs(*programs: str) -> None:
-    for program in programs:
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-
-
 def made(artifact: Artifact, *arguments: str) -> Path:
-    needs("make")
     command = ["make", "-C", str(artifact.folder), *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return artifact.folder / "example.elf"
 
 
-def zig(target: str) -> tuple[str, str]:
-    """The arguments of make for zig as the compiler, as the Makefile's own comment has them."""
+def zig(target: str) -> tuple[str, ...]:
+    """The arguments of make for zig as the compiler, as the Makefile's own comment has them.
+
+    Nothing of zig's runtime library is needed, which it would compile first, for each target.
+    """
     machine = find_target(target).machine
-    return f"CC={sys.executable} -m ziglang cc", f"CPU=-target {machine.triple} -mcpu={machine.cpu}"
+    compiler = f"CC={sys.executable} -m ziglang cc", f"CPU=-target {machine.triple} -mcpu={machine.cpu}"
+    return *compiler, "LDFLAGS=-nostdlib"
 
 
 def output(*command: object) -> str:
@@ -66,10 +63,9 @@ def output(*command: object) -> str:
 
 
 def in_qemu(machine: str, image: Path, program: str = "qemu-system-arm") -> str:
-    needs(program)
     bios = ("-bios", "none") if machine == "virt" else ()
     quiet = ("-nographic", "-monitor", "none", "-serial", "none")
-    return output(program, "-M", machine, *bios, "-semihosting", *quiet, "-kernel", image)
+    return output(needs(program), "-M", machine, *bios, "-semihosting", *quiet, "-kernel", image)
 
 
 @pytest.mark.parametrize("core", [*emulate.CORES, "riscv32"])
@@ -105,9 +101,10 @@ def test_the_gnu_compiler_builds_it(board: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("part", ["atmega328p", "atmega2560"])
 def test_avr_prints_to_the_serial_port_in_simavr(part: str, tmp_path: Path) -> None:
-    needs("avr-gcc", "simavr")
+    needs("avr-gcc")
+    simavr = needs("simavr")
     image = made(build(OCTET, part, tmp_path / "avr"))
-    printed = output("simavr", "-m", part, "-f", "16000000", image)
+    printed = output(simavr, "-m", part, "-f", "16000000", image)
     lines = [line.rstrip(".") for line in printed.splitlines() if re.match(r"self-test|class", line)]
     assert lines == expected(part).splitlines()
 
@@ -116,7 +113,7 @@ def test_avr_prints_to_the_serial_port_in_simavr(part: str, tmp_path: Path) -> N
 def test_linux_programs_run_in_qemu(target: str, tmp_path: Path) -> None:
     """A static program around the library, in QEMU's emulation of Linux on the target's processor."""
     processor = "riscv64" if target == "riscv64" else "aarch64"
-    needs(f"qemu-{processor}")
+    qemu = needs(f"qemu-{processor}")
     artifact = build(OCTET, target, tmp_path / "a")
     musl = toolchain.Machine(f"{processor}-linux-musl", flags=("-static",))
     parts = [tmp_path / "main.o", artifact.folder / "lib" / f"liblgn_{artifact.name}.a"]
@@ -124,7 +121,7 @@ def test_linux_programs_run_in_qemu(target: str, tmp_path: Path) -> None:
     toolchain.link_program(parts, tmp_path / "program", musl)
     want = OCTET.evaluate(selftest_samples(OCTET, find_target(target).selftest_vectors)[-1:])
     best = want.classes[0]
-    printed = output(f"qemu-{processor}", tmp_path / "program")
+    printed = output(qemu, tmp_path / "program")
     assert printed == f"self-test: ok\nclass {best}, score {want.scores[0, best]}\n"
 
 

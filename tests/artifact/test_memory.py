@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from lgn_edge import toolchain
 from lgn_edge.artifact import build
 from lgn_edge.network import Network
 from lgn_edge.targets.x86_64 import X86_64
+from tests.outside import needs
 from tests.strategies import random_network, random_samples
 
 # Buffers of exactly the documented sizes from malloc, where valgrind sees a byte too many; every batch in one run.
@@ -66,7 +66,6 @@ int main(void)
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="the library is for x86-64")
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
 @pytest.mark.parametrize(
     "network",
     [
@@ -77,6 +76,7 @@ int main(void)
     ids=["float32", "uint8", "few features"],
 )
 def test_valgrind_finds_nothing(network: Network, tmp_path: Path) -> None:
+    valgrind = needs("valgrind")
     folder = build(network, "x86-64", tmp_path / "artifact", name="watched").folder
     samples = random_samples(network, 513)
     text = PROGRAM.replace("SAMPLES", ",".join(map(str, samples.tobytes())))
@@ -88,6 +88,6 @@ def test_valgrind_finds_nothing(network: Network, tmp_path: Path) -> None:
     # Addresses are watched, not what was never written: rows are exchanged by exclusive or, also through bits behind
     # the last sample, which cancel; valgrind cannot know that.
     watch = ["--undef-value-errors=no", "--leak-check=full", "--error-exitcode=9"]
-    command = ["valgrind", "--quiet", *watch, str(program)]
+    command = [valgrind, "--quiet", *watch, str(program)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -8,7 +8,6 @@ or two for the functions of these frameworks.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -17,8 +16,9 @@ import pytest
 
 from lgn_edge.artifact import build
 from tests.artifact.test_artifact import ODD
+from tests.outside import BUILD, needs
 
-TOOLS = Path(__file__).parents[2] / "build" / "packagers" / "bin"
+TOOLS = BUILD / "packagers" / "bin"
 ZEPHYR = """
 set(CONFIG_LGN_ODD y)
 function(zephyr_library_named name)
@@ -43,17 +43,10 @@ add_subdirectory(PACKAGE component)
 """
 
 
-def tool(name: str) -> str:
-    path = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
-    if path is None:
-        pytest.skip(f"{name} is not installed; run: make packagers")
-    return path
-
-
 def run(folder: Path, name: str, *arguments: object) -> str:
     home = {"PLATFORMIO_CORE_DIR": str(folder / ".platformio"), "IDF_TOOLS_PATH": str(folder / ".espressif")}
     environment = {**os.environ, **home, "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no"}
-    command = [tool(name), *map(str, arguments)]
+    command = [needs(name, TOOLS), *map(str, arguments)]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 
 from lgn_edge.artifact import build
+from tests.outside import needs
 from tests.strategies import random_network, random_samples
 
 DOCS = Path(__file__).parents[2] / "docs" / "artifact.md"
@@ -23,13 +23,10 @@ fn main() {
 """
 
 
-def runs(command: str) -> bool:
-    """Whether it is installed, and more than a name: rustup has a rustc that only says that there is none."""
-    return bool(shutil.which(command)) and not subprocess.run([command, "--version"], capture_output=True).returncode
-
-
-@pytest.mark.skipif(not (runs("rustc") and runs("cc")), reason="rustc, or cc, its linker, is not installed")
 def test_the_rust_example_runs(tmp_path: Path) -> None:
+    rustc, _ = needs("rustc"), needs("cc")  # cc is its linker
+    if subprocess.run([rustc, "--version"], capture_output=True).returncode:
+        pytest.skip("rustc is not installed: what has its name is rustup, which only says so")
     network = random_network(11, features=16, bits=30, widths=(60, 50), classes=5, input_dtype="uint8")
     artifact = build(network, "native", tmp_path / "artifact", name="digits")
     code = re.search(r"```rust\n(.*?)```", DOCS.read_text(), re.DOTALL)
@@ -42,6 +39,6 @@ def test_the_rust_example_runs(tmp_path: Path) -> None:
     source, program = tmp_path / "main.rs", tmp_path / "main"
     source.write_text(code.group(1) + constants + MAIN.replace("SAMPLES", rows))
     library = ["-L", str(artifact.folder / "lib"), "-l", "static=lgn_digits"]
-    subprocess.run(["rustc", "-D", "warnings", str(source), "-o", str(program), *library], check=True)
+    subprocess.run([rustc, "-D", "warnings", str(source), "-o", str(program), *library], check=True)
     printed = subprocess.run([program], capture_output=True, text=True, check=True).stdout
     assert np.array_equal(np.array(json.loads(printed)), network.evaluate(x).classes)

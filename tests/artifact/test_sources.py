@@ -16,6 +16,7 @@ from lgn_edge.errors import UnsupportedError
 from lgn_edge.network import Network, Prediction
 from lgn_edge.targets.native import native
 from tests.artifact.test_artifact import NETWORKS, OCTET
+from tests.outside import needs
 from tests.strategies import random_samples
 
 STRICT = ["-std=c99", "-Os", "-fPIC", *toolchain.STRICT_WARNINGS]
@@ -24,13 +25,6 @@ STRICT = ["-std=c99", "-Os", "-fPIC", *toolchain.STRICT_WARNINGS]
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     return build(OCTET, "c", tmp_path_factory.mktemp("sources") / "c", name="octet")
-
-
-def needs(program: str) -> str:
-    path = shutil.which(program)
-    if path is None:
-        pytest.skip(f"{program} is not installed")
-    return path
 
 
 def compiled(artifact: Artifact, folder: Path, compiler: str) -> ctypes.CDLL:
@@ -104,14 +98,14 @@ def test_sources_name_no_header_but_the_standard_ones(sources: Artifact) -> None
 
 
 def test_make_builds_the_example(sources: Artifact, tmp_path: Path) -> None:
-    needs("gcc")
+    gcc = needs("gcc")
     folder = shutil.copytree(sources.folder, tmp_path / "c")
-    subprocess.run([needs("make"), "-C", folder, "CC=gcc", "example"], check=True, capture_output=True)
+    subprocess.run(["make", "-C", folder, f"CC={gcc}", "example"], check=True, capture_output=True)
     assert subprocess.run([folder / "example"], check=True, capture_output=True).stdout.startswith(b"self-test: ok")
 
 
 def test_cmake_installs_a_package_that_another_project_finds(sources: Artifact, tmp_path: Path) -> None:
-    cmake = needs("cmake")
+    cmake, _ = needs("cmake"), needs("cc")
     folder = shutil.copytree(sources.folder, tmp_path / "c")
     prefix = tmp_path / "prefix"
 

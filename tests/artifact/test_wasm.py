@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.network import Network
 from lgn_edge.targets.wasm import WASM
 from tests.artifact.test_artifact import NETWORKS, OCTET
+from tests.outside import needs
 from tests.strategies import random_samples
 
 NAMES = [target.name for target in WASM]
@@ -50,10 +50,7 @@ def test_a_damaged_module_is_refused() -> None:
 
 
 def node(*arguments: object) -> str:
-    program = shutil.which("node")
-    if program is None:
-        pytest.skip("node is not installed")
-    result = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False)
+    result = subprocess.run([needs("node"), *map(str, arguments)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return result.stdout
 

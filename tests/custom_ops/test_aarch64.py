@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from lgn_edge.onnx_library.path import library_for
 from lgn_edge.onnx_model import write
 from lgn_edge.targets.aarch64 import AARCH64
 from tests.custom_ops.test_library import FORMS, NETWORKS
 from tests.onnx_model.forms import fed, suits
+from tests.outside import BUILD, needs, needs_made
 from tests.strategies import random_samples
 
 SCRIPT = Path(__file__).parent / "aarch64" / "run.py"
-ROOT = Path(__file__).parents[2] / "build" / "aarch64" / "root"
+ROOT = BUILD / "aarch64" / "root"
 PYTHON = ROOT / "usr" / "bin" / "python3.11"
 BATCHES = (0, 1, 65, 513)
 
 
-def emulator() -> str:
-    """The emulator, or a skip that says what is missing."""
-    found = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
-    if found is None:
-        pytest.skip("qemu-aarch64 is not installed (Debian: qemu-user)")
-    if not PYTHON.exists():
-        pytest.skip("there is no ONNX Runtime for aarch64; run: make aarch64")
-    return found
-
-
 def test_equals_the_reference(tmp_path: Path) -> None:
-    qemu = emulator()
+    qemu, python = needs("qemu-aarch64"), needs_made(PYTHON, "make aarch64")
     calls = 0
     for name, network in NETWORKS.items():
         for form_name, form in FORMS.items():
@@ -52,7 +41,7 @@ def test_equals_the_reference(tmp_path: Path) -> None:
             write(network, tmp_path / f"{name} {form_name}.onnx", form)
             np.savez(tmp_path / f"{name} {form_name}.npz", **arrays)
     result = subprocess.run(
-        [qemu, "-L", ROOT, PYTHON, SCRIPT, library_for(AARCH64[0]), tmp_path],
+        [qemu, "-L", ROOT, python, SCRIPT, library_for(AARCH64[0]), tmp_path],
         env={"PYTHONPATH": str(ROOT / "site"), "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,

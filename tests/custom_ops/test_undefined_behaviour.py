@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lgn_edge import onnx_library_path
 from lgn_edge.onnx_library.path import library_for, library_target
+from tests.thinning import exhaustive
 
 FLAGS = ("-fsanitize=undefined", "-fsanitize-trap=undefined")
 TESTS = ("test_library.py", "test_refusals.py", "test_inference.py", "test_fuse.py")
@@ -27,6 +28,7 @@ sys.exit(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *sys.argv[2:]]))
 """
 
 
+@exhaustive
 def test_nothing_undefined_happens() -> None:
     target = library_target()
     library = library_for(replace(target, machine=replace(target.machine, flags=(*target.machine.flags, *FLAGS))))

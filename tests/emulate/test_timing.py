@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from lgn_edge.deploy_files import deploy_folder
-from lgn_edge.emulate import DEBUGGED, CortexM, GdbMachine, Image, available, read_image, untimed
+from lgn_edge.emulate import DEBUGGED, CortexM, GdbMachine, Image, read_image, untimed
 from lgn_edge.emulate.timing import TIMINGS, ThumbTimer
 from lgn_edge.targets.avr import AVR
 from lgn_edge.toolchain import compile_c, link_firmware
 from tests.emulate.firmware import compile_text, link
+from tests.outside import needs_emulator
 
 FUNCTION = "void {name}(void);\n__attribute__((naked)) void {name}(void) {{ __asm__ volatile({text}); }}\n"
 
@@ -120,9 +121,7 @@ LOOPS = function("loops", "ldi r24, 200", "0: ldi r25, 250", "1: dec r25", "brne
 def test_simavr_counts_what_the_instruction_set_manual_says(part: object, returns: int, tmp_path: Path) -> None:
     assert part in AVR
     target = next(target for target in AVR if target == part)
-    reason = available(target.execution)
-    if reason:
-        pytest.skip(f"{target.name}: {reason}")
+    needs_emulator(target.name)
     debugged = DEBUGGED[target.execution]
     (tmp_path / "program.c").write_text(LOOPS + function("once", "nop", "ret"))
     (tmp_path / "linker.ld").write_text(debugged.linking + (deploy_folder() / "avr" / "linker.ld").read_text())

@@ -15,7 +15,9 @@ from lgn_edge.network import Network, flatten
 from lgn_edge.passes import simplify
 from lgn_edge.targets.registry import find_target
 from tests.strategies import random_network
+from tests.thinning import combinations
 
+CORES = ("cortex-m0", "cortex-m4", "riscv32")
 TRUE_GATES = (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)  # those whose output depends on both inputs
 NETWORKS = {
     "small": random_network(21, features=32, bits=64, widths=(200, 160), classes=8, input_dtype="uint8"),
@@ -26,8 +28,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "riscv32"])
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize(("network", "core"), combinations(NETWORKS, CORES))
 def test_predictions_are_within_a_tenth(network: Network, core: str, tmp_path: Path) -> None:
     for optimize in ("speed", "size"):
         report = build(network, core, tmp_path / optimize, optimize=optimize).report
@@ -37,8 +38,7 @@ def test_predictions_are_within_a_tenth(network: Network, core: str, tmp_path: P
         assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
 
 
-@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "riscv32"])
-@pytest.mark.parametrize("optimize", ["speed", "size"])
+@pytest.mark.parametrize(("optimize", "core"), combinations(["speed", "size"], CORES))
 def test_predictions_of_words_are_within_a_tenth(optimize: str, core: str, tmp_path: Path) -> None:
     network = NETWORKS["digits"]
     report = build(network, core, tmp_path / "a", optimize=optimize, batch=32).report

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lgn_edge.errors import InputError
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold, onnx_export
+from tests.thinning import exhaustive
 
 pytest.importorskip("onnxscript", reason="torch.onnx.export needs onnxscript: pip install 'lgn-edge[train]'")
 pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning"), pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -53,6 +54,7 @@ def small_network() -> LogicGateNetwork:
     )
 
 
+MOST = "a head inside a larger model"
 MODELS = {
     # name: module, features, nodes of the domain
     "a head inside a larger model": (
@@ -101,7 +103,7 @@ def exported(model: nn.Module, features: int, samples: int = 70) -> ModelProto:
     return onnx_export.to_model(program)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [MOST, *(pytest.param(name, marks=exhaustive) for name in MODELS if name != MOST)])
 def test_one_node_a_layer_and_the_same_bits(name: str) -> None:
     torch.manual_seed(0)
     make, features, nodes = MODELS[name]

@@ -25,6 +25,7 @@ from lgn_edge.nn.kernels import gpu
 from lgn_edge.nn.lookup import interpolated
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.wiring import Connections
+from tests.thinning import exhaustive
 
 pytestmark = pytest.mark.skipif(gpu.missing() is not None, reason=f"no kernels for a GPU: {gpu.missing()}")
 
@@ -233,6 +234,7 @@ compile("count", "*i32")
 """
 
 
+@exhaustive
 def test_compiles_to_machine_code_without_atomics(tmp_path: Path) -> None:
     environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-c", COMPILE]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,11 @@ import pytest
 from lgn_edge.network import Network
 from lgn_edge.onnx_model import Form, write
 from tests.onnx_model.forms import FORMS, fed, suits
+from tests.outside import BUILD, needs, needs_made
 from tests.strategies import random_network, random_samples
 
 SCRIPT = Path(__file__).parent / "node" / "run.cjs"
-PACKAGES = Path(__file__).parents[2] / "build" / "node" / "node_modules"
+PACKAGES = BUILD / "node" / "node_modules"
 NETWORKS = {
     "uint8": random_network(2, widths=(60, 45), input_dtype="uint8"),
     "wide": random_network(7, widths=(600, 387), classes=3),
@@ -30,21 +30,20 @@ TYPES = {"float32": "float32", "uint8": "uint8", "bool": "bool", "int64": "int64
 @pytest.fixture(params=["onnxruntime-node", "onnxruntime-web"])
 def runtime(request: pytest.FixtureRequest) -> str:
     name: str = request.param
-    if shutil.which("node") is None:
-        pytest.skip(f"{name}: node is not installed")
-    if not (PACKAGES / name).is_dir():
-        pytest.skip(f"{name}: the package is not installed; run: make node")
+    needs("node")
+    needs_made(PACKAGES / name, "make node")
     return name
 
 
 def run(runtime: str, questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    node = needs("node")
     result = subprocess.run(
-        ["node", SCRIPT, runtime],
+        [node, SCRIPT, runtime],
         input=json.dumps(questions),
         capture_output=True,
         text=True,
         check=False,
-        env={"NODE_PATH": str(PACKAGES), "PATH": str(Path(shutil.which("node") or "").parent)},
+        env={"NODE_PATH": str(PACKAGES), "PATH": str(Path(node).parent)},
     )
     assert result.returncode == 0, result.stderr
     answers: list[dict[str, Any]] = json.loads(result.stdout)

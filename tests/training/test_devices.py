@@ -19,6 +19,7 @@ from lgn_edge.nn.kernels import cpu, gpu
 from lgn_edge.training import Dataset, Recipe, load_dataset, load_recipe, plan_training, train
 from lgn_edge.training.build import build_model
 from lgn_edge.training.samples import augmented
+from tests.thinning import exhaustive
 
 DEVICE = "meta"  # any but the CPU; torch computes there, as it has no kernels of ours
 
@@ -68,7 +69,7 @@ def test_a_step_and_an_evaluation(settings: list[str], estimator: str) -> None:
     [
         {"estimator": "soft"},
         {"estimator": "hard", "wiring": "learned", "candidates": 3, "redraw": 0.34},
-        {"arity": 3, "init": "gaussian", "threshold_rate": 0.01},
+        pytest.param({"arity": 3, "init": "gaussian", "threshold_rate": 0.01}, marks=exhaustive),
         {"estimator": "gumbel", "precision": "bfloat16"},
     ],
 )

@@ -12,8 +12,10 @@ import pytest
 import lgn_edge
 from lgn_edge.training import load_dataset, load_recipe, recipe_names
 from lgn_edge.training.recipe import recipe_from
+from tests.thinning import exhaustive
 
 FOLDERS = sorted(path.parent for path in (Path(__file__).parents[2] / "examples" / "models").glob("*/model.onnx"))
+LARGE = ("cifar10-", "fashion-mnist-")  # whole test sets of these take seconds
 
 
 def test_there_are_models() -> None:
@@ -33,7 +35,13 @@ def test_a_model_is_small_and_tells_its_recipe(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not os.environ.get("LGN_EDGE_DATA"), reason="LGN_EDGE_DATA is not set")
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param(folder, id=folder.name, marks=exhaustive if folder.name.startswith(LARGE) else [])
+        for folder in FOLDERS
+    ],
+)
 def test_a_model_reaches_its_card(folder: Path) -> None:
     network = lgn_edge.load(folder / "model.onnx")
     data = load_dataset(network.provenance["dataset"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lgn_edge.verification import DEFAULT_BACKENDS, Backend, Outcome, Result, Subject, run_backends
+from tests.thinning import combinations
 from tests.verification.planting import (
     SAMPLES,
     WORD,
@@ -42,7 +43,11 @@ def test_a_healthy_backend_is_equal(backend):
     assert (row.mismatches, row.first, row.location) == (0, None, None)
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize(
+    ("backend", "name"),
+    combinations({backend.name: backend for backend in DEFAULT_BACKENDS}, list(FAULTS)),
+    indirect=["backend"],
+)
 def test_a_wrong_gate_is_found_and_named(backend, name):
     fault = FAULTS[name]
     row = verified(Planted(backend, fault.change))

@@ -1,0 +1,34 @@
+"""The library built before it is needed, with a bar on stderr: the first use takes half a minute."""
+
+from __future__ import annotations
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lgn_edge.errors import MissingProgramError, UnsupportedError
+from lgn_edge.onnx_library.path import find_library, library_for, library_target
+
+
+def build_on_first_use(*, bar: bool = False) -> float:
+    """Make sure that the library is there; does nothing where it is, or where this machine cannot build it.
+
+    Args:
+        bar: show on stderr what is being compiled.
+
+    Returns:
+        seconds that building took, 0.0 when it was not necessary.
+    """
+    try:
+        target = library_target()
+        if find_library(target) is not None:
+            return 0.0
+        start = time.perf_counter()
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), disable=not bar) as shown:
+            task = shown.add_task("compile the ONNX Runtime library, once", total=None)
+            library_for(target, lambda done, jobs: shown.update(task, completed=done, total=jobs))
+        return time.perf_counter() - start
+    except (MissingProgramError, UnsupportedError):
+        return 0.0  # who needs it says so
