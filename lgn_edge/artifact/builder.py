@@ -238,6 +238,7 @@ def _write_sources(
         "sample_js": ", ".join(map(str, samples[-1].tolist())),
         "gcc": target.gcc[0],
         "gcc_flags": target.gcc[1],
+        "from_source": "ON" if target.family == "riscv32" else "OFF",  # an object there fits one way to pass floats
     }
     (folder / "src").mkdir()
     device = isinstance(program, DeviceProgram)
