@@ -27,12 +27,14 @@ class Machine:
         cpu: zig's -mcpu, such as "cortex_m4"; empty for the triple's baseline.
         flags: more compiler flags, such as "-ffreestanding".
         clang: call clang itself, for a triple of LLVM's and a part that zig does not pass on.
+        attributes: Arm's build attributes that compiled C carries in place of clang's, each a tag and a value.
     """
 
     triple: str
     cpu: str = ""
     flags: tuple[str, ...] = ()
     clang: bool = False
+    attributes: tuple[tuple[int, int], ...] = ()
 
 
 # Linux by architecture: code for any place in memory, and for a C library of 2012 or newer.
@@ -56,9 +58,27 @@ def compile_c(
     defines: Sequence[str] = (),
 ) -> None:
     """Compile one C99 file to an object, every warning an error; `defines` are flags such as -DSIZE=3."""
-    flags = ["-std=c99", optimize, *defines]
-    _zig(*_compiler(machine), *flags, *_compile_flags(source, machine, include), "-c", str(source), "-o",
-         str(output))  # fmt: skip
+    command = [*_compiler(machine), "-std=c99", optimize, *defines, *_compile_flags(source, machine, include)]
+    if not machine.attributes:
+        _zig(*command, "-c", str(source), "-o", str(output))
+        return
+    assembly = output.with_suffix(".s")
+    # zig adds a -c of its own, which clang finds unused beside -S
+    _zig(*command, "-Wno-unused-command-line-argument", "-S", str(source), "-o", str(assembly))
+    assembly.write_text(_with_attributes(assembly.read_text(), machine.attributes))
+    # clang itself, as zig would put back the section about the stack; the processor is said in the assembly
+    _zig("clang", "--target=thumb-none-eabi", "-c", str(assembly), "-o", str(output))
+    assembly.unlink()
+
+
+def _with_attributes(assembly: str, attributes: Sequence[tuple[int, int]]) -> str:
+    """The same code with other build attributes, the last of a tag counts, and without a word about the stack.
+
+    GCC leaves out the section .note.GNU-stack where there is no operating system, and GNU ld warns of a program in
+    which some objects have it and others do not.
+    """
+    kept = [line for line in assembly.splitlines() if ".note.GNU-stack" not in line]
+    return "\n".join([*kept, *(f"\t.eabi_attribute\t{tag}, {value}" for tag, value in attributes), ""])
 
 
 def compile_cpp(source: Path, output: Path, machine: Machine, *, include: Sequence[Path] = ()) -> None:

@@ -221,6 +221,7 @@ def _write_sources(
         "sample_js": ", ".join(map(str, sample)),
         "gcc": target.gcc[0],
         "gcc_flags": target.gcc[1],
+        "from_source": "ON" if target.family == "riscv32" else "OFF",  # an object there fits one way to pass floats
     }
     levels = f"levels_{target.family}" if len(target.levels) > 1 else None
     values["levels"] = render(f"{levels}.h.in", values) if levels else ""

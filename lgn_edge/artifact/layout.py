@@ -11,9 +11,10 @@ from lgn_edge.targets.target import Target
 
 _CMAKE: Final = ("CMakeLists.txt.in", "CMakeLists.txt")
 _HOSTED: Final = (("main.c.in", "examples/main.c"), ("Makefile.in", "Makefile"), _CMAKE)
-_BARE: Final = (("main_bare.c.in", "examples/main.c"), ("Makefile_bare.in", "Makefile"), _CMAKE)
+_CMAKE_BARE: Final = ("CMakeLists_bare.txt.in", "CMakeLists.txt")
+_BARE: Final = (("main_bare.c.in", "examples/main.c"), ("Makefile_bare.in", "Makefile"), _CMAKE_BARE)
 _FAMILIES: Final = {
-    "avr": (("main_avr.c.in", "examples/main.c"), ("Makefile_avr.in", "Makefile"), _CMAKE),
+    "avr": (("main_avr.c.in", "examples/main.c"), ("Makefile_avr.in", "Makefile"), _CMAKE_BARE),
     "c": (
         ("main.c.in", "examples/main.c"),
         ("Makefile_source.in", "Makefile"),

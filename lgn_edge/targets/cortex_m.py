@@ -1,7 +1,8 @@
 """Arm Cortex-M microcontrollers: one sample a bit of a 32-bit word, no operating system.
 
 The floating-point unit is never used (the encoder compares integers), so one artifact fits parts with and without one;
-the calling convention passes no floats either, so it links into soft- and hard-float firmware.
+no function takes or returns a float, an enum or a wide character, and the objects say so, so that they link into soft-
+and hard-float firmware, whatever its compiler makes of enums.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ _FLAGS = (
     "-mllvm",
     "-cgp-split-large-offset-gep=false",
 )
+# Tags of "Addenda to, and Errata in, the ABI for the Arm Architecture", section 3. None is used (0) of wide characters
+# (18), floating point (23) and enums (26), and any way to pass floats (28) will do (3).
+_ATTRIBUTES = ((18, 0), (23, 0), (26, 0), (28, 3))
 # the low registers, which instructions of two bytes reach, hold values, and the high ones scores
 _THUMB_2 = Core(values=8, totals=5, fused=True)
 # nothing but the low registers can be computed with
@@ -37,7 +41,7 @@ def _core(name: str, architecture: str, cpu: str, description: str, megahertz: i
         description=description,
         triple=f"{architecture}-none-eabi",
         levels=(Level(cpu, vector_bits=128),),  # nothing here is a vector; without a number TVM warns
-        machine=Machine("thumb-freestanding-eabi", cpu.replace("-", "_"), _FLAGS),
+        machine=Machine("thumb-freestanding-eabi", cpu.replace("-", "_"), _FLAGS, attributes=_ATTRIBUTES),
         shape=_WORD,
         workspace_on_stack=1024,
         execution=name,
