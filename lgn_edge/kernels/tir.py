@@ -143,6 +143,11 @@ def narrow(values: Integers) -> Integers:
     return array if len(array) else np.zeros(1, np.uint8)
 
 
+def quotient(value: int | Expr, divisor: int) -> int | Expr:
+    """`value // divisor`, as machines have it: the divisor is a power of two, so that it is a shift."""
+    return value >> (divisor.bit_length() - 1)
+
+
 def as_index(value: Expr) -> Expr:
     """An element of a table as an int32 to compute addresses with."""
     return tirx.Cast("int32", value)

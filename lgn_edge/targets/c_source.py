@@ -59,7 +59,7 @@ def _function(kernel: Kernel) -> tuple[str, str]:
     """Prototype and definition, out of what TVM writes around them."""
     target = tvm.target.Target({"kind": "c"})
     module = tvm.IRModule({kernel.symbol: kernel.function})
-    module = tirx.transform.LowerIntrin()(tirx.transform.BindTarget(target)(module))
+    module = tirx.transform.BindTarget(target)(module)
     text = str(tvm.get_global_func("target.build.c")(module, target).inspect_source())
     found = re.search(rf"^TVM_DLL (void {kernel.symbol}\([^)]*\)) (\{{.*^\}})$", text, re.MULTILINE | re.DOTALL)
     if not found:

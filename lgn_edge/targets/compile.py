@@ -72,7 +72,7 @@ def _build(kernels: Sequence[Kernel], target: Target, level: Level) -> tvm.runti
     """Straight to LLVM: TVM's default pipeline would add its runtime's calling convention and checks."""
     llvm = _llvm_target(target.triple, level)
     module = tvm.IRModule({kernel.symbol: kernel.function for kernel in kernels})
-    module = tirx.transform.LowerIntrin()(tirx.transform.BindTarget(llvm)(module))
+    module = tirx.transform.BindTarget(llvm)(module)
     return tvm.get_global_func("target.build.llvm")(module, llvm)
 
 

@@ -23,6 +23,7 @@ from lgn_edge.kernels.tir import (
     constant,
     kernel,
     narrow,
+    quotient,
     store_row,
 )
 
@@ -107,7 +108,7 @@ def run_gates(
 
     with T.serial(0, sizes.n_trees) as tree:
         start, end = T.Bind(as_index(stop[tree])), T.Bind(as_index(stop[tree + 1]))
-        several = T.Bind((end - start) // _UNROLLED)
+        several = T.Bind(quotient(end - start, _UNROLLED))
         with T.serial(0, several) as i:
             for gate in range(_UNROLLED):
                 run(start + i * _UNROLLED + gate)

@@ -16,7 +16,7 @@ from lgn_edge.forms.rows.counters import add_tree, clear_counters
 from lgn_edge.forms.rows.gates import WireForm, first_words
 from lgn_edge.forms.rows.schedule import TREE, uniform_gate
 from lgn_edge.kernels.shape import Shape
-from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kernel, row, store_row
+from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kernel, quotient, row, store_row
 
 AHEAD: Final = 24  # gates
 _ROWS_AHEAD: Final = 16
@@ -200,7 +200,7 @@ def count_rows(shape: Shape, prefix: str) -> Kernel:
             return _from(words, tirx.Cast("int64", signal) * stride + word, shape)
 
         with T.serial(0, classes) as c:
-            first, whole = T.Bind(c * group), T.Bind(group // TREE)
+            first, whole = T.Bind(c * group), T.Bind(quotient(group, TREE))
             with T.serial(0, whole) as tree:
                 count(c, lambda i, word: row_of(first + tree * TREE + i, word))
             left = T.Bind(group - whole * TREE)

@@ -10,7 +10,19 @@ from tvm.tirx.script.builder import ir as T
 from lgn_edge.forms.rows.counters import counter_planes
 from lgn_edge.forms.rows.schedule import UniformProgram
 from lgn_edge.kernels.shape import Shape
-from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kernel, repeat, row, scratch, store_row
+from lgn_edge.kernels.tir import (
+    Buffer,
+    Expr,
+    Kernel,
+    Parameter,
+    constant,
+    kernel,
+    quotient,
+    repeat,
+    row,
+    scratch,
+    store_row,
+)
 
 _LANES = 16  # int32 lanes in which scores are assembled
 _TOGETHER = 4  # classes whose scores are written side by side
@@ -70,7 +82,7 @@ def finish(
                     store_row(best, at, _LANES, tirx.Select(score > top, score, top))
                 _write(scores, values, at * _LANES, count, n_classes, class_of)
 
-    fours = n_classes // _TOGETHER
+    fours = quotient(n_classes, _TOGETHER)
     with T.serial(0, fours) as four:
         together(four * _TOGETHER, _TOGETHER)
     with T.serial(fours * _TOGETHER, n_classes) as c:
