@@ -39,6 +39,7 @@ class Choice(nn.Module):
 
     candidates: Tensor
 
+    @torch.inference_mode(False)
     def __init__(
         self, n_inputs: int, gates: int, candidates: int, *, lanes: int = 1, generator: torch.Generator | None = None
     ) -> None:

@@ -13,8 +13,15 @@ from torch.autograd.function import once_differentiable
 from lgn_edge import network
 from lgn_edge.errors import InputError
 from lgn_edge.nn.autograd import apply
+from lgn_edge.nn.tracing import traced
 
 SPACINGS: Final = ("uniform", "distributive")
+
+# What a sample may be: the type of the model's interface, and types that become it without loss.
+_TAKEN: Final = {
+    "float32": (torch.float32, torch.float16, torch.bfloat16),
+    "uint8": (torch.uint8, torch.bool),
+}
 
 
 class Threshold(nn.Module):
@@ -38,6 +45,7 @@ class Threshold(nn.Module):
     scale: Tensor
     offset: nn.Parameter | None
 
+    @torch.inference_mode(False)
     def __init__(self, n_features: int, feature: ArrayLike, threshold: ArrayLike, input_dtype: str = "float32") -> None:
         super().__init__()
         checked = network.Threshold(n_features, np.asarray(feature), np.asarray(threshold), input_dtype)
@@ -92,6 +100,7 @@ class Threshold(nn.Module):
         fill = np.arange(-(-len(feature) // multiple) * multiple) % len(feature)
         return cls(x.shape[1], feature[fill], thresholds[useful][fill], x.dtype.name)
 
+    @torch.inference_mode(False)
     def learn(self, scale: Tensor, width: float) -> None:
         """Make thresholds learnable: from now on they are `threshold + scale * offset`, offsets being 0 at first.
 
@@ -109,13 +118,14 @@ class Threshold(nn.Module):
             raise InputError(f"encoder: scales of thresholds must be {len(self.threshold)} positive finite numbers")
         if not 0 < width < float("inf"):
             raise InputError(f"encoder: width is {width}; it must be positive and finite")
-        self.register_buffer("scale", scale.to(torch.float32))
+        self.register_buffer("scale", scale.to(torch.float32, copy=True))
         self.offset = nn.Parameter(torch.zeros_like(self.threshold))
         self.width = float(width)
 
     def limits(self) -> Tensor:
-        """The thresholds as they are now, float32 [bits]."""
-        return self.threshold if self.offset is None else self.threshold + self.scale * self.offset
+        """The thresholds as they are now, float32 [bits], whatever type the module was moved to."""
+        limits = self.threshold if self.offset is None else self.threshold + self.scale * self.offset
+        return limits.to(torch.float32)
 
     @property
     def out_features(self) -> int:
@@ -123,8 +133,12 @@ class Threshold(nn.Module):
         return len(self.feature)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Bits float32 0.0 or 1.0 [batch, bits] of samples [batch, features]; see `encode`."""
-        if self.offset is None or not (self.training and torch.is_grad_enabled()):
+        """Bits float32 0.0 or 1.0 [..., bits] of samples [..., features]; see `encode`.
+
+        What `torch.jit.trace` records of learned thresholds has no gradient.
+        """
+        learns = self.training and torch.is_grad_enabled() and not traced()
+        if self.offset is None or not learns:
             return self.encode(x).to(torch.float32)
         limits = self.limits()
         watched = self._watched(x)
@@ -132,7 +146,9 @@ class Threshold(nn.Module):
         return bits
 
     def encode(self, x: Tensor) -> Tensor:
-        """Bits, bool [batch, bits] of samples [batch, features] of the input type; NaN gives 0. They have no gradient.
+        """Bits, bool [..., bits] of samples [..., features] of the input type; NaN gives 0. They have no gradient.
+
+        The input type is float32, and then also its halves are taken, or uint8, and then also bool.
 
         Raises:
             InputError: the samples have another shape or type.
@@ -140,13 +156,13 @@ class Threshold(nn.Module):
         return self._watched(x) > self.limits().detach()
 
     def _watched(self, x: Tensor) -> Tensor:
-        """The feature that each bit watches, float32 [batch, bits]."""
-        if x.ndim != 2 or x.shape[1] != self.n_features or x.dtype != getattr(torch, self.input_dtype):
+        """The feature that each bit watches, float32 [..., bits]."""
+        if not x.ndim or x.shape[-1] != self.n_features or x.dtype not in _TAKEN[self.input_dtype]:
             raise InputError(
                 f"encoder: samples are {str(x.dtype).removeprefix('torch.')} {list(x.shape)};"
-                f" the model takes {self.input_dtype} [n, {self.n_features}]"
+                f" the model takes {self.input_dtype} [..., {self.n_features}]"
             )
-        return x.to(torch.float32).index_select(1, self.feature)
+        return x.to(torch.float32).index_select(-1, self.feature)
 
     def extra_repr(self) -> str:
         """Sizes and type, for print."""

@@ -13,12 +13,10 @@ The temperature divides the (noisy) weights in the soft gate only; it does not c
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
-import torch
 from torch import Tensor
 
-from lgn_edge.nn.autograd import apply
 from lgn_edge.nn.parametrization import Parametrization
 
 Estimator = Callable[[Parametrization, Tensor, float], Tensor]
@@ -45,19 +43,8 @@ def gumbel(parametrization: Parametrization, weight: Tensor, temperature: float)
 
 
 def straight_through(value: Tensor, gradient: Tensor) -> Tensor:
-    """Exactly `value` forward, the gradient of `gradient` backward."""
-    result: Tensor = apply(_StraightThrough, value, gradient)
-    return result
-
-
-class _StraightThrough(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, value: Tensor, gradient: Tensor) -> Tensor:
-        return value.clone()
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor]:
-        return None, grad
+    """Exactly `value` forward (where `gradient` is finite), the gradient of `gradient` backward."""
+    return value + (gradient - gradient.detach())
 
 
 ESTIMATORS: Final[dict[str, Estimator]] = {"soft": soft, "soft-gumbel": soft_gumbel, "hard": hard, "gumbel": gumbel}

@@ -18,6 +18,7 @@ from lgn_edge.nn.estimator import DISCRETE, ESTIMATORS, soft
 from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS, Light, LightSine
 from lgn_edge.nn.rows import Rows
+from lgn_edge.nn.tracing import computed
 from lgn_edge.nn.wiring import Connections
 
 BY_CORNER: Final = (
@@ -25,7 +26,7 @@ BY_CORNER: Final = (
     "light-sine",
 )  # parametrisations with one number a corner, so of any number of inputs
 
-Signals = TypeVar("Signals", Tensor, Blocks, Rows)  # of a batch, as [batch, signals] or in a kernel's layout
+Signals = TypeVar("Signals", Tensor, Blocks, Rows)  # as [..., signals], or of a batch in a kernel's layout
 
 
 class GateLayer(nn.Module, ABC):
@@ -58,6 +59,7 @@ class GateLayer(nn.Module, ABC):
     weight: nn.Parameter
     choice: Choice | None
 
+    @torch.inference_mode(False)
     def __init__(
         self,
         in_features: int,
@@ -111,12 +113,19 @@ class GateLayer(nn.Module, ABC):
 
     def _kept(self, join: Callable[[tuple[Tensor, ...]], Tensor], *buffers: Tensor) -> Connections:
         """Connections of buffers joined to [arity, gates]; kept, as sorting them takes longer than a layer on a GPU."""
+        if not computed() or any(buffer.is_inference() for buffer in buffers):
+            return Connections(self.in_features, join(buffers))
         state = [(buffer, buffer._version) for buffer in buffers]
         known, connections = self._connections
         if connections is None or any(a[0] is not b[0] or a[1] != b[1] for a, b in zip(known, state, strict=True)):
-            connections = Connections(self.in_features, join(buffers))
+            with torch.inference_mode(False):  # what is made in inference mode has no part in training later
+                connections = Connections(self.in_features, join(buffers))
+            connections.require_inputs()
             self._connections = state, connections
         return connections
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_connections": ([], None)}
 
     @property
     def discrete(self) -> bool:
@@ -158,11 +167,11 @@ def require_signals(x: Tensor | Blocks | Rows, n_inputs: int) -> None:
     """Check the shape of signals.
 
     Raises:
-        InputError: it is not [batch, n_inputs].
+        InputError: it is not [..., n_inputs].
     """
     shape = list(x.shape) if isinstance(x, Tensor) else [x.batch, x.signals]
-    if len(shape) != 2 or shape[1] != n_inputs:
-        raise InputError(f"logic layer: signals have shape {shape}; it reads [batch, {n_inputs}]")
+    if not shape or shape[-1] != n_inputs:
+        raise InputError(f"logic layer: signals have shape {shape}; it reads [..., {n_inputs}]")
 
 
 def choose(what: str, name: str, choices: Any) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from lgn_edge.nn.autograd import apply
+from lgn_edge.nn.tracing import recorded
 
 
 def collapse(corners: Tensor) -> Tensor:
@@ -51,8 +52,11 @@ def gates(x: Tensor, a: Tensor, b: Tensor, coefficients: Tensor) -> Tensor:
 
     It works on blocks of gates that stay in a core's cache, and its backward pass gathers the inputs again instead of
     storing them. Outputs are of the inputs' dtype; with inputs in 16 bits, everything is still computed and summed in
-    the dtype of the coefficients. Its own gradient is not differentiable.
+    the dtype of the coefficients. Its own gradient is not differentiable. Where torch compiles or records what is
+    computed, it is the definition.
     """
+    if torch.compiler.is_compiling() or recorded():
+        return gates_definition(x, a, b, coefficients).to(x.dtype)
     result: Tensor = apply(_Gates, x, a, b, coefficients)
     return result
 

@@ -14,6 +14,7 @@ from lgn_edge.nn.choice import Choice, mixture
 from lgn_edge.nn.gate_layer import GateLayer, Signals, choose, require_signals
 from lgn_edge.nn.gates import collapse, gates, gates_of
 from lgn_edge.nn.rows import Rows
+from lgn_edge.nn.signals import real, rows, with_axes_of
 from lgn_edge.nn.wiring import WIRINGS, Connections, wire
 
 FIXED: Final = {"learned": "random", "learned-aligned": "aligned"}  # what is like a learned wiring, but drawn
@@ -60,6 +61,7 @@ class LogicDense(GateLayer):
     a: Tensor
     b: Tensor
 
+    @torch.inference_mode(False)
     def __init__(
         self,
         in_features: int,
@@ -102,10 +104,12 @@ class LogicDense(GateLayer):
         self.weight = self._first_weight(generator)
 
     def forward(self, x: Signals) -> Signals:
-        """Gate outputs [batch, out_features] of signals [batch, in_features], values in [0, 1], dtype of the signals.
+        """Gate outputs [..., out_features] of signals [..., in_features], values in [0, 1], dtype of the signals.
 
-        Blocks and rows go through the compiled kernels and give the same. The result of a tensor is a transposed view,
-        `[out_features, batch]` in memory, which the next layer reads without a copy.
+        Bools and whole numbers are bits, set where they are not 0; outputs are then of the weights' dtype.
+
+        Blocks and rows go through the compiled kernels and give the same. The result of a tensor [batch, in_features]
+        is a transposed view, `[out_features, batch]` in memory, which the next layer reads without a copy.
         """
         require_signals(x, self.in_features)
         coefficients, wires = collapse(self.corners()), self.connections()
@@ -116,11 +120,11 @@ class LogicDense(GateLayer):
             if x.bits is not None and self.discrete:
                 return x.bit_gates(wires, coefficients, choice.soft(), choice.candidates)
             raise InputError("logic layer: learned wiring of real-valued gates has no compiled kernel; give a tensor")
-        rows = x.t().contiguous()
+        signals = rows(real(x, self.weight.dtype)).t().contiguous()
         if choice is None:
-            return gates(rows, wires.a, wires.b, coefficients).t()
-        first, second = (mixture(rows, *side) for side in zip(choice.candidates, choice.share(), strict=True))
-        return gates_of(first, second, coefficients).to(x.dtype).t()
+            return with_axes_of(gates(signals, wires.a, wires.b, coefficients).t(), x)
+        first, second = (mixture(signals, *side) for side in zip(choice.candidates, choice.share(), strict=True))
+        return with_axes_of(gates_of(first, second, coefficients).to(signals.dtype).t(), x)
 
     def has_kernels(self, kernels: str) -> bool:
         """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
@@ -168,6 +172,7 @@ class GroupSum(nn.Module):
     tau: Tensor
     beta: Tensor
 
+    @torch.inference_mode(False)
     def __init__(self, in_features: int, classes: int, tau: float = 1.0, beta: float = 0.0) -> None:
         super().__init__()
         head = network.GroupSum(in_features, classes, tau, beta)  # refuses what is not legal
@@ -177,15 +182,21 @@ class GroupSum(nn.Module):
         self.register_buffer("beta", torch.tensor(head.beta, dtype=torch.float32))
 
     def forward(self, x: Tensor | Blocks | Rows) -> Tensor:
-        """Logits [batch, classes] of signals [batch, in_features]."""
+        """Logits [..., classes] of signals [..., in_features]."""
         return (self.scores(x) + self.beta) / self.tau
 
     def scores(self, x: Tensor | Blocks | Rows) -> Tensor:
-        """Sums [batch, classes] of signals [batch, in_features]; whole numbers when the signals are bits."""
+        """Sums [..., classes] of signals [..., in_features]; whole numbers when the signals are bits.
+
+        Raises:
+            InputError: the signals have another shape.
+        """
+        require_signals(x, self.in_features)
         if not isinstance(x, Tensor):
             return x.group_sums(self.classes)
-        dtype = torch.promote_types(x.dtype, torch.float32)  # bfloat16 would lose what it sums
-        return x.reshape(len(x), self.classes, self.in_features // self.classes).sum(2, dtype=dtype)
+        signals = real(x, torch.float32)
+        dtype = torch.promote_types(signals.dtype, torch.float32)  # bfloat16 would lose what it sums
+        return signals.reshape(*x.shape[:-1], self.classes, self.in_features // self.classes).sum(-1, dtype=dtype)
 
     def extra_repr(self) -> str:
         """The arguments, for print."""

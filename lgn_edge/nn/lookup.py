@@ -12,6 +12,8 @@ from lgn_edge import network
 from lgn_edge.errors import InputError
 from lgn_edge.nn.decompose import MAX_INPUTS, decompose
 from lgn_edge.nn.gate_layer import GateLayer, Signals, require_signals
+from lgn_edge.nn.signals import real, rows, with_axes_of
+from lgn_edge.nn.tracing import recorded
 from lgn_edge.nn.wiring import several
 
 _BLOCK: Final = 2**22  # numbers that are alive at once where torch interpolates for a block of gates
@@ -52,6 +54,7 @@ class LookupDense(GateLayer):
     )
     wires: Tensor
 
+    @torch.inference_mode(False)
     def __init__(
         self,
         in_features: int,
@@ -85,17 +88,19 @@ class LookupDense(GateLayer):
         self.weight = self._first_weight(generator)
 
     def forward(self, x: Signals) -> Signals:
-        """Gate outputs [batch, out_features] of signals [batch, in_features], values in [0, 1] and of their dtype."""
+        """Gate outputs [..., out_features] of signals [..., in_features], values in [0, 1]; see `LogicDense`."""
         require_signals(x, self.in_features)
         corners = self.corners()
         if not isinstance(x, Tensor):
             return x.lookup_gates(self._kept(lambda buffers: buffers[0], self.wires), corners)
-        rows = x.t().contiguous()
-        step = max(1, _BLOCK // (max(1, len(x)) * corners.shape[1]))
+        signals = rows(real(x, self.weight.dtype)).t().contiguous()
+        if torch.compiler.is_compiling() or recorded():
+            return with_axes_of(interpolated(signals, self.wires, corners).to(signals.dtype).t(), x)
+        step = max(1, _BLOCK // (max(1, signals.shape[1]) * corners.shape[1]))
         parts = [
             checkpoint(
                 interpolated,
-                rows,
+                signals,
                 self.wires[:, start : start + step],
                 corners[start : start + step],
                 use_reentrant=False,  # what is between the inputs and a gate is computed again, not kept
@@ -103,7 +108,7 @@ class LookupDense(GateLayer):
             )
             for start in range(0, self.out_features, step)
         ]
-        return torch.cat(parts).to(x.dtype).t()
+        return with_axes_of(torch.cat(parts).to(signals.dtype).t(), x)
 
     def has_kernels(self, kernels: str) -> bool:
         """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.encoder import Threshold
-from lgn_edge.nn.gate_layer import GateLayer
+from lgn_edge.nn.gate_layer import GateLayer, require_signals
 from lgn_edge.nn.kernels import cpu, gpu
 from lgn_edge.nn.layers import GroupSum
 from lgn_edge.nn.rows import Rows
+from lgn_edge.nn.signals import real, rows, with_axes_of
+from lgn_edge.nn.tracing import recorded
 
 
 class LogicGateNetwork(nn.Module):
@@ -77,33 +79,35 @@ class LogicGateNetwork(nn.Module):
         return sum(layer.out_features for layer in self.logic)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits float32 [batch, classes] of samples [batch, features] of the encoder's input type."""
+        """Logits float32 [..., classes] of samples [..., features] of the encoder's input type."""
         return self.logits(self.encoder.encode(x) if self.encoder.offset is None else self.encoder(x))
 
     def logits(self, bits: Tensor) -> Tensor:
-        """Logits of samples that are encoded already, bits [batch, bits] as bool, uint8 or float32."""
+        """Logits of samples that are encoded already, bits [..., bits] as bool, whole or real numbers."""
         logits: Tensor = self.head(self._last_signals(bits))
-        return logits
+        return with_axes_of(logits, bits)
 
     def scores(self, x: Tensor) -> Tensor:
-        """Sums a class of samples [batch, features]; see `bit_scores`."""
+        """Sums a class of samples [..., features]; see `bit_scores`."""
         return self.bit_scores(self.encoder.encode(x))
 
     @torch.no_grad()
     def bit_scores(self, bits: Tensor) -> Tensor:
-        """Sums a class [batch, classes] of encoded samples [batch, bits].
+        """Sums a class [..., classes] of encoded samples [..., bits].
 
         int32 ones counted in evaluation mode; float32 in training mode and under `soft_evaluation`.
         """
-        scores = self.head.scores(self._last_signals(bits))
+        scores = with_axes_of(self.head.scores(self._last_signals(bits)), bits)
         return scores if self.training or any(layer.soft for layer in self.logic) else scores.to(torch.int32)
 
     def predict(self, x: Tensor) -> Tensor:
-        """Classes int64 [batch] of samples [batch, features]: the first maximum of `scores`."""
-        return self.scores(x).argmax(1)
+        """Classes int64 [...] of samples [..., features]: the first maximum of `scores`."""
+        return self.scores(x).argmax(-1)
 
     def kernels(self, device_type: str) -> str:
         """What computes the layers on a device in their present mode: "compiled" (C), "triton" or "torch"."""
+        if recorded():
+            return "torch"
         usable = {
             "triton": gpu.usable(device_type),
             "compiled": cpu.usable(device_type) and self._dtype == torch.float32,
@@ -116,10 +120,11 @@ class LogicGateNetwork(nn.Module):
         return self.precision if self.training else torch.float32
 
     def _last_signals(self, bits: Tensor) -> Tensor | Blocks | Rows:
-        kernels = self.kernels(bits.device.type)
+        require_signals(bits, self.encoder.out_features)
+        kernels, bits = self.kernels(bits.device.type), rows(bits)
         signals: Tensor | Blocks | Rows
         if kernels == "torch":
-            signals = bits.to(self._dtype)
+            signals = real(bits, self._dtype).to(self._dtype)
         else:
             signals = Blocks.pack(bits) if kernels == "compiled" else Rows.pack(bits, self._dtype)
         for layer in self.layers:

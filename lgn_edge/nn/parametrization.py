@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lgn_edge.errors import InputError
@@ -67,7 +69,7 @@ class LightSine:
 
     def hard(self, weight: Tensor) -> Tensor:
         """`sin(w) > 0`; 0 gives 0."""
-        return (weight.detach().sin() > 0).to(weight.dtype)
+        return (_exact(weight).sin() > 0).to(weight.dtype)
 
     def noise(self, weight: Tensor) -> Tensor:
         """An angle is no logit."""
@@ -93,7 +95,7 @@ class Walsh:
 
     def hard(self, weight: Tensor) -> Tensor:
         """`s < 0`; 0 gives 0."""
-        return (self._sums(weight.detach()) < 0).to(weight.dtype)
+        return (self._sums(_exact(weight)) < 0).to(weight.dtype)
 
     def noise(self, weight: Tensor) -> Tensor:
         """The coefficients of logistic noise on each s."""
@@ -101,7 +103,7 @@ class Walsh:
 
     def _sums(self, weight: Tensor) -> Tensor:
         """The Walsh-Hadamard transform, which is its own inverse times 4: s at the corners 00, 01, 10, 11."""
-        return weight @ _HADAMARD.to(weight)
+        return _product(weight, _HADAMARD)
 
 
 @dataclass(frozen=True)
@@ -115,15 +117,30 @@ class Raw:
 
     def soft(self, weight: Tensor) -> Tensor:
         """`softmax(w) @ truth tables`."""
-        return weight.softmax(1) @ _TRUTH_TABLES.to(weight)
+        return _product(weight.softmax(1), _TRUTH_TABLES)
 
     def hard(self, weight: Tensor) -> Tensor:
         """The truth table of `argmax(w)`."""
-        return _TRUTH_TABLES.to(weight)[weight.detach().argmax(1)]
+        return torch.from_numpy(_TRUTH_TABLES).to(weight)[weight.detach().argmax(1)]
 
     def noise(self, weight: Tensor) -> Tensor:
         """Gumbel noise: `argmax(w + noise)` is distributed as softmax(w) (arXiv 2506.07500)."""
         return _gumbel(weight)
+
+
+def _exact(weight: Tensor) -> Tensor:
+    """Weights without gradient in float32, or float64: a gate is the same whatever type they are kept in."""
+    return weight.detach().to(torch.promote_types(weight.dtype, torch.float32))
+
+
+def _product(numbers: Tensor, matrix: NDArray[np.int64]) -> Tensor:
+    """`numbers @ matrix` in the dtype of the numbers, in autocast too: gates are not computed in lower precision."""
+    kind = numbers.device.type
+    factor = torch.from_numpy(matrix).to(numbers)
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        with torch.autocast(kind, enabled=False):
+            return numbers @ factor
+    return numbers @ factor
 
 
 def _gumbel(like: Tensor) -> Tensor:
@@ -132,10 +149,10 @@ def _gumbel(like: Tensor) -> Tensor:
 
 
 # Row i holds the corners of gate i, whose id is 8*f(0,0) + 4*f(0,1) + 2*f(1,0) + f(1,1).
-_TRUTH_TABLES: Final = torch.tensor([[i >> 3 & 1, i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(16)])
+_TRUTH_TABLES: Final = np.array([[i >> 3 & 1, i >> 2 & 1, i >> 1 & 1, i & 1] for i in range(16)])
 
 # Rows are w0, wa, wb, wab, columns the corners.
-_HADAMARD: Final = torch.tensor([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
+_HADAMARD: Final = np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]])
 
 PARAMETRIZATIONS: Final[dict[str, Parametrization]] = {
     "light": Light(),

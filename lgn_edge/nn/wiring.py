@@ -47,7 +47,8 @@ class Connections:
     @cached_property
     def entries(self) -> Tensor:
         """The inputs of each gate, int32 [gates, k]; entry k * gate + j of its memory is input j of a gate."""
-        return self.wires.t().contiguous()
+        with torch.inference_mode(False):
+            return self.wires.t().clone(memory_format=torch.contiguous_format)
 
     @cached_property
     def readers(self) -> tuple[Tensor, Tensor]:
@@ -55,9 +56,22 @@ class Connections:
 
         Signal s is read by `numbers[starts[s] : starts[s + 1]]`, in ascending order.
         """
-        signals, entries = self.entries.flatten().sort(stable=True)
-        bounds = torch.arange(self.n_inputs + 1, dtype=torch.int32, device=signals.device)
-        return torch.searchsorted(signals, bounds, out_int32=True), entries.to(torch.int32)
+        with torch.inference_mode(False):
+            signals, entries = self.entries.flatten().sort(stable=True)
+            bounds = torch.arange(self.n_inputs + 1, dtype=torch.int32, device=signals.device)
+            return torch.searchsorted(signals, bounds, out_int32=True), entries.to(torch.int32)
+
+    def require_inputs(self) -> None:
+        """Check the wires, as kernels follow them without looking.
+
+        Raises:
+            InputError: one leads to no input.
+        """
+        least, most = (int(end) for end in self.wires.aminmax())
+        if not 0 <= least <= most < self.n_inputs:
+            raise InputError(
+                f"logic layer: wires lead to inputs {least} to {most} of 0 to {self.n_inputs - 1}; load its state again"
+            )
 
 
 def wire(

@@ -74,7 +74,7 @@ def test_refuses_to_fit(samples: np.ndarray, message: str) -> None:
 
 
 def test_refuses_samples_of_another_type() -> None:
-    with pytest.raises(InputError, match=r"samples are float32 \[2, 4\]; the model takes uint8 \[n, 4\]"):
+    with pytest.raises(InputError, match=r"samples are float32 \[2, 4\]; the model takes uint8 \[..., 4\]"):
         Threshold.bits(4)(torch.zeros(2, 4))
 
 

@@ -212,7 +212,7 @@ def test_refuses_options(options: dict[str, str], message: str) -> None:
 
 
 def test_refuses_shapes_and_weights() -> None:
-    with pytest.raises(InputError, match=r"signals have shape \[3, 5\]; it reads \[batch, 4\]"):
+    with pytest.raises(InputError, match=r"signals have shape \[3, 5\]; it reads \[..., 4\]"):
         LogicDense(4, 4)(torch.zeros(3, 5))
     with pytest.raises(InputError, match="3 classes do not divide"):
         GroupSum(10, 3)

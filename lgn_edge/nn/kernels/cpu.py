@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import torch
 from torch import Tensor
 
 from lgn_edge.errors import LgnError
@@ -59,15 +60,54 @@ def keep_memory() -> None:
             mallopt(option, 2**30)
 
 
+class _Memory:
+    """The memory of a contiguous tensor as an argument of C; None as NULL."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+
+    def from_param(self, tensor: Tensor | None) -> ctypes.c_void_p:
+        if tensor is None:
+            return ctypes.c_void_p()
+        if tensor.dtype != self.dtype or tensor.device.type != "cpu" or not tensor.is_contiguous():
+            raise TypeError(f"a tensor is {tensor.dtype} on {tensor.device}; the kernel reads contiguous {self.dtype}")
+        return ctypes.c_void_p(tensor.data_ptr())
+
+
+_SIZE: Final = ctypes.c_size_t
+_BYTES, _WORDS, _INDICES = _Memory(torch.bool), _Memory(torch.int16), _Memory(torch.int32)
+_FLOATS, _LONG = _Memory(torch.float32), _Memory(torch.int64)
+_GATES: Final = (_SIZE, _SIZE, _SIZE, _FLOATS, _INDICES, _INDICES, _FLOATS)
+_LOOKUP: Final = (_SIZE, _SIZE, _SIZE, _SIZE, _FLOATS, _INDICES, _FLOATS)
+
+# As in `cpu.c`.
+_ARGUMENTS: Final = {
+    "lgn_pack": (_SIZE, _SIZE, _SIZE, _BYTES, _WORDS),
+    "lgn_unpack": (_SIZE, _SIZE, _WORDS, _FLOATS),
+    "lgn_bits_forward": (_SIZE, _SIZE, _WORDS, _INDICES, _INDICES, _FLOATS, _WORDS),
+    "lgn_bits_backward": (_SIZE, _SIZE, _SIZE, _WORDS, _INDICES, _INDICES, _FLOATS, _FLOATS, _FLOATS, _FLOATS),
+    "lgn_bits_choice": (_SIZE, _SIZE, _SIZE, _WORDS, _INDICES, _INDICES, _FLOATS, _INDICES, _FLOATS, _FLOATS),
+    "lgn_forward": (*_GATES, _FLOATS),
+    "lgn_backward": (*_GATES, _FLOATS, _FLOATS, _FLOATS),
+    "lgn_lookup_forward": (*_LOOKUP, _FLOATS),
+    "lgn_lookup_backward": (*_LOOKUP, _FLOATS, _FLOATS, _FLOATS),
+    "lgn_argmax": (_SIZE, _SIZE, _FLOATS, _LONG),
+    "lgn_count": (_SIZE, _SIZE, _SIZE, _WORDS, _FLOATS),
+    "lgn_spread": (_SIZE, _SIZE, _SIZE, _FLOATS, _FLOATS),
+}
+
+
+@cache
+def _function(name: str) -> Any:
+    function = getattr(native_library(_SOURCE), name)
+    function.argtypes, function.restype = _ARGUMENTS[name], None
+    return function
+
+
 def call(name: str, *arguments: int | Tensor | None) -> None:
-    """Call a function of `cpu.c`: sizes as they are, contiguous tensors by their memory, None as NULL."""
-    getattr(native_library(_SOURCE), name)(*map(_argument, arguments))
+    """Call a function of `cpu.c`: sizes as they are, tensors by their memory, None as NULL.
 
-
-def _argument(value: int | Tensor | None) -> ctypes.c_size_t | ctypes.c_void_p:
-    if isinstance(value, int):
-        return ctypes.c_size_t(value)
-    if value is None:
-        return ctypes.c_void_p()
-    assert value.is_contiguous()
-    return ctypes.c_void_p(value.data_ptr())
+    Raises:
+        ctypes.ArgumentError: a tensor has another type than the function reads.
+    """
+    _function(name)(*[each.contiguous() if isinstance(each, Tensor) else each for each in arguments])

@@ -35,8 +35,7 @@ def tiles(count: int, size: int) -> int:
 
 
 def launch(name: str, grid: tuple[int, ...], *arguments: int | Tensor, **sizes: int | bool) -> None:
-    """Run a program of `gpu_programs` on a grid; tensors are contiguous."""
-    for argument in arguments:
-        assert isinstance(argument, int) or argument.is_contiguous()
+    """Run a program of `gpu_programs` on a grid."""
+    ready = [each if isinstance(each, int) else each.contiguous() for each in arguments]
     programs: Any = import_module("lgn_edge.nn.kernels.gpu_programs")
-    getattr(programs, name)[grid](*arguments, **sizes)
+    getattr(programs, name)[grid](*ready, **sizes)
