@@ -69,7 +69,7 @@ def mnist(quick: bool) -> Trained:
     if quick:
         return trained(lgn_edge.load(MODELS / "mnist-8000" / "model.onnx"), "mnist", "examples/models/mnist-8000")
     folder = CACHE / "mnist-5"
-    recipe = load_recipe("mnist", ("threads=1", "widths=[8000, 8000]", "tau=11", "epochs=5"))
+    recipe = load_recipe("mnist", ("training.threads=1", "layers.0.width=8000", "head.tau=11", "training.epochs=5"))
     train(recipe, data=load_dataset("mnist"), output=folder, resume=True)
     return trained(discretise(load_checkpoint(folder)), "mnist", "5 epochs")
 

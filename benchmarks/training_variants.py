@@ -30,9 +30,8 @@ def measure(options: Options) -> list[Row]:
     rows = [_random_functions(k, 50 if options.quick else 500) for k in (3, 4, 5, 6)]
     rows += _steps(3 if options.quick else 15)
     for k, gates in GATES.items():
-        rows += _trained(
-            f"two layers of {gates} gates of {k} inputs", {"arity": k, "widths": [gates, gates]}, epochs, seeds
-        )
+        changes = {"layers.0.width": gates} | ({"layers.0.kind": "lookup", "layers.0.arity": k} if k > 2 else {})
+        rows += _trained(f"two layers of {gates} gates of {k} inputs", changes, epochs, seeds)
     for rate in RATES:
         for width in WIDTHS if rate else WIDTHS[:1]:
             learned = f"thresholds learned, rate {rate}, width {width}" if rate else "thresholds fixed"
@@ -72,8 +71,7 @@ def _steps(rounds: int) -> list[Row]:
 def _trained(name: str, changes: Mapping[str, Any], epochs: int, seeds: Sequence[int]) -> list[Row]:
     accuracies, sizes = [], []
     for seed in seeds:
-        settings = {"threads": 1, "epochs": epochs, "seed": seed, **changes}
-        recipe = load_recipe("digits", [f"{field}={value}" for field, value in settings.items()])
+        recipe = load_recipe("digits").changed({"threads": 1, "epochs": epochs, "seed": seed, **changes})
         with tempfile.TemporaryDirectory() as folder:
             result = train(recipe, output=folder, progress=False)
         accuracies.append(100 * result.metrics["hard_accuracy"])

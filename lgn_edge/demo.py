@@ -26,8 +26,8 @@ FIRMWARE_TARGET: Final = "cortex-m4"
 # What the demo changes in a recipe, to be done in a few minutes: one thread, since on a machine that does other work
 # as well, threads of torch wait for each other longer than they work; and half of MNIST's network.
 _SETTINGS: Final = {
-    "digits": ("threads=1",),
-    "mnist": ("threads=1", "widths=[8000, 8000]", "tau=11", "epochs=5"),
+    "digits": ("training.threads=1",),
+    "mnist": ("training.threads=1", "layers.0.width=8000", "head.tau=11", "training.epochs=5"),
 }
 _ROUNDS: Final = 7
 _THROUGHPUT_BYTES: Final = 2**24  # samples of one round, beyond the caches
@@ -114,7 +114,7 @@ def run_demo(
         dataset: "digits" or "mnist", the name of a data set and of its recipe.
         data: folder that holds a folder `mnist` with its files; see `lgn_edge.training.load_dataset`.
         output: the folder to write to, `lgn-edge-demo-<dataset>` by default; training that stopped there goes on.
-        settings: fields of the recipe to set otherwise, each `key=value`.
+        settings: of the recipe to change, each `path=value` (see `lgn_edge.training.load_recipe`).
         bar: show on stderr the progress of training, and of compiling the ONNX Runtime library on first use.
         progress: told each step.
 

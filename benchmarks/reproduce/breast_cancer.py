@@ -49,7 +49,7 @@ def _cross_validation(folds: Sequence[Dataset]) -> list[Row]:
 
 
 def _accuracy(data: Dataset, seed: int, **changes: int) -> float:
-    recipe = replace(load_recipe("breast-cancer"), seed=seed, **changes)
+    recipe = load_recipe("breast-cancer").changed({"seed": seed, **changes})
     with tempfile.TemporaryDirectory() as folder:
         return 100 * train(recipe, data=data, output=Path(folder) / "run", progress=False).metrics["hard_accuracy"]
 

@@ -20,7 +20,17 @@ from numpy.typing import NDArray
 
 import lgn_edge
 from lgn_edge.nn import LogicGateNetwork
-from lgn_edge.training import Dataset, Epoch, Recipe, load_dataset, train
+from lgn_edge.training import (
+    DataRecipe,
+    Dataset,
+    DenseRecipe,
+    EncoderRecipe,
+    Epoch,
+    Recipe,
+    TrainingRecipe,
+    load_dataset,
+    train,
+)
 from lgn_edge.training.datasets import stratified_split
 
 __all__ = [
@@ -40,7 +50,13 @@ __all__ = [
 
 SEEDS = (0, 1, 2)
 # A part of the training images; a tenth of it validates.
-BASE = {"name": "claim", "dataset": "mnist", "levels": 1, "spacing": "uniform", "batch": 128, "threads": 1}
+BASE = Recipe(
+    name="claim",
+    data=DataRecipe("mnist"),
+    encoder=EncoderRecipe(levels=1),
+    layers=(DenseRecipe(1000),),
+    training=TrainingRecipe(batch=128, threads=1),
+)
 
 
 @dataclass(frozen=True)
@@ -82,8 +98,8 @@ def images(samples: int, dataset: str = "mnist") -> Dataset:
 
 
 def trained(data: Dataset, seed: int, **changes: Any) -> Run:
-    """One training of the base recipe with changes."""
-    recipe = Recipe(**{**BASE, "seed": seed, **changes})
+    """One training of the base recipe with changes, by name (see `Recipe.changed`)."""
+    recipe = BASE.changed({"seed": seed, **changes})
     start, seconds = time.process_time(), []
     with tempfile.TemporaryDirectory() as folder:
         result = train(
@@ -93,9 +109,9 @@ def trained(data: Dataset, seed: int, **changes: Any) -> Run:
             progress=False,
             on_epoch=lambda _: seconds.append(time.process_time() - start),
         )
-    kept, held = stratified_split(data.train_y, recipe.validation, recipe.seed)
+    kept, held = stratified_split(data.train_y, recipe.training.validation, recipe.training.seed)
     as_trained = _accuracy_as_trained(result.model, data.train_x[held], data.train_y[held])
-    return Run(result.history, tuple(seconds), -(-len(kept) // recipe.batch), as_trained)
+    return Run(result.history, tuple(seconds), -(-len(kept) // recipe.training.batch), as_trained)
 
 
 @torch.no_grad()

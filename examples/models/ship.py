@@ -6,7 +6,6 @@ artifact that is built from the ONNX file, on the whole test set.
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import lgn_edge
 from lgn_edge.training import load_dataset
 from lgn_edge.training.checkpoint import read_document
+from lgn_edge.training.recipe import recipe_from
 
 FOLDER = Path(__file__).parent
 LICENCES = {
@@ -40,14 +40,13 @@ def accuracy(model: Path, dataset: str) -> tuple[float, int]:
 def card(run: Path, name: str, model: Path) -> str:
     """The model card."""
     document = read_document(run)
-    recipe, metrics = document["recipe"], document["metrics"]
+    recipe, metrics = recipe_from(document["recipe"], str(run)), document["metrics"]
     network = lgn_edge.load(model)
     chosen = "none held out, the last epoch"
     if "validation_accuracy" in metrics:
         chosen = f"{100 * metrics['validation_accuracy']:.2f} %, epoch {metrics['best_epoch']:,.0f}"
-    share, samples = accuracy(model, recipe["dataset"])
+    share, samples = accuracy(model, recipe.data.name)
     widths = " + ".join(f"{layer.n_outputs:,}" for layer in network.layers)
-    settings = "\n".join(f"{key} = {json.dumps(value)}" for key, value in recipe.items())
     return f"""# {name}
 
 | | |
@@ -55,16 +54,15 @@ def card(run: Path, name: str, model: Path) -> str:
 | gates | {network.n_gates:,} ({widths}) |
 | accuracy | **{100 * share:.2f} %** of all {samples:,} test samples: the ONNX file through the native artifact |
 | validation | {chosen} of {metrics["epochs"]:,.0f} |
-| seed | {recipe["seed"]} |
+| seed | {recipe.training.seed} |
 | file | model.onnx, {model.stat().st_size / 1000:,.0f} kB |
-| data | {LICENCES[recipe["dataset"]]} |
+| data | {LICENCES[recipe.data.name]} |
 
 One run with one seed; the test samples took part in nothing but this figure. Trained on one CPU thread with
 `lgn-edge train` and this recipe:
 
 ```toml
-{settings}
-```
+{recipe.to_toml()}```
 """
 
 

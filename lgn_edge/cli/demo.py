@@ -33,7 +33,8 @@ def demo(
         typer.Option("--output", "-o", help="Folder for all that is made.  [default: lgn-edge-demo-DATASET]"),
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a setting of the recipe; repeatable."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:

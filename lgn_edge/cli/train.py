@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXAMPLES: Final = """\b
 Examples:
   lgn-edge train digits -o run
-  lgn-edge train mnist --data data -o run --set epochs=5 --set seed=7
+  lgn-edge train mnist --data data -o run --set training.epochs=5 --set layers.0.width=4000
   lgn-edge train mnist --data data --dry-run
   lgn-edge train digits -o run --resume"""
 
@@ -28,7 +28,8 @@ def train(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for checkpoints and metrics.")] = Path("run"),
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the recipe; repeatable.")
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a setting of the recipe; repeatable."),
     ] = None,
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder that holds a folder of the data set's name.")
@@ -51,7 +52,7 @@ def train(
     from lgn_edge.training import train as train_recipe
 
     chosen = load_recipe(recipe, settings or ())
-    reason = missing(chosen.device)
+    reason = missing(chosen.training.device)
     if reason:
         say(f"layers run in torch, without compiled kernels: {reason}")
     if dry_run:

@@ -6,6 +6,10 @@ exported. Backward the choice has the gradient of the softmax over its logits (s
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
@@ -13,8 +17,63 @@ from torch.nn.functional import one_hot
 from lgn_edge.errors import InputError
 from lgn_edge.nn import blocks
 from lgn_edge.nn.estimator import straight_through
+from lgn_edge.nn.wiring import Wiring
+from lgn_edge.tables import positive, share, whole
 
 _NOISE = 0.1  # of the first logits: which candidate comes first is random, and no choice is made yet
+
+
+@dataclass(frozen=True)
+class LearnedWiring(Wiring):
+    """How a layer's wiring is learned.
+
+    Attributes:
+        candidates: that each gate input chooses from; more than there are means all.
+        rate: learning rate of the choices in the first step.
+        temperature: of the choices in the first step.
+        temperature_end: in the last one; in between it changes by the same factor each step.
+        redraw: share of an input's candidates, the least likely ones, that new ones replace after an epoch.
+        redraw_until: share of the epochs after which candidates stay.
+    """
+
+    KIND: ClassVar = "learned"
+
+    candidates: int = whole(32, least=2)
+    rate: float = positive(0.05)
+    temperature: float = positive(1.0)
+    temperature_end: float = positive(1.0)
+    redraw: float = share(0.0)
+    redraw_until: float = share(0.5)
+
+    def arguments(self) -> dict[str, Any]:
+        """What `LogicDense` is made with."""
+        return super().arguments() | {"candidates": self.candidates}
+
+    def temperature_at(self, progress: float) -> float:
+        """The temperature after a share of the training, 0 to 1, by geometric interpolation."""
+        return self.temperature * math.exp(progress * math.log(self.temperature_end / self.temperature))
+
+
+@dataclass(frozen=True)
+class LearnedAlignedWiring(LearnedWiring):
+    """The same for words of gates, which choose together.
+
+    Attributes:
+        lanes: bits of a word.
+    """
+
+    KIND: ClassVar = "learned-aligned"
+
+    lanes: int = whole(32, least=1)
+
+    @property
+    def word(self) -> int:
+        """The bits of a word."""
+        return self.lanes
+
+    def arguments(self) -> dict[str, Any]:
+        """What `LogicDense` is made with."""
+        return super().arguments() | {"lanes": self.lanes}
 
 
 class Choice(nn.Module):

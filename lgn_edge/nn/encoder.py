@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from lgn_edge import network
 from lgn_edge.errors import InputError
 from lgn_edge.nn.autograd import apply
 from lgn_edge.nn.tracing import traced
+from lgn_edge.tables import Table, not_negative, positive, whole, word
 
 SPACINGS: Final = ("uniform", "distributive")
 
@@ -22,6 +24,38 @@ _TAKEN: Final = {
     "float32": (torch.float32, torch.float16, torch.bfloat16),
     "uint8": (torch.uint8, torch.bool),
 }
+
+
+@dataclass(frozen=True)
+class EncoderRecipe(Table):
+    """How an encoder is made for samples.
+
+    Attributes:
+        levels: thresholds a feature.
+        spacing: of the thresholds, "uniform" or "distributive".
+        threshold_rate: learning rate of the thresholds, in ranges of their feature; 0 leaves them as they are fitted.
+        threshold_width: of the sigmoid whose gradient a learned threshold gets, likewise.
+    """
+
+    TABLE: ClassVar = "encoder"
+
+    levels: int = whole(3, least=1)
+    spacing: str = word("uniform", SPACINGS)
+    threshold_rate: float = not_negative(0.0)
+    threshold_width: float = positive(0.1)
+
+    def fit(self, samples: NDArray[Any], multiple: int = 1) -> Threshold:
+        """The encoder of samples [n, features], its bits in multiples of a word (see `Threshold.thermometer`)."""
+        return self.learning(
+            Threshold.thermometer(samples, self.levels, spacing=self.spacing, multiple=multiple), samples
+        )
+
+    def learning(self, encoder: Threshold, samples: NDArray[Any]) -> Threshold:
+        """The encoder itself, its thresholds made learnable where the recipe wants that."""
+        if self.threshold_rate:
+            ranges = np.ptp(samples.astype(np.float32), axis=0)[encoder.feature.numpy()]
+            encoder.learn(torch.from_numpy(ranges), self.threshold_width)
+        return encoder
 
 
 class Threshold(nn.Module):

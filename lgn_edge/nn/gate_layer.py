@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, TypeVar
 
 import torch
@@ -19,7 +19,8 @@ from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS, Light, LightSine
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.tracing import computed
-from lgn_edge.nn.wiring import Connections
+from lgn_edge.nn.wiring import Connections, Wiring
+from lgn_edge.tables import Table, not_negative, positive, whole, word
 
 BY_CORNER: Final = (
     "light",
@@ -27,6 +28,47 @@ BY_CORNER: Final = (
 )  # parametrisations with one number a corner, so of any number of inputs
 
 Signals = TypeVar("Signals", Tensor, Blocks, Rows)  # as [..., signals], or of a batch in a kernel's layout
+
+
+@dataclass(frozen=True)
+class GateRecipe(Table, ABC):
+    """How a layer of gates is made; each kind of layer has its own.
+
+    Attributes:
+        width: gates.
+        parametrization: "light", "light-sine", "raw" or "walsh".
+        estimator: "soft", "soft-gumbel", "hard" or "gumbel".
+        temperature: of the soft gate.
+        init: "residual" or "gaussian".
+        init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
+    """
+
+    TABLE: ClassVar = "layers"
+
+    width: int = whole(least=1)
+    parametrization: str = word("light", PARAMETRIZATIONS)
+    estimator: str = word("hard", ESTIMATORS)
+    temperature: float = positive(1.0)
+    init: str = word("residual", INITIALISATIONS)
+    init_shift: float = not_negative(0.0)
+
+    @property
+    @abstractmethod
+    def wiring(self) -> Wiring:
+        """How its gates are wired."""
+
+    @abstractmethod
+    def make(self, inputs: int, seed: int) -> GateLayer:
+        """The untrained layer for so many signals.
+
+        Raises:
+            InputError: the wiring cannot serve the sizes.
+        """
+
+    def gate_arguments(self) -> dict[str, Any]:
+        """What every kind of layer is made with."""
+        names = ("parametrization", "estimator", "temperature", "init", "init_shift")
+        return {name: getattr(self, name) for name in names}
 
 
 class GateLayer(nn.Module, ABC):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import torch
@@ -10,15 +11,32 @@ from torch import Tensor, nn
 from lgn_edge import network
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
-from lgn_edge.nn.choice import Choice, mixture
-from lgn_edge.nn.gate_layer import GateLayer, Signals, choose, require_signals
+from lgn_edge.nn.choice import Choice, LearnedAlignedWiring, LearnedWiring, mixture
+from lgn_edge.nn.gate_layer import GateLayer, GateRecipe, Signals, choose, require_signals
 from lgn_edge.nn.gates import collapse, gates, gates_of
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.signals import real, rows, with_axes_of
-from lgn_edge.nn.wiring import WIRINGS, Connections, wire
+from lgn_edge.nn.wiring import WIRINGS, AlignedWiring, Connections, RandomWiring, UniqueWiring, Wiring, wire
+from lgn_edge.tables import Table, finite, one_of, positive
 
-FIXED: Final = {"learned": "random", "learned-aligned": "aligned"}  # what is like a learned wiring, but drawn
-LEARNED: Final = tuple(FIXED)
+LEARNED: Final = (LearnedWiring.KIND, LearnedAlignedWiring.KIND)
+
+
+@dataclass(frozen=True)
+class DenseRecipe(GateRecipe):
+    """How a `LogicDense` is made.
+
+    Attributes:
+        wiring: `RandomWiring` by default.
+    """
+
+    KIND: ClassVar = "dense"
+
+    wiring: Wiring = one_of((RandomWiring, UniqueWiring, AlignedWiring, LearnedWiring, LearnedAlignedWiring))
+
+    def make(self, inputs: int, seed: int) -> LogicDense:
+        """The untrained layer for so many signals (see `LogicDense`)."""
+        return LogicDense(inputs, self.width, **self.wiring.arguments(), **self.gate_arguments(), seed=seed)
 
 
 class LogicDense(GateLayer):
@@ -154,6 +172,25 @@ class LogicDense(GateLayer):
     def config(self) -> dict[str, Any]:
         """The arguments that make a layer of this kind; its state_dict holds the rest."""
         return super().config() if self.choice is None else super().config() | {"candidates": self.candidates}
+
+
+@dataclass(frozen=True)
+class HeadRecipe(Table):
+    """How a `GroupSum` is made.
+
+    Attributes:
+        tau: divides the scores; in proportion to sqrt(gates a class).
+        beta: is added to the scores.
+    """
+
+    TABLE: ClassVar = "head"
+
+    tau: float = positive(5.0)
+    beta: float = finite(0.0)
+
+    def make(self, inputs: int, classes: int) -> GroupSum:
+        """The head of so many signals (see `GroupSum`)."""
+        return GroupSum(inputs, classes, self.tau, self.beta)
 
 
 class GroupSum(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import torch
@@ -11,12 +12,34 @@ from torch.utils.checkpoint import checkpoint
 from lgn_edge import network
 from lgn_edge.errors import InputError
 from lgn_edge.nn.decompose import MAX_INPUTS, decompose
-from lgn_edge.nn.gate_layer import GateLayer, Signals, require_signals
+from lgn_edge.nn.gate_layer import BY_CORNER, GateLayer, GateRecipe, Signals, require_signals
 from lgn_edge.nn.signals import real, rows, with_axes_of
 from lgn_edge.nn.tracing import recorded
-from lgn_edge.nn.wiring import several
+from lgn_edge.nn.wiring import RandomWiring, Wiring, several
+from lgn_edge.tables import one_of, whole, word
 
 _BLOCK: Final = 2**22  # numbers that are alive at once where torch interpolates for a block of gates
+
+
+@dataclass(frozen=True)
+class LookupRecipe(GateRecipe):
+    """How a `LookupDense` is made.
+
+    Attributes:
+        parametrization: "light" or "light-sine".
+        arity: inputs of a gate, 3 to 6.
+        wiring: `RandomWiring`.
+    """
+
+    KIND: ClassVar = "lookup"
+
+    parametrization: str = word("light", BY_CORNER)
+    arity: int = whole(3, least=3, most=MAX_INPUTS)
+    wiring: Wiring = one_of((RandomWiring,))
+
+    def make(self, inputs: int, seed: int) -> LookupDense:
+        """The untrained layer for so many signals (see `LookupDense`)."""
+        return LookupDense(inputs, self.width, arity=self.arity, **self.gate_arguments(), seed=seed)
 
 
 class LookupDense(GateLayer):

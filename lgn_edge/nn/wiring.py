@@ -10,16 +10,69 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Any, ClassVar, Final
 
 import torch
 from torch import Tensor
 
 from lgn_edge.errors import InputError
+from lgn_edge.tables import Table, whole
 
 WIRINGS: Final = ("random", "unique", "aligned")
 
 _TRIES: Final = 100
+
+
+@dataclass(frozen=True)
+class Wiring(Table):
+    """How a layer is wired, in a recipe; each kind has its own settings."""
+
+    TABLE: ClassVar = "layers.wiring"
+
+    @property
+    def word(self) -> int:
+        """How many signals are wired together: inputs and gates come in multiples of it."""
+        return 1
+
+    def arguments(self) -> dict[str, Any]:
+        """What `LogicDense` is made with."""
+        return {"wiring": self.KIND}
+
+
+@dataclass(frozen=True)
+class RandomWiring(Wiring):
+    """See `random`."""
+
+    KIND: ClassVar = "random"
+
+
+@dataclass(frozen=True)
+class UniqueWiring(Wiring):
+    """See `unique`."""
+
+    KIND: ClassVar = "unique"
+
+
+@dataclass(frozen=True)
+class AlignedWiring(Wiring):
+    """See `aligned`.
+
+    Attributes:
+        lanes: bits of a word.
+    """
+
+    KIND: ClassVar = "aligned"
+
+    lanes: int = whole(32, least=1)
+
+    @property
+    def word(self) -> int:
+        """The bits of a word."""
+        return self.lanes
+
+    def arguments(self) -> dict[str, Any]:
+        """What `LogicDense` is made with."""
+        return super().arguments() | {"lanes": self.lanes}
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,8 @@ from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.training.recipe import Recipe
 
 FORMAT: Final = "lgn-edge checkpoint"
-VERSION: Final = 1
+VERSION: Final = 2
+READ: Final = (1, 2)  # in version 1 a recipe was one table (see `flat_recipe`)
 
 MODEL_JSON: Final = "model.json"
 MODEL_TENSORS: Final = "model.safetensors"
@@ -135,10 +136,10 @@ def read_document(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise InputError(f"{path} is damaged ({error}); save the checkpoint again") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise InputError(f"{path} does not describe a {FORMAT}")
-    if document.get("version") != VERSION:
+    if document.get("version") not in READ:
         raise InputError(
-            f"{path} has version {document.get('version')!r} of the checkpoint format; this lgn-edge reads version"
-            f" {VERSION}: use the lgn-edge that wrote it"
+            f"{path} has version {document.get('version')!r} of the checkpoint format; this lgn-edge reads versions"
+            f" {' and '.join(map(str, READ))}: use the lgn-edge that wrote it"
         )
     return document
 

@@ -11,15 +11,38 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lgn_edge.errors import InputError, MissingProgramError
+from lgn_edge.tables import Table, flag, text, whole
 from lgn_edge.training import cifar10, uci
 from lgn_edge.training.sources import DATA_VARIABLE, fetch
-from lgn_edge.training.words import near
+from lgn_edge.words import near
+
+
+@dataclass(frozen=True)
+class DataRecipe(Table):
+    """What a network learns from.
+
+    Attributes:
+        name: of a data set; see `load_dataset`.
+        shift: training images are moved by up to this many pixels in each direction, each time anew.
+        flip: training images are mirrored, right to left, with even chances, each time anew.
+    """
+
+    TABLE: ClassVar = "data"
+
+    name: str = text()
+    shift: int = whole(0, least=0)
+    flip: bool = flag(False)
+
+    @property
+    def augments(self) -> bool:
+        """Whether training images are changed each time they are seen."""
+        return self.shift > 0 or self.flip
 
 
 @dataclass(frozen=True, eq=False)

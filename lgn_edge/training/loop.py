@@ -30,7 +30,7 @@ from lgn_edge.files import remove_leftovers
 from lgn_edge.network import Network
 from lgn_edge.nn import LogicGateNetwork, discretise
 from lgn_edge.nn.kernels import cpu
-from lgn_edge.training.build import build_model, derive_seed, make_optimizer
+from lgn_edge.training.build import build_model, choices, derive_seed, make_optimizer
 from lgn_edge.training.checkpoint import load_checkpoint, save_checkpoint
 from lgn_edge.training.datasets import Dataset, load_dataset, stratified_split
 from lgn_edge.training.evaluation import accuracies, gate_shares, gradient_norms, where_not_finite
@@ -96,10 +96,10 @@ def train(
     if tensorboard:
         require_tensorboard()
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    dataset = data if isinstance(data, Dataset) else load_dataset(recipe.dataset, data)
-    with _threads(recipe.threads), joined(recipe.device) as processes:
+    dataset = data if isinstance(data, Dataset) else load_dataset(recipe.data.name, data)
+    with _threads(recipe.training.threads), joined(recipe.training.device) as processes:
         run = _Run(recipe, dataset, Path(output), processes)
-        require_memory(run.plan(), free_memory(recipe.device))
+        require_memory(run.plan(), free_memory(recipe.training.device))
         history = run.start(resume)
         with ExitStack() as stack:
             show = stack.enter_context(progress_bar(recipe, progress and processes.first))
@@ -127,7 +127,7 @@ def plan_training(
         InputError: recipe or data are not usable.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    dataset = data if isinstance(data, Dataset) else load_dataset(recipe.dataset, data)
+    dataset = data if isinstance(data, Dataset) else load_dataset(recipe.data.name, data)
     return _Run(recipe, dataset, Path(), Processes()).plan()
 
 
@@ -135,27 +135,27 @@ class _Run:
     """One training run: the model, its optimiser and the encoded samples."""
 
     def __init__(self, recipe: Recipe, dataset: Dataset, output: Path, processes: Processes) -> None:
-        require_device(recipe.device)
+        require_device(recipe.training.device)
         self.recipe, self.dataset, self.output, self.processes = recipe, dataset, output, processes
-        kept, held = stratified_split(dataset.train_y, recipe.validation, recipe.seed)
-        if not recipe.validation:
+        kept, held = stratified_split(dataset.train_y, recipe.training.validation, recipe.training.seed)
+        if not recipe.training.validation:
             held = kept[::_WATCHED]
         if not len(kept) or not len(held):
             raise InputError(
-                f"recipe: validation {recipe.validation} of {len(dataset.train_y)} training samples leaves"
+                f"recipe: validation {recipe.training.validation} of {len(dataset.train_y)} training samples leaves"
                 f" {len(kept)} to train on and {len(held)} to validate on; both need some"
             )
-        if recipe.augments and dataset.image is None:
-            what, off = ("shift", 0) if recipe.shift else ("flip", "false")
+        if recipe.data.augments and dataset.image is None:
+            what, off = ("shift", 0) if recipe.data.shift else ("flip", "false")
             raise InputError(
-                f"recipe: {what} is {recipe.shift or 'true'}, but the samples of {dataset.name} are no images;"
+                f"recipe: {what} is {recipe.data.shift or 'true'}, but the samples of {dataset.name} are no images;"
                 f" set it to {off}"
             )
         cpu.keep_memory()
-        self.model = build_model(recipe, dataset, kept).to(recipe.device)
+        self.model = build_model(recipe, dataset, kept).to(recipe.training.device)
         self.held = self._samples(dataset.train_x[held], dataset.train_y[held])
-        self.train = self._samples(dataset.train_x[kept], dataset.train_y[kept], once=not recipe.augments)
-        self.choices = [layer.choice for layer in self.model.logic if layer.choice]
+        self.train = self._samples(dataset.train_x[kept], dataset.train_y[kept], once=not recipe.data.augments)
+        self.choices = choices(recipe, self.model)
         self.optimizer = make_optimizer(recipe, self.model)
 
     def _samples(self, x: NDArray[Any], y: NDArray[np.int64], once: bool = True) -> Samples:
@@ -164,7 +164,7 @@ class _Run:
     def plan(self) -> Plan:
         """What the run takes."""
         encoder, x = self.model.encoder, self.dataset.train_x
-        raw = self.recipe.augments or encoder.offset is not None
+        raw = self.recipe.data.augments or encoder.offset is not None
         features = x.shape[1] * x.itemsize if raw else encoder.out_features
         return make_plan(self.recipe, self.model, len(self.train), features)
 
@@ -180,7 +180,7 @@ class _Run:
 
     def epoch(self, number: int) -> Epoch:
         """Train one epoch; its randomness follows from the seed and its number."""
-        recipe, samples = self.recipe, len(self.train)
+        recipe, samples = self.recipe.training, len(self.train)
         steps = -(-samples // recipe.batch)
         total = 0.0
         self.model.train()
@@ -192,14 +192,14 @@ class _Run:
                 factor = 0.5 + 0.5 * math.cos(math.pi * share) if recipe.schedule == "cosine" else 1.0
                 for group in self.optimizer.param_groups:
                     group["lr"] = group["first_rate"] * factor
-                for choice in self.choices:
-                    choice.temperature = _between(recipe.choice_temperature, recipe.choice_temperature_end, share)
+                for choice, wiring in self.choices:
+                    choice.temperature = wiring.temperature_at(share)
                 chosen = order[step * recipe.batch : (step + 1) * recipe.batch].to(recipe.device)
-                with memory_suffices(recipe):
+                with memory_suffices(recipe.device, recipe.batch):
                     total += self._step(chosen, f"epoch {number}, step {step + 1}") * len(chosen)
-            if number <= recipe.redraw_until * recipe.epochs:
-                for choice in self.choices:
-                    choice.redraw(recipe.redraw)
+            for choice, wiring in self.choices:
+                if number <= wiring.redraw_until * recipe.epochs:
+                    choice.redraw(wiring.redraw)
         soft, hard = accuracies(self.model, self.held)
         undecided, constant = gate_shares(self.model)
         rate, norms = recipe.learning_rate * factor, gradient_norms(self.model)
@@ -224,10 +224,10 @@ class _Run:
 
     def _bits(self, chosen: Tensor) -> Tensor:
         """The bits of this process's part of a batch; where samples are augmented, anew at each call."""
-        if not self.recipe.augments:
+        if not self.recipe.data.augments:
             return self.train.bits(self.processes.part(chosen))
         assert self.dataset.image
-        x = augmented(self.train.raw(chosen), self.dataset.image, self.recipe.shift, self.recipe.flip)
+        x = augmented(self.train.raw(chosen), self.dataset.image, self.recipe.data.shift, self.recipe.data.flip)
         bits: Tensor = self.model.encoder(self.processes.part(x))
         return bits
 
@@ -270,23 +270,18 @@ class _Run:
 
 
 def _finished(history: Sequence[Epoch], recipe: Recipe) -> bool:
-    if len(history) >= recipe.epochs:
+    if len(history) >= recipe.training.epochs:
         return True
-    if not history or not recipe.patience:
+    if not history or not recipe.training.patience:
         return False
     first_best = max(history, key=lambda row: (row.hard_accuracy, -row.epoch)).epoch
-    return len(history) - first_best >= recipe.patience
+    return len(history) - first_best >= recipe.training.patience
 
 
 def _metrics(history: Sequence[Epoch], recipe: Recipe, model: LogicGateNetwork) -> dict[str, float]:
     kept = kept_epoch(history, recipe)
-    measured = {"validation_accuracy": kept.hard_accuracy} if recipe.validation else {}
+    measured = {"validation_accuracy": kept.hard_accuracy} if recipe.training.validation else {}
     return {**measured, "best_epoch": kept.epoch, "epochs": len(history), "gates": model.n_gates}
-
-
-def _between(first: float, last: float, share: float) -> float:
-    """Geometric interpolation."""
-    return first * math.exp(share * math.log(last / first))
 
 
 @contextmanager

@@ -95,7 +95,7 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
         for layer in model.logic
     )
     discrete = all(isinstance(layer, LogicDense) and layer.discrete for layer in model.train().logic)
-    kernels, number = model.kernels(recipe.device), model.precision.itemsize
+    kernels, number = model.kernels(recipe.training.device), model.precision.itemsize
     choices = sum(layer.choice.logits.numel() for layer in model.logic if layer.choice)
     signals = model.encoder.out_features + sum(layer.gates for layer in layers)
     widest = max(layer.gates for layer in layers)
@@ -107,11 +107,11 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
     return Plan(
         layers,
         kernels,
-        recipe.epochs * -(-samples // recipe.batch),
+        recipe.training.epochs * -(-samples // recipe.training.batch),
         (_ADAM * sum(layer.parameters for layer in layers) + _CHOICE * choices) * _FLOAT,
         sample,
         samples * features,
-        recipe.batch,
+        recipe.training.batch,
     )
 
 
@@ -130,7 +130,7 @@ def require_memory(plan: Plan, available: int | None) -> None:
 
 
 @contextmanager
-def memory_suffices(recipe: Recipe) -> Iterator[None]:
+def memory_suffices(device: str, batch: int) -> Iterator[None]:
     """Say what to do where a step takes more memory than was planned, or than others leave.
 
     Raises:
@@ -142,10 +142,8 @@ def memory_suffices(recipe: Recipe) -> Iterator[None]:
         refused = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
         if not refused:
             raise
-        mend = f"choose batch {recipe.batch // 2} or fewer" if recipe.batch > 1 else "choose a smaller network"
-        raise InputError(
-            f"training: out of memory on {recipe.device} in a step of batch {recipe.batch}; {mend}"
-        ) from error
+        mend = f"choose batch {batch // 2} or fewer" if batch > 1 else "choose a smaller network"
+        raise InputError(f"training: out of memory on {device} in a step of batch {batch}; {mend}") from error
 
 
 def require_device(device: str) -> None:

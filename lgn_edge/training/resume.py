@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor
 from lgn_edge.errors import InputError
 from lgn_edge.nn import LogicGateNetwork
 from lgn_edge.training.checkpoint import load_checkpoint, load_optimizer, read_document, save_checkpoint
-from lgn_edge.training.recipe import Recipe
+from lgn_edge.training.recipe import Recipe, recipe_from
 from lgn_edge.training.telemetry import TABLE, Epoch, read_table
 
 
@@ -57,13 +56,13 @@ def _epochs(state: Path) -> int:
 
 
 def _require_recipe(state: Path, recipe: Recipe, output: str | os.PathLike[str]) -> None:
-    # A field that the recipe of the state does not have came with a later version, which has the default do nothing.
-    before = {field.name: field.default for field in fields(Recipe)} | (read_document(state)["recipe"] or {})
-    for field, value in recipe.to_dict().items():
-        if before[field] != value:
+    # A setting that the recipe of the state does not have came later, and its default does nothing.
+    before, now = recipe_from(read_document(state)["recipe"], str(state)).settings(), recipe.settings()
+    for name in [*now, *before]:
+        if before.get(name) != now.get(name):
             raise InputError(
-                f"{output} was trained with {field} = {before[field]!r}, but the recipe says {value!r}; resume with"
-                " the same recipe, or choose another output"
+                f"{output} was trained with {name} = {before.get(name)!r}, but the recipe says {now.get(name)!r};"
+                " resume with the same recipe, or choose another output"
             )
 
 

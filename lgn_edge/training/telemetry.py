@@ -56,7 +56,7 @@ def kept_epoch(history: Sequence[Epoch], recipe: Recipe) -> Epoch:
 
     Where there are no validation samples to choose by, it is the last one.
     """
-    if not recipe.validation:
+    if not recipe.training.validation:
         return history[-1]
     return max(history, key=lambda row: (row.hard_accuracy, row.epoch))
 
@@ -108,7 +108,7 @@ def progress_bar(recipe: Recipe, shown: bool) -> Iterator[Callable[[Sequence[Epo
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
-        task = bar.add_task(f"train {recipe.name}", total=recipe.epochs, figures="")
+        task = bar.add_task(f"train {recipe.name}", total=recipe.training.epochs, figures="")
 
         def show(history: Sequence[Epoch]) -> None:
             if history:

@@ -88,7 +88,7 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"version": 2}, r"model.json has version 2 .* reads version 1"),
+        ({"version": 3}, r"model.json has version 3 .* reads versions 1 and 2"),
         ({"format": "other"}, "does not describe a lgn-edge checkpoint"),
         ({"layers": []}, "model.json"),
         ({"layers": [{}]}, "in_features is missing"),

@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from lgn_edge.nn import soft_evaluation
 from lgn_edge.nn.kernels import cpu, gpu
-from lgn_edge.training import Dataset, Recipe, load_dataset, load_recipe, plan_training, train
+from lgn_edge.training import Dataset, load_dataset, load_recipe, plan_training, train
 from lgn_edge.training.build import build_model
 from lgn_edge.training.samples import augmented
 from tests.thinning import exhaustive
@@ -40,13 +40,13 @@ def test_augmentation(shift: int, flip: bool) -> None:
         ["parametrization=walsh"],
         ["wiring=learned"],
         ["wiring=learned-aligned"],
-        ["arity=4"],
+        ["kind=lookup", "layers.0.arity=4"],
         ["threshold_rate=0.1"],
         ["precision=bfloat16"],
     ],
 )
 def test_a_step_and_an_evaluation(settings: list[str], estimator: str) -> None:
-    recipe = load_recipe("digits", ["widths=[320, 320]", f"estimator={estimator}", *settings])
+    recipe = load_recipe("digits", ["widths=[320, 320]", *settings, f"estimator={estimator}"])
     model = build_model(recipe, load_dataset("digits"))
     with FakeTensorMode(allow_non_fake_inputs=True):
         model._apply(lambda tensor: torch.empty_like(tensor, device=DEVICE))
@@ -69,7 +69,7 @@ def test_a_step_and_an_evaluation(settings: list[str], estimator: str) -> None:
     [
         {"estimator": "soft"},
         {"estimator": "hard", "wiring": "learned", "candidates": 3, "redraw": 0.34},
-        pytest.param({"arity": 3, "init": "gaussian", "threshold_rate": 0.01}, marks=exhaustive),
+        pytest.param({"kind": "lookup", "arity": 3, "init": "gaussian", "threshold_rate": 0.01}, marks=exhaustive),
         {"estimator": "gumbel", "precision": "bfloat16"},
     ],
 )
@@ -80,7 +80,8 @@ def test_trains_with_the_kernels_of_a_gpu(
     x = rng.normal(size=(150, 5)).astype(np.float32)
     y = ((x[:, 0] > 0) != (x[:, 1] > 0)).astype(np.int64)
     data = Dataset("xor", x[:110], y[:110], x[110:], y[110:], ("same", "different"), "float32")
-    recipe = Recipe("small", "xor", (12, 6), levels=1, tau=1.0, epochs=2, batch=33, init_shift=1.0, **settings)
+    small = load_recipe("digits").changed({"widths": (12, 6), "levels": 1, "tau": 1.0, "epochs": 2, "batch": 33})
+    recipe = small.changed(settings)
     with cpu.switched_off():
         expected = train(recipe, data=data, output=tmp_path / "torch", progress=False)
     monkeypatch.setattr(gpu, "usable", lambda _: True)

@@ -20,10 +20,30 @@ import torch
 from lgn_edge.errors import InputError
 from lgn_edge.nn import LogicGateNetwork
 from lgn_edge.nn.kernels import cpu
-from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, loop, plan_training, train
+from lgn_edge.training import (
+    DataRecipe,
+    Dataset,
+    DenseRecipe,
+    EncoderRecipe,
+    Epoch,
+    HeadRecipe,
+    Recipe,
+    TrainingRecipe,
+    load_checkpoint,
+    loop,
+    plan_training,
+    train,
+)
 from lgn_edge.training.samples import augmented
 
-RECIPE = Recipe("small", "xor", (24, 12), levels=1, tau=1.0, epochs=4, batch=32, init_shift=1.0, seed=3, threads=1)
+RECIPE = Recipe(
+    name="small",
+    data=DataRecipe("xor"),
+    encoder=EncoderRecipe(levels=1),
+    layers=(DenseRecipe(24, init_shift=1.0), DenseRecipe(12, init_shift=1.0)),
+    head=HeadRecipe(tau=1.0),
+    training=TrainingRecipe(epochs=4, batch=32, seed=3, threads=1),
+)
 
 
 def dataset(seed: int = 0) -> Dataset:
@@ -52,7 +72,7 @@ def cut_off_after(epoch: int) -> Callable[[Epoch], None]:
 
 @pytest.mark.parametrize("estimator", ["hard", "gumbel"])  # without and with noise while training
 def test_resumes_bit_exactly(tmp_path: Path, estimator: str) -> None:
-    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "estimator": estimator})
+    recipe = RECIPE.changed({"estimator": estimator})
     straight = train(recipe, data=dataset(), output=tmp_path / "straight", progress=False)
     for epoch in (1, 2, 3):
         with pytest.raises(CutOffError):
@@ -73,8 +93,8 @@ def test_resumes_bit_exactly(tmp_path: Path, estimator: str) -> None:
 
 
 def test_resumes_with_learned_wiring_and_augmentation(tmp_path: Path) -> None:
-    values = {**RECIPE.to_dict(), "widths": RECIPE.widths, "wiring": "learned", "candidates": 3, "redraw": 0.34}
-    recipe = Recipe(**{**values, "choice_temperature_end": 0.5, "shift": 1})
+    wiring = {"wiring": "learned", "candidates": 3, "redraw": 0.34, "choice_temperature_end": 0.5}
+    recipe = RECIPE.changed({**wiring, "shift": 1})
     x = np.random.default_rng(0).integers(0, 9, (200, 12)).astype(np.uint8)
     y = (x[:, 3] > x[:, 7]).astype(np.int64)
     images = Dataset("images", x[:150], y[:150], x[150:], y[150:], ("no", "yes"), "uint8", (3, 4))
@@ -134,7 +154,7 @@ def test_resumes_after_an_interrupt_within_an_epoch(tmp_path: Path, monkeypatch:
 def test_resumes_after_a_kill(tmp_path: Path) -> None:
     script = (
         "import sys; from tests.training.test_loop import *\n"
-        "recipe = Recipe(**{**RECIPE.to_dict(), 'widths': RECIPE.widths, 'epochs': 2000})\n"
+        "recipe = RECIPE.changed({'epochs': 2000})\n"
         "train(recipe, data=dataset(), output=sys.argv[1], progress=False)\n"
     )
     run, table = tmp_path / "run", tmp_path / "run" / "history.csv"
@@ -146,7 +166,7 @@ def test_resumes_after_a_kill(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
     done = int(max(run.glob("state/epoch-*")).name.removeprefix("epoch-"))
-    long = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "epochs": 2000})
+    long = RECIPE.changed({"epochs": 2000})
     with pytest.raises(CutOffError):  # two more epochs of the same run, straight and after the kill
         train(long, data=dataset(), output=run, resume=True, progress=False, on_epoch=cut_off_after(done + 2))
     with pytest.raises(CutOffError):
@@ -157,22 +177,21 @@ def test_resumes_after_a_kill(tmp_path: Path) -> None:
 
 
 def test_resumes_with_learned_thresholds(tmp_path: Path) -> None:
-    values = {**RECIPE.to_dict(), "widths": RECIPE.widths, "levels": 3}
-    recipe = Recipe(**{**values, "threshold_rate": 0.02})
+    recipe = RECIPE.changed({"levels": 3, "threshold_rate": 0.02})
     straight = train(recipe, data=dataset(), output=tmp_path / "straight", progress=False)
     with pytest.raises(CutOffError):
         train(recipe, data=dataset(), output=tmp_path / "cut", progress=False, on_epoch=cut_off_after(2))
     resumed = train(recipe, data=dataset(), output=tmp_path / "cut", resume=True, progress=False)
     assert resumed.history == straight.history
     assert files(tmp_path / "cut") == files(tmp_path / "straight")
-    fixed = train(Recipe(**values), data=dataset(), output=tmp_path / "fixed", progress=False)
+    fixed = train(RECIPE.changed({"levels": 3}), data=dataset(), output=tmp_path / "fixed", progress=False)
     assert not np.array_equal(straight.network.encoder.threshold, fixed.network.encoder.threshold)
     prediction = straight.network.evaluate(dataset().test_x)
     assert float(np.mean(prediction.classes == dataset().test_y)) == straight.metrics["hard_accuracy"]
 
 
 def test_trains_gates_of_more_inputs(tmp_path: Path) -> None:
-    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "arity": 4, "levels": 2, "init": "gaussian"})
+    recipe = RECIPE.changed({"kind": "lookup", "arity": 4, "levels": 2, "init": "gaussian"})
     result = train(recipe, data=dataset(), output=tmp_path / "run", progress=False)
     assert result.metrics["gates"] == 36
     plan = plan_training(recipe, dataset())
@@ -186,7 +205,7 @@ def test_trains_gates_of_more_inputs(tmp_path: Path) -> None:
 
 
 def test_learns_and_reports_what_it_reaches(tmp_path: Path) -> None:
-    recipe = Recipe(**{**RECIPE.to_dict(), "widths": (48, 24), "epochs": 30})
+    recipe = RECIPE.changed({"widths": (48, 24), "epochs": 30})
     data = dataset()
     result = train(recipe, data=data, output=tmp_path / "run", progress=False)
     prediction = result.network.evaluate(data.test_x)
@@ -207,13 +226,12 @@ def test_learns_and_reports_what_it_reaches(tmp_path: Path) -> None:
 
 
 def test_two_processes_train_like_one(tmp_path: Path) -> None:
-    values = {**RECIPE.to_dict(), "widths": RECIPE.widths, "estimator": "soft-gumbel", "epochs": 2, "batch": 33}
-    recipe = Recipe(**{**values, "wiring": "random"})
+    recipe = RECIPE.changed({"estimator": "soft-gumbel", "epochs": 2, "batch": 33})
     alone = train(recipe, data=dataset(), output=tmp_path / "alone", progress=False)
     script = tmp_path / "both.py"
     script.write_text(
-        "import sys; from tests.training.test_loop import *\n"
-        f"recipe = Recipe(**{dict(vars(recipe))!r})\n"
+        "import sys; from tests.training.test_loop import *; from lgn_edge.training.recipe import recipe_from\n"
+        f"recipe = recipe_from({recipe.to_dict()!r})\n"
         "train(recipe, data=dataset(), output=sys.argv[1], progress=False)\n"
     )
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(script)]
@@ -238,22 +256,22 @@ def test_a_plan_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert plan.steps == 4 * 12
     assert plan.to_json()["layers"][1] == {"inputs": 24, "gates": 12, "wiring": "random", "parameters": 48}
     assert not list(tmp_path.iterdir())
-    first = Recipe(
-        **{**RECIPE.to_dict(), "widths": (24, 12), "wiring": "learned", "learned_layers": 1, "candidates": 3}
-    )
+    first = RECIPE.changed({"layers.0.wiring": {"kind": "learned", "candidates": 3}, "layers.1.wiring": "random"})
     assert [layer.wiring for layer in plan_training(first, dataset()).layers] == ["learned", "random"]
-    learned = Recipe(**{**RECIPE.to_dict(), "widths": (24, 12), "wiring": "learned", "candidates": 3})
+    learned = RECIPE.changed({"widths": (24, 12), "wiring": "learned", "candidates": 3})
     assert plan_training(learned, dataset()).parameters == (4 + 2 * 3) * 36
 
 
 def test_bfloat16_is_half_the_memory_and_learns_the_same(tmp_path: Path) -> None:
-    soft = Recipe(**{**RECIPE.to_dict(), "widths": (48, 24), "estimator": "soft", "epochs": 12, "learning_rate": 0.1})
-    half = Recipe(**{**soft.to_dict(), "widths": soft.widths, "precision": "bfloat16"})
+    soft = RECIPE.changed({"widths": (48, 24), "estimator": "soft", "epochs": 12, "learning_rate": 0.1})
+    half = soft.changed({"precision": "bfloat16"})
     with cpu.switched_off():
         assert plan_training(half, dataset()).sample_bytes * 2 == plan_training(soft, dataset()).sample_bytes
     assert plan_training(half, dataset()).kernels == "torch"
     accuracy = [
-        train(recipe, data=dataset(), output=tmp_path / recipe.precision, progress=False).metrics["soft_accuracy"]
+        train(recipe, data=dataset(), output=tmp_path / recipe.training.precision, progress=False).metrics[
+            "soft_accuracy"
+        ]
         for recipe in (soft, half)
     ]
     assert min(accuracy) > 0.75
@@ -272,7 +290,7 @@ def test_refuses_what_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_refuses_a_gpu_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "device": "cuda"})
+    recipe = RECIPE.changed({"device": "cuda"})
     with pytest.raises(InputError, match="device is cuda, but torch finds no GPU that it can use; set device to cpu"):
         train(recipe, data=dataset(), output=tmp_path, progress=False)
 
@@ -286,7 +304,7 @@ def test_a_loss_that_is_not_finite_is_located(tmp_path: Path, monkeypatch: pytes
             self.param_groups[0]["params"][1][3, 2] = float("nan")  # the second layer's
 
     monkeypatch.setattr(torch.optim.Adam, "step", broken)
-    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "estimator": "soft"})
+    recipe = RECIPE.changed({"estimator": "soft"})
     message = (
         r"not finite in epoch 1, step 2 \(layer 1 has a weight that is not finite\); choose a smaller learning_rate"
     )
@@ -295,30 +313,30 @@ def test_a_loss_that_is_not_finite_is_located(tmp_path: Path, monkeypatch: pytes
 
 
 def test_without_validation_all_samples_train_and_the_last_epoch_is_kept(tmp_path: Path) -> None:
-    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "validation": 0.0, "schedule": "constant"})
-    longer, data = 3 * recipe.epochs, dataset()
+    recipe = RECIPE.changed({"validation": 0.0, "schedule": "constant"})
+    longer, data = 3 * recipe.training.epochs, dataset()
     weights, losses = set(), []
-    for epochs in (recipe.epochs, longer):
+    for epochs in (recipe.training.epochs, longer):
         folder = tmp_path / str(epochs)
-        result = train(Recipe(**{**recipe.__dict__, "epochs": epochs}), data=data, output=folder, progress=False)
+        result = train(recipe.changed({"epochs": epochs}), data=data, output=folder, progress=False)
         assert result.metrics["best_epoch"] == result.metrics["epochs"] == epochs
         assert "validation_accuracy" not in result.metrics
         assert "validation_accuracy" not in result.network.provenance
         weights.add((folder / "model" / "model.safetensors").read_bytes())
         losses.append([row.loss for row in result.history])
     assert len(weights) == 2
-    assert losses[0] == losses[1][: recipe.epochs]
-    assert plan_training(recipe, data).steps == recipe.epochs * -(-len(data.train_y) // recipe.batch)
+    assert losses[0] == losses[1][: recipe.training.epochs]
+    assert plan_training(recipe, data).steps == recipe.training.epochs * -(-len(data.train_y) // recipe.training.batch)
 
 
 def test_without_validation_two_samples_are_enough(tmp_path: Path) -> None:
-    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "validation": 0.0})
+    recipe = RECIPE.changed({"validation": 0.0})
     data = replace(dataset(), train_x=dataset().train_x[:2], train_y=np.array([0, 1]))
-    assert train(recipe, data=data, output=tmp_path, progress=False).metrics["epochs"] == recipe.epochs
+    assert train(recipe, data=data, output=tmp_path, progress=False).metrics["epochs"] == recipe.training.epochs
 
 
 def test_stops_early(tmp_path: Path) -> None:
-    recipe = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "epochs": 500, "patience": 3})
+    recipe = RECIPE.changed({"epochs": 500, "patience": 3})
     result = train(recipe, data=dataset(), output=tmp_path, progress=False)
     assert len(result.history) < 500
     best = max(row.hard_accuracy for row in result.history)
@@ -362,7 +380,7 @@ def test_says_what_to_do_without_memory(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(LogicGateNetwork, "logits", refuse)
     with pytest.raises(InputError, match="out of memory on cpu in a step of batch 32; choose batch 16 or fewer"):
         train(RECIPE, data=dataset(), output=tmp_path, progress=False)
-    one = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "batch": 1})
+    one = RECIPE.changed({"batch": 1})
     with pytest.raises(InputError, match="step of batch 1; choose a smaller network"):
         train(one, data=dataset(), output=tmp_path, progress=False)
 
@@ -372,7 +390,7 @@ def test_a_state_of_an_older_version_is_taken_up(tmp_path: Path) -> None:
         train(RECIPE, data=dataset(), output=tmp_path, progress=False, on_epoch=cut_off_after(2))
     document = tmp_path / "state" / "epoch-00002" / "model.json"
     text = json.loads(document.read_text())
-    del text["recipe"]["precision"]  # a field that came later
+    del text["recipe"]["training"]["precision"]  # a setting that came later
     document.write_text(json.dumps(text))
     assert len(train(RECIPE, data=dataset(), output=tmp_path, progress=False, resume=True).history) == 4
 
@@ -432,15 +450,15 @@ def test_refuses(tmp_path: Path) -> None:
     train(RECIPE, data=dataset(), output=tmp_path, progress=False)
     with pytest.raises(InputError, match="holds a training run already; resume it"):
         train(RECIPE, data=dataset(), output=tmp_path, progress=False)
-    other = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "tau": 2.0})
-    with pytest.raises(InputError, match=r"trained with tau = 1.0, but the recipe says 2.0"):
+    other = RECIPE.changed({"tau": 2.0})
+    with pytest.raises(InputError, match=r"trained with head.tau = 1.0, but the recipe says 2.0"):
         train(other, data=dataset(), output=tmp_path, resume=True, progress=False)
-    odd = Recipe(**{**RECIPE.to_dict(), "widths": (24, 13)})
+    odd = RECIPE.changed({"widths": (24, 13)})
     with pytest.raises(InputError, match=r"last width is 13, which xor's 2 classes do not divide.*such as 14"):
         train(odd, data=dataset(), output=tmp_path / "odd", progress=False)
-    moved = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "shift": 1})
+    moved = RECIPE.changed({"shift": 1})
     with pytest.raises(InputError, match="shift is 1, but the samples of xor are no images"):
         train(moved, data=dataset(), output=tmp_path / "moved", progress=False)
-    mirrored = Recipe(**{**RECIPE.to_dict(), "widths": RECIPE.widths, "flip": True})
+    mirrored = RECIPE.changed({"flip": True})
     with pytest.raises(InputError, match="flip is true, but the samples of xor are no images; set it to false"):
         train(mirrored, data=dataset(), output=tmp_path / "mirrored", progress=False)

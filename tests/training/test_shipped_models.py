@@ -26,12 +26,10 @@ def test_there_are_models() -> None:
 def test_a_model_is_small_and_tells_its_recipe(folder: Path) -> None:
     assert (folder / "model.onnx").stat().st_size < 2_000_000
     network = lgn_edge.load(folder / "model.onnx")
-    recipe = json.loads(network.provenance["recipe"])
+    recipe = load_recipe(folder.name)
     assert folder.name in recipe_names()
-    assert recipe_from(recipe) == load_recipe(folder.name)
-    card = (folder / "README.md").read_text()
-    for key, value in recipe.items():
-        assert f"\n{key} = {json.dumps(value)}\n" in card
+    assert recipe_from(json.loads(network.provenance["recipe"])) == recipe
+    assert f"```toml\n{recipe.to_toml()}```" in (folder / "README.md").read_text()
 
 
 @pytest.mark.skipif(not os.environ.get("LGN_EDGE_DATA"), reason="LGN_EDGE_DATA is not set")
