@@ -30,7 +30,7 @@ def export(
     *,
     ops: str = "custom",
     input: str = "",
-    outputs: Sequence[str] = ("scores", "logits", "class"),
+    outputs: Sequence[str] = (),
 ) -> Network:
     """Write the ONNX file of a network, and return the network.
 
@@ -42,7 +42,8 @@ def export(
             where no library of the domain is registered; "qonnx": LookupTable nodes of QONNX.
         input: "uint8" or "float32": samples [N, features]; "bool": encoded bits [N, bits]; "packed": encoded and packed
             bits int64 [bits, W], for 64 * W samples; by default what the encoder takes.
-        outputs: some of "scores", "logits" and "class".
+        outputs: some of those that the head has: "scores", "logits" and "class" of classes, "scores" and "logits" of a
+            single score, "output_bits" of bits; by default all of them.
 
     Raises:
         InputError: the source is none of these, there is no such form, or the file cannot be written.

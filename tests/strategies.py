@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from lgn_edge.network import Circuit, GroupSum, LogicDense, Network, Threshold
+from lgn_edge.network import Bits, Circuit, GroupSum, LogicDense, Network, Threshold
 
 
 def random_network(
@@ -17,6 +17,7 @@ def random_network(
     input_dtype: str = "float32",
     tables: tuple[int, ...] = tuple(range(16)),
 ) -> Network:
+    """A network of random gates; its head hands out bits where `classes` is 0."""
     rng = np.random.default_rng(seed)
     feature = rng.integers(0, features, bits).astype(np.int32)
     if input_dtype == "uint8":
@@ -38,16 +39,16 @@ def random_network(
     return Network(
         Threshold(features, feature, threshold.astype(np.float32), input_dtype),
         tuple(layers),
-        GroupSum(width, classes, tau=float(rng.uniform(0.5, 20)), beta=float(rng.normal())),
+        GroupSum(width, classes, tau=float(rng.uniform(0.5, 20)), beta=float(rng.normal())) if classes else Bits(width),
         name=f"random{seed}",
     )
 
 
 @st.composite
 def networks(draw: st.DrawFn, max_width: int = 40, max_layers: int = 5) -> Network:
-    classes = draw(st.integers(1, 5))
+    classes = draw(st.integers(0, 5))
     widths = draw(st.lists(st.integers(1, max_width), min_size=0, max_size=max_layers - 1))
-    last = classes * draw(st.integers(1, max(1, max_width // classes)))
+    last = max(1, classes) * draw(st.integers(1, max(1, max_width // max(1, classes))))
     tables = draw(st.sampled_from([tuple(range(16)), (0, 15), (3, 5, 10, 12), (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)]))
     return random_network(
         draw(st.integers(0, 2**32 - 1)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,10 +80,11 @@ class Artifact:
             # a library reads rows where they lie
             array = checked if self.library.takes(checked) else np.ascontiguousarray(checked)
             blocks = -(-len(array) // self.manifest.block)
-            return self.library.predict(array, threads or worthwhile_threads(blocks, self.manifest.workspace_bytes))
+            threads = threads or worthwhile_threads(blocks, self.manifest.workspace_bytes)
+            return self._decided(self.library.predict(array, threads))
         from lgn_edge import emulate
 
-        return emulate.predict(self.firmware, np.ascontiguousarray(checked))[0]
+        return self._decided(emulate.predict(self.firmware, np.ascontiguousarray(checked))[0])
 
     __call__ = predict
 
@@ -101,7 +102,11 @@ class Artifact:
             raise InputError(
                 f"packed input is {words.dtype} {list(words.shape)}; {n} samples take uint64 {list(shape)}"
             )
-        return self.library.predict_packed(np.ascontiguousarray(words), n)
+        return self._decided(self.library.predict_packed(np.ascontiguousarray(words), n))
+
+    def _decided(self, given: Prediction) -> Prediction:
+        """What the C interface gives, with its classes only where the model has some."""
+        return given if self.manifest.decides else replace(given, decision=None)
 
     def selftest(self) -> bool:
         """Whether the vectors that the artifact carries come out right."""

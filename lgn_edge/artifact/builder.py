@@ -15,6 +15,7 @@ from pathlib import Path
 from lgn_edge import toolchain
 from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
+from lgn_edge.artifact.head_text import head_values
 from lgn_edge.artifact.layout import copy_board, templates
 from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest, sha256
 from lgn_edge.artifact.measure import measure
@@ -27,6 +28,7 @@ from lgn_edge.forms.choice import Budget, Plan, check_batch, check_budget, plan
 from lgn_edge.forms.form import Vectors
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.network import Network, flatten
+from lgn_edge.network.heads import MAX_CLASSES
 from lgn_edge.passes import simplify
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
@@ -85,6 +87,8 @@ def build(
     clock = _Clock()
     with clock("read"):
         network = model if isinstance(model, Network) else _read(model)
+    if network.head.n_outputs > MAX_CLASSES:
+        raise InputError(f"{network.name} has {network.head.n_outputs} outputs; an artifact has {MAX_CLASSES} at most")
     identifier = c_identifier(name if name is not None else network.name)
     with clock("simplify"):
         circuit, _ = simplify(flatten(network))
@@ -162,6 +166,7 @@ class _Clock:
 
 def _interface(network: Network, planned: Plan, target: Target, identifier: str) -> Manifest:
     memories = [part.memory for part in planned.parts]
+    tau, beta = network.head.scale or (None, None)
     return Manifest(
         name=identifier,
         target=target.name,
@@ -172,10 +177,10 @@ def _interface(network: Network, planned: Plan, target: Target, identifier: str)
         features=network.encoder.n_features,
         input_dtype=network.encoder.input_dtype,
         bits=network.encoder.n_outputs,
-        classes=network.head.classes,
+        classes=network.head.n_outputs,
         class_names=network.class_names,
-        tau=network.head.tau,
-        beta=network.head.beta,
+        tau=tau,
+        beta=beta,
         word_bits=target.shape.word_bits,
         block=memories[0].block,
         workspace_bytes=sum(memory.bytes for memory in memories),
@@ -204,8 +209,6 @@ def _write_sources(
         "bits": manifest.bits,
         "word_bits": manifest.word_bits,
         "block": manifest.block,
-        "tau": c_literal(manifest.tau),
-        "beta": c_literal(manifest.beta),
         "workspace_bytes": manifest.workspace_bytes,
         "workspace_align": manifest.workspace_align,
         "reentrant": int(manifest.workspace_bytes <= max(1, target.workspace_on_stack)),
@@ -214,14 +217,13 @@ def _write_sources(
         "vectors": target.selftest_vectors,
         "sample": ", ".join(map(c_literal, sample)),
         "zig": f"-target {target.machine.triple} -mcpu={target.machine.cpu}",
-        "tau_js": manifest.tau,
-        "beta_js": manifest.beta,
         "name_js": manifest.name.replace("_", "-"),
         "input_array": _INPUT_ARRAYS[manifest.input_dtype],
         "sample_js": ", ".join(map(str, sample)),
         "gcc": target.gcc[0],
         "gcc_flags": target.gcc[1],
         "from_source": "ON" if target.family == "riscv32" else "OFF",  # an object there fits one way to pass floats
+        **head_values(manifest),
     }
     levels = f"levels_{target.family}" if len(target.levels) > 1 else None
     values["levels"] = render(f"{levels}.h.in", values) if levels else ""

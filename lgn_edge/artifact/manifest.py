@@ -30,9 +30,9 @@ class Manifest:
         features: elements of a sample.
         input_dtype: "float32" or "uint8".
         bits: signals of packed input.
-        classes: scores of a sample.
-        class_names: one a class, or empty.
-        tau: `logits = (score + beta) / tau`.
+        classes: scores of a sample: counts of classes, one score, or bits.
+        class_names: one a score, or empty.
+        tau: `logits = (score + beta) / tau`; None where the scores are bits.
         beta: see tau.
         word_bits: samples in a word of packed input.
         block: samples evaluated together.
@@ -56,8 +56,8 @@ class Manifest:
     bits: int
     classes: int
     class_names: tuple[str, ...]
-    tau: float
-    beta: float
+    tau: float | None
+    beta: float | None
     word_bits: int
     block: int
     workspace_bytes: int
@@ -67,6 +67,11 @@ class Manifest:
     files: dict[str, str]
     abi_version: int = ABI_VERSION
     format: int = FORMAT
+
+    @property
+    def decides(self) -> bool:
+        """Whether the first maximum of the scores is the class of a sample."""
+        return self.tau is not None and self.classes > 1
 
     def to_json(self) -> str:
         """The text of the file."""

@@ -38,8 +38,8 @@ def export(
         typer.Option("--input", metavar="packed|bool|uint8|float32", help="What the model takes; else as trained."),
     ] = "",
     outputs: Annotated[
-        str, typer.Option("--outputs", metavar="NAMES", help="What the model gives.")
-    ] = "scores,logits,class",
+        str, typer.Option("--outputs", metavar="NAMES", help="Some of scores,logits,class (or output_bits); else all.")
+    ] = "",
 ) -> None:
     """Write a trained checkpoint as one ONNX file.
 
@@ -50,7 +50,7 @@ def export(
 
     names = [name.strip() for name in outputs.split(",") if name.strip()]
     network = lgn_edge.export(source, output, ops=ops, input=chosen, outputs=names)
-    say(f"{network.name}: {len(network.layers)} layers, {network.n_gates:,} gates, {network.head.classes} classes")
+    say(f"{network.name}: {len(network.layers)} layers, {network.n_gates:,} gates, {network.head.n_outputs} outputs")
     emit(str(output))
     checkpoint = f" --checkpoint {source}" if source.is_dir() else ""
     say(f"next: lgn-edge inspect {output}, or lgn-edge verify {output}{checkpoint}")

@@ -60,15 +60,18 @@ def describe(network: Network, file_bytes: int) -> dict[str, Any]:
         for layer in network.layers
         for table in [layer.gates()[0]]
     ]
+    tau, beta = network.head.scale or (None, None)
     return {
         "name": network.name,
         "features": encoder.n_features,
         "input_type": encoder.input_dtype,
         "bits": encoder.n_outputs,
-        "classes": network.head.classes,
+        "head": type(network.head).__name__,
+        "outputs": network.head.n_outputs,
+        "classes": network.head.n_outputs if network.head.decides else None,
         "class_names": list(network.class_names),
-        "tau": network.head.tau,
-        "beta": network.head.beta,
+        "tau": tau,
+        "beta": beta,
         "gates": circuit.n_gates,
         "gates_simplified": simple.n_gates,
         "depth_simplified": int(simple.levels()[simple.outputs].max()),

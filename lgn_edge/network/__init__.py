@@ -2,12 +2,15 @@
 
 from lgn_edge.network.bits import pack, unpack
 from lgn_edge.network.circuit import Circuit, flatten
-from lgn_edge.network.layers import GroupSum, Layer, LogicDense, Threshold, first_maximum
+from lgn_edge.network.heads import Bits, GroupSum, Head, first_maximum
+from lgn_edge.network.layers import Layer, LogicDense, Threshold
 from lgn_edge.network.network import Network, Prediction
 
 __all__ = [
+    "Bits",
     "Circuit",
     "GroupSum",
+    "Head",
     "Layer",
     "LogicDense",
     "Network",

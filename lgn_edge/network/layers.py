@@ -1,4 +1,4 @@
-"""The layers of a discrete network: encoder, logic layers, group sum.
+"""The layers of a discrete network: encoder and logic layers; what follows them is in `heads`.
 
 Each is an immutable record of numpy arrays that checks itself when it is made, so a layer that exists is legal.
 `evaluate` is the definition of what the layer computes; every kernel, op and firmware is held against it.
@@ -13,14 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lgn_edge.errors import InputError
-from lgn_edge.network.bits import pack, unpack
+from lgn_edge.network.bits import pack
 from lgn_edge.network.truth_table import UInt8Array, Words, evaluate_gates
 
 Int32Array = NDArray[np.int32]
 Float32Array = NDArray[np.float32]
 
 INPUT_DTYPES: Final = ("float32", "uint8")
-MAX_CLASSES: Final = 65535  # a class fits uint16 in the artifact's interface
 MAX_SIGNALS: Final = 2**31 - 1  # wiring is int32
 
 
@@ -214,54 +213,3 @@ class LogicDense(ArrayRecord):
     def gates(self) -> tuple[UInt8Array, Int32Array, Int32Array, Int32Array]:
         """The layer as a netlist (see `Layer.gates`)."""
         return self.table, self.a, self.b, np.arange(self.n_inputs, self.n_inputs + self.n_outputs, dtype=np.int32)
-
-
-@dataclass(frozen=True, eq=False)
-class GroupSum(ArrayRecord):
-    """The head: class c counts the ones of its contiguous block of inputs (Petersen et al. 2022, section 3.2).
-
-    Attributes:
-        n_inputs: signals of the last logic layer.
-        classes: blocks; divides n_inputs.
-        tau, beta: float32 values of `logits = (score + beta) / tau`; they never change the class.
-    """
-
-    n_inputs: int
-    classes: int
-    tau: float = 1.0
-    beta: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.classes <= MAX_CLASSES:
-            raise InputError(f"group sum: {self.classes} classes; legal are 1..{MAX_CLASSES}")
-        if self.n_inputs < 1 or self.n_inputs % self.classes:
-            raise InputError(
-                f"group sum: {self.classes} classes do not divide the {self.n_inputs} outputs of the last layer;"
-                " choose a width that is a multiple of the classes"
-            )
-        tau, beta = float(np.float32(self.tau)), float(np.float32(self.beta))
-        if not (np.isfinite(tau) and tau > 0 and np.isfinite(beta)):
-            raise InputError(f"group sum: tau is {self.tau} and beta {self.beta}; tau must be positive, both finite")
-        object.__setattr__(self, "tau", tau)
-        object.__setattr__(self, "beta", beta)
-
-    @property
-    def group(self) -> int:
-        """Inputs of a class."""
-        return self.n_inputs // self.classes
-
-    def evaluate(self, words: Words, samples: int) -> Int32Array:
-        """Scores int32[samples, classes] of packed bits [n_inputs, words]."""
-        bits = unpack(words, samples).reshape(samples, self.classes, self.group)
-        scores: Int32Array = bits.sum(axis=2, dtype=np.int32)
-        return scores
-
-    def logits(self, scores: Int32Array) -> Float32Array:
-        """`(score + beta) / tau` in float32, shape of `scores`."""
-        return (scores.astype(np.float32) + np.float32(self.beta)) / np.float32(self.tau)
-
-
-def first_maximum(scores: Int32Array) -> NDArray[np.uint16]:
-    """Class uint16[n] of scores int32[n, classes]: the first maximum."""
-    classes: NDArray[np.uint16] = scores.argmax(axis=1).astype(np.uint16)
-    return classes

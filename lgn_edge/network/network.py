@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lgn_edge.errors import InputError
-from lgn_edge.network.layers import ArrayRecord, GroupSum, Int32Array, Layer, Threshold, first_maximum
+from lgn_edge.network.heads import Head, first_maximum
+from lgn_edge.network.layers import ArrayRecord, Int32Array, Layer, Threshold
 from lgn_edge.network.truth_table import Words
 
 _CHUNK = 4096  # samples evaluated at a time; bounds the memory of the reference
@@ -22,35 +23,47 @@ class Prediction(ArrayRecord):
     """What every form of a network returns for n samples.
 
     Attributes:
-        scores: int32[n, classes], ones counted a class.
-        classes: uint16[n], the first maximum of each row.
+        scores: int32[n, outputs of the head]: ones counted a class; one number; or bits.
+        decision: uint16[n], the class of each sample, the first maximum of its scores; None where the head decides
+            nothing.
     """
 
     scores: Int32Array
-    classes: NDArray[np.uint16]
+    decision: NDArray[np.uint16] | None
 
     @classmethod
-    def of(cls, scores: Int32Array) -> Prediction:
-        """The prediction whose classes follow from the scores."""
-        return cls(scores, first_maximum(scores))
+    def of(cls, scores: Int32Array, *, decides: bool) -> Prediction:
+        """The prediction that follows from the scores of a head that decides or does not."""
+        return cls(scores, first_maximum(scores) if decides else None)
+
+    @property
+    def classes(self) -> NDArray[np.uint16]:
+        """The decision of a network that has classes.
+
+        Raises:
+            InputError: the network gives a score or bits.
+        """
+        if self.decision is None:
+            raise InputError("the network gives a score or bits and has no classes; read `scores`")
+        return self.decision
 
 
 @dataclass(frozen=True, eq=False)
 class Network(ArrayRecord):
-    """Encoder, logic layers and group sum, with what a user needs to know about them.
+    """Encoder, logic layers and head, with what a user needs to know about them.
 
     Attributes:
         encoder: features to bits.
         layers: at least one logic layer; each reads what the one before writes.
-        head: counts the last layer's bits a class.
+        head: what the last layer's bits mean: classes, a score, or bits.
         name: a word for people and files.
-        class_names: one a class, or empty.
+        class_names: one an output of the head, or empty.
         provenance: free text by key (dataset, recipe, accuracy, version); not part of what the network computes.
     """
 
     encoder: Threshold
     layers: tuple[Layer, ...]
-    head: GroupSum
+    head: Head
     name: str = "network"
     class_names: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -67,9 +80,9 @@ class Network(ArrayRecord):
                 raise InputError(f"network: layer {i} reads {layer.n_inputs} signals but gets {width}")
             width = layer.n_outputs
         if self.head.n_inputs != width:
-            raise InputError(f"network: the group sum reads {self.head.n_inputs} signals but gets {width}")
-        if self.class_names and len(self.class_names) != self.head.classes:
-            raise InputError(f"network: {len(self.class_names)} class names for {self.head.classes} classes")
+            raise InputError(f"network: the head reads {self.head.n_inputs} signals but gets {width}")
+        if self.class_names and len(self.class_names) != self.head.n_outputs:
+            raise InputError(f"network: {len(self.class_names)} class names for {self.head.n_outputs} outputs")
 
     @property
     def n_gates(self) -> int:
@@ -88,7 +101,7 @@ class Network(ArrayRecord):
         add(self.encoder.n_features, self.encoder.input_dtype, self.encoder.feature, self.encoder.threshold)
         for layer in self.layers:
             add(layer.n_inputs, *layer.gates())
-        add(self.head.classes, self.head.tau, self.head.beta)
+        add(self.head.n_outputs, *(self.head.scale or ()))
         return digest.hexdigest()
 
     def activations(self, samples: ArrayLike) -> Iterator[Words]:
@@ -106,10 +119,10 @@ class Network(ArrayRecord):
             InputError: the samples have another shape or type than the encoder's.
         """
         x = self.encoder.check(samples)
-        scores = np.empty((len(x), self.head.classes), np.int32)
+        scores = np.empty((len(x), self.head.n_outputs), np.int32)
         for start in range(0, len(x), _CHUNK):
             chunk = x[start : start + _CHUNK]
             for words in self.activations(chunk):
                 last = words
             scores[start : start + _CHUNK] = self.head.evaluate(last, len(chunk))
-        return Prediction.of(scores)
+        return Prediction.of(scores, decides=self.head.decides)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from lgn_edge.network import GroupSum
-from lgn_edge.onnx_model.domain import CLASS, LOGITS, SCORES
+from lgn_edge.onnx_model.domain import CLASS, LOGITS, OUTPUT_BITS, SCORES
 
 
 class Builder:
@@ -37,15 +37,24 @@ class Builder:
         self._names.update(outputs)
         self.nodes.append(helper.make_node(op, inputs, outputs, outputs[0], **attributes))
 
-    def logits(self, head: GroupSum) -> None:
-        """Add the output `logits` float32 [N, classes], which follows from `scores`."""
-        number = self.node("Cast", SCORES, name="scores.float", to=TensorProto.FLOAT)
-        moved = self.node("Add", number, self.constant(head.beta, np.float32, name="beta"), name="scores.moved")
-        self.named("Div", [moved, self.constant(head.tau, np.float32, name="tau")], [LOGITS])
+    def outputs(self, names: Container[str], scale: tuple[float, float] | None) -> None:
+        """Add those of the outputs `logits`, `class` and `output_bits` that are named; they follow from `scores`.
 
-    def first_maximum(self) -> None:
-        """Add the output `class` int64 [N], which follows from `scores`."""
-        self.named("ArgMax", [SCORES], [CLASS], axis=1, keepdims=0)
+        Args:
+            names: of outputs.
+            scale: tau and beta of the logits.
+        """
+        if LOGITS in names and scale is not None:
+            self._logits(*scale)
+        if CLASS in names:
+            self.named("ArgMax", [SCORES], [CLASS], axis=1, keepdims=0)
+        if OUTPUT_BITS in names:
+            self.named("Cast", [SCORES], [OUTPUT_BITS], to=TensorProto.BOOL)
+
+    def _logits(self, tau: float, beta: float) -> None:
+        number = self.node("Cast", SCORES, name="scores.float", to=TensorProto.FLOAT)
+        moved = self.node("Add", number, self.constant(beta, np.float32, name="beta"), name="scores.moved")
+        self.named("Div", [moved, self.constant(tau, np.float32, name="tau")], [LOGITS])
 
     def data(self, name: str, array: NDArray[Any]) -> str:
         """Add data of the network, and return its name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Final
 
 import numpy as np
@@ -12,16 +13,17 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.network import Layer, Network, Threshold
 from lgn_edge.onnx_model import interface
-from lgn_edge.onnx_model.domain import CLASS, DOMAIN, LOGITS, SCORES, STANDARD_DOMAINS, VERSION
+from lgn_edge.onnx_model.domain import CLASS, DOMAIN, SCORES, STANDARD_DOMAINS, VERSION
 from lgn_edge.onnx_model.form import BOOL, ELEMENT, PACKED
 from lgn_edge.onnx_model.interface import short
 from lgn_edge.onnx_model.metadata import Metadata
-from lgn_edge.onnx_model.ops import group_sum, logic_layer, threshold
+from lgn_edge.onnx_model.ops import bits, group_sum, logic_layer, threshold
 from lgn_edge.onnx_model.schemas import OPS
 from lgn_edge.onnx_model.tensors import Initializers
 from lgn_edge.onnx_model.view import NodeView
 
 _LAYER_OF_OP: Final = {logic_layer.OP.name: logic_layer.layer}
+_HEAD_OF_OP: Final[dict[str, ModuleType]] = {op.OP.name: op for op in (group_sum, bits)}
 _STANDARD_OPS: Final = ("Shape", "Mul", "ArgMax")
 
 
@@ -44,8 +46,8 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
     for view in views[chosen != PACKED : -1]:
         layers.append(_LAYER_OF_OP[view.node.op_type](view, width))
         width = layers[-1].n_outputs
-    head = group_sum.head(views[-1], width)
-    names = interface.outputs(graph, head.classes)
+    head = _HEAD_OF_OP[views[-1].node.op_type].head(views[-1], width)
+    names = interface.outputs(graph, head)
     classified = CLASS in names or any(node.op_type == "ArgMax" for node in graph.node)
     _check_rest(graph, views[-1], chosen, value, initializers, classified)
     return Network(encoder, tuple(layers), head, about.name, about.class_names, about.provenance)
@@ -82,7 +84,7 @@ def _check_bodies(model: ModelProto) -> None:
 
 
 def _chain(graph: GraphProto, value: str, *, encoded: bool) -> list[NodeProto]:
-    """The nodes of the domain, Threshold first (unless `encoded`) and GroupSum last, each reading the one before."""
+    """The nodes of the domain, Threshold first (unless `encoded`) and a head last, each reading the one before."""
     known = {op.name for op in OPS}
     for node in graph.node:
         if node.domain != DOMAIN and (node.domain not in STANDARD_DOMAINS or node.op_type not in _STANDARD_OPS):
@@ -100,10 +102,10 @@ def _chain(graph: GraphProto, value: str, *, encoded: bool) -> list[NodeProto]:
     first = [] if encoded else [threshold.OP.name]
     layers = kinds[len(first) : -1]
     legal = layers and all(kind in _LAYER_OF_OP for kind in layers)
-    if not legal or kinds[: len(first)] != first or kinds[-1] != group_sum.OP.name:
+    if not legal or kinds[: len(first)] != first or kinds[-1] not in _HEAD_OF_OP:
         raise InputError(
             f"the nodes of {DOMAIN} are {short(kinds)}; they must be {'' if encoded else f'one {first[0]}, '}at least"
-            f" one layer ({', '.join(_LAYER_OF_OP)}), one {group_sum.OP.name}, in this order"
+            f" one layer ({', '.join(_LAYER_OF_OP)}), one head ({', '.join(_HEAD_OF_OP)}), in this order"
         )
     for node in nodes:
         if not node.input or node.input[0] != value:
@@ -129,10 +131,11 @@ def _encoder(views: list[NodeView], chosen: str, width: int, about: Threshold | 
 def _check_rest(
     graph: GraphProto, head: NodeView, chosen: str, value: str, initializers: Initializers, classified: bool
 ) -> None:
-    """Check the standard nodes: the count of samples before the group sum, the class behind it, and nothing else."""
+    """Check the standard nodes: the count of samples before the head, the class behind it, and nothing else."""
     n = head.node.input[1]
-    if list(head.node.output) != [SCORES, LOGITS]:
-        raise head.error(f"its outputs are {list(head.node.output)}; they must be {[SCORES, LOGITS]}")
+    outputs = list(_HEAD_OF_OP[head.node.op_type].OUTPUTS)
+    if list(head.node.output) != outputs:
+        raise head.error(f"its outputs are {list(head.node.output)}; they must be {outputs}")
     if chosen == PACKED:
         product = _only(graph, "Mul")
         words, bits = (*product.input, "", "")[:2]
@@ -151,7 +154,7 @@ def _check_rest(
     if sorted(order) != sorted(wanted):
         raise InputError(f"the standard nodes of the model are {short(order)}; they must be {short(wanted)}")
     if order != wanted:
-        raise InputError("the nodes Shape and ArgMax must be before and after GroupSum; write the model again")
+        raise InputError("the nodes Shape and ArgMax must be before and after the head; write the model again")
 
 
 def _only(graph: GraphProto, op: str) -> NodeProto:

@@ -10,16 +10,19 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from lgn_edge.errors import UnsupportedError
-from lgn_edge.network import Layer, LogicDense, Network
+from lgn_edge.network import Bits, GroupSum, Layer, LogicDense, Network
 from lgn_edge.onnx_model.domain import CLASS, DOMAIN, SCORES, VERSION, WORD_BITS, WORDS
 from lgn_edge.onnx_model.form import PACKED, Form, input_info
 from lgn_edge.onnx_model.functions import functions
 from lgn_edge.onnx_model.lowering import Lowering
-from lgn_edge.onnx_model.ops import group_sum, logic_layer, threshold
+from lgn_edge.onnx_model.ops import bits, group_sum, logic_layer, threshold
 
 _OP_OF_LAYER: Final[dict[type, ModuleType]] = {LogicDense: logic_layer}
 _ENCODER: Final = "threshold"
-_HEAD: Final = "group_sum"
+_OP_OF_HEAD: Final[dict[type, tuple[str, ModuleType]]] = {  # with the name of its node
+    GroupSum: ("group_sum", group_sum),
+    Bits: ("output_bits", bits),
+}
 COUNT: Final = "n"
 WORD_BITS_NAME: Final = "word_bits"
 
@@ -52,7 +55,8 @@ def lower(network: Network, form: Form) -> Lowering:
         nodes.append(op.node(layer, name, value))
         value = name
         values.append(_words(value, layer.n_outputs))
-    nodes += [*count, group_sum.node(network.head, _HEAD, value, COUNT)]
+    name, op = _OP_OF_HEAD[type(network.head)]
+    nodes += [*count, op.node(network.head, name, value, COUNT)]
     if CLASS in form.outputs:
         nodes.append(helper.make_node("ArgMax", [SCORES], [CLASS], "argmax", axis=1, keepdims=0))
     used = {node.op_type for node in nodes if node.domain == DOMAIN}

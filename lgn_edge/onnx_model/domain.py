@@ -18,3 +18,4 @@ WORDS: Final = "words"  # [bits, W], encoded and packed outside
 SCORES: Final = "scores"
 LOGITS: Final = "logits"
 CLASS: Final = "class"
+OUTPUT_BITS: Final = "output_bits"

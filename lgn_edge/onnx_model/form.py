@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, ValueInfoProto, helper
 
 from lgn_edge.errors import InputError, UnsupportedError
-from lgn_edge.network import Network, Threshold, unpack
+from lgn_edge.network import Head, Network, Threshold, unpack
 from lgn_edge.network.layers import check_samples
-from lgn_edge.onnx_model.domain import BITS, CLASS, LOGITS, SAMPLES, SCORES, WORDS
+from lgn_edge.onnx_model.domain import BITS, CLASS, LOGITS, OUTPUT_BITS, SAMPLES, SCORES, WORDS
 
 CUSTOM: Final = "custom"
 STANDARD: Final = "standard"
@@ -22,7 +23,7 @@ OPS: Final = (CUSTOM, STANDARD, FUSED, QONNX)
 PACKED: Final = "packed"
 BOOL: Final = "bool"
 INPUTS: Final = (PACKED, BOOL, "uint8", "float32")
-OUTPUTS: Final = (SCORES, LOGITS, CLASS)
+OUTPUTS: Final = (SCORES, LOGITS, CLASS, OUTPUT_BITS)
 
 ELEMENT: Final = {  # type of the input
     PACKED: TensorProto.INT64,
@@ -44,12 +45,13 @@ class Form:
             QONNX.
         input: "uint8" or "float32": samples [N, features]; "bool": encoded bits [N, bits]; "packed": encoded and packed
             bits int64 [bits, W], for 64 * W samples; "" for what the encoder takes.
-        outputs: some of "scores", "logits" and "class"; they are always in this order.
+        outputs: some of "scores", "logits", "class" and "output_bits", those that the head has (see `heads_outputs`),
+            always in this order; () for all of them.
     """
 
     ops: str = CUSTOM
     input: str = ""
-    outputs: tuple[str, ...] = OUTPUTS
+    outputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.ops not in OPS:
@@ -57,20 +59,31 @@ class Form:
         if self.input not in ("", *INPUTS):
             raise InputError(f"there is no input {self.input!r}; choose one of {', '.join(INPUTS)}")
         unknown = [name for name in self.outputs if name not in OUTPUTS]
-        if unknown or not self.outputs:
-            raise InputError(f"the outputs are {list(self.outputs)}; choose at least one of {', '.join(OUTPUTS)}")
+        if unknown:
+            raise InputError(f"the outputs are {list(self.outputs)}; choose some of {', '.join(OUTPUTS)}")
         object.__setattr__(self, "outputs", tuple(name for name in OUTPUTS if name in self.outputs))
 
 
+def heads_outputs(head: Head) -> tuple[str, ...]:
+    """The outputs that a model with this head can have: scores and logits, class where it decides; or bits."""
+    if head.scale is None:
+        return (OUTPUT_BITS,)
+    return (SCORES, LOGITS, CLASS) if head.decides else (SCORES, LOGITS)
+
+
 def resolved(network: Network, form: Form) -> tuple[Network, Form]:
-    """The network that the graph of a form computes, and the form with its input chosen.
+    """The network that the graph of a form computes, and the form with its input and outputs chosen.
 
     For `uint8` and `float32` the encoder takes that type. For `bool` and `packed` the network takes bits; the true
     encoder stays outside.
 
     Raises:
         UnsupportedError: there are more bits than a reader of such a file takes.
+        InputError: the head does not have an output.
     """
+    legal = heads_outputs(network.head)
+    if missing := [name for name in form.outputs if name not in legal]:
+        raise InputError(f"the network has no output {missing[0]!r}; its head gives {', '.join(legal)}")
     chosen = form.input or network.encoder.input_dtype
     encoder = network.encoder
     if chosen in (BOOL, PACKED):
@@ -81,7 +94,7 @@ def resolved(network: Network, form: Form) -> tuple[Network, Form]:
         encoder = Threshold.bits(encoder.n_outputs)
     elif chosen != encoder.input_dtype:
         encoder = replace(encoder, input_dtype=chosen)
-    return replace(network, encoder=encoder), replace(form, input=chosen)
+    return replace(network, encoder=encoder), replace(form, input=chosen, outputs=form.outputs or legal)
 
 
 def input_info(network: Network, form: Form) -> ValueInfoProto:
@@ -91,14 +104,15 @@ def input_info(network: Network, form: Form) -> ValueInfoProto:
     return helper.make_tensor_value_info(_NAME[form.input], ELEMENT[form.input], shape)
 
 
-def output_infos(classes: int, form: Form) -> list[ValueInfoProto]:
-    """The outputs of the model."""
+def output_infos(head: Head, outputs: Sequence[str]) -> list[ValueInfoProto]:
+    """The outputs of a model with this head."""
     known: dict[str, tuple[int, list[str | int | None]]] = {
-        SCORES: (TensorProto.INT32, ["N", classes]),
-        LOGITS: (TensorProto.FLOAT, ["N", classes]),
+        SCORES: (TensorProto.INT32, ["N", head.n_outputs]),
+        LOGITS: (TensorProto.FLOAT, ["N", head.n_outputs]),
         CLASS: (TensorProto.INT64, ["N"]),
+        OUTPUT_BITS: (TensorProto.BOOL, ["N", head.n_outputs]),
     }
-    return [helper.make_tensor_value_info(name, *known[name]) for name in form.outputs]
+    return [helper.make_tensor_value_info(name, *known[name]) for name in outputs]
 
 
 def input_of_info(name: str, element: int) -> str:

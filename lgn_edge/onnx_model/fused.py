@@ -5,23 +5,26 @@ The node has no function body: it needs the library of the domain.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any, Final
 
 from numpy.typing import NDArray
 from onnx import ModelProto
 
 from lgn_edge.errors import InputError, UnsupportedError
-from lgn_edge.network import LogicDense, Network, Threshold
+from lgn_edge.network import Bits, GroupSum, LogicDense, Network, Threshold
 from lgn_edge.onnx_model import chain, interface
-from lgn_edge.onnx_model.domain import CLASS, DOMAIN, LOGITS, SCORES, VERSION
+from lgn_edge.onnx_model.domain import DOMAIN, VERSION
 from lgn_edge.onnx_model.form import BOOL, PACKED, Form, input_info
 from lgn_edge.onnx_model.lowering import Lowering
 from lgn_edge.onnx_model.metadata import Metadata
-from lgn_edge.onnx_model.ops import logic_layer, logic_network, threshold
+from lgn_edge.onnx_model.ops import logic_circuit, logic_layer, logic_network, threshold, whole
 from lgn_edge.onnx_model.tensors import Initializers
 from lgn_edge.onnx_model.view import NodeView
 
 _NAME: Final = "network"
+_OP_OF_HEAD: Final[dict[type, ModuleType]] = {GroupSum: logic_network, Bits: logic_circuit}
+_HEAD_OF_OP: Final = {op.OP.name: op for op in _OP_OF_HEAD.values()}
 
 
 def lower(network: Network, form: Form) -> Lowering:
@@ -36,16 +39,18 @@ def lower(network: Network, form: Form) -> Lowering:
     wires: dict[str, NDArray[Any]] = {}
     for i, layer in enumerate(network.layers):
         if not isinstance(layer, LogicDense):
-            raise UnsupportedError(f"a {type(layer).__name__} layer has no place in {logic_network.OP.name} yet")
+            raise UnsupportedError(f"a {type(layer).__name__} layer has no place in a node for a whole network yet")
         wires |= logic_layer.constants(layer, f"layer{i}")
-    source, bits = input_info(network, form).name, network.encoder.n_outputs
-    node = logic_network.node(network.head, _NAME, source, bits, list(encoder), list(wires))
+    op = _OP_OF_HEAD[type(network.head)]
+    source, about = input_info(network, form).name, op.attributes(network.head)
+    bits = network.encoder.n_outputs
+    node = whole.node(op.OP, _NAME, source, list(encoder), list(wires), list(op.OUTPUTS), bits=bits, **about)
     return Lowering([node], encoder | wires, {}, {DOMAIN: VERSION})
 
 
 def recognises(model: ModelProto) -> bool:
     """Whether the model has such a node."""
-    return any(node.domain == DOMAIN and node.op_type == logic_network.OP.name for node in model.graph.node)
+    return any(node.domain == DOMAIN and node.op_type in _HEAD_OF_OP for node in model.graph.node)
 
 
 def network(model: ModelProto, initializers: Initializers, about: Metadata) -> Network:
@@ -59,17 +64,18 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
     graph = model.graph
     chosen, width = interface.source(graph)
     if len(graph.node) != 1:
-        raise InputError(f"the model has {len(graph.node)} nodes; a {logic_network.OP.name} stands alone")
+        raise InputError(f"the model has {len(graph.node)} nodes; a node for a whole network stands alone")
     view = NodeView(graph.node[0], initializers)
-    logic_network.check(view)
-    if list(view.node.output) != [SCORES, LOGITS, CLASS]:
-        raise view.error(f"its outputs are {list(view.node.output)}; they must be {[SCORES, LOGITS, CLASS]}")
+    op = _HEAD_OF_OP[view.node.op_type]
+    whole.check(view, op.OP)
+    if list(view.node.output) != list(op.OUTPUTS):
+        raise view.error(f"its outputs are {list(view.node.output)}; they must be {list(op.OUTPUTS)}")
     if view.node.input[0] != graph.input[0].name:
         raise view.error(f"it reads {view.node.input[0]!r}; it must read {graph.input[0].name!r}")
     encoder = _encoder(view, chosen, width, about.encoder)
-    layers = logic_network.layers(view, encoder.n_outputs)
-    head = logic_network.head(view, layers[-1].n_outputs)
-    interface.outputs(graph, head.classes)
+    layers = whole.layers(view, encoder.n_outputs)
+    head = op.head(view, layers[-1].n_outputs)
+    interface.outputs(graph, head)
     return Network(encoder, layers, head, about.name, about.class_names, about.provenance)
 
 
@@ -78,7 +84,7 @@ def _encoder(view: NodeView, chosen: str, width: int, about: Threshold | None) -
         if any(view.node.input[1:3]):
             raise view.error("packed bits come without feature and threshold")
         return interface.outside(chosen, width, about)
-    encoder = logic_network.encoder(view, "uint8" if chosen == BOOL else chosen, width)
+    encoder = whole.encoder(view, "uint8" if chosen == BOOL else chosen, width)
     if chosen != BOOL:
         return encoder
     if encoder != Threshold.bits(width):

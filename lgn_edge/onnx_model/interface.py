@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from onnx import GraphProto, ValueInfoProto
 
 from lgn_edge.errors import InputError
-from lgn_edge.network import Threshold
+from lgn_edge.network import Head, Threshold
 from lgn_edge.network.layers import MAX_SIGNALS
-from lgn_edge.onnx_model.domain import BITS, SAMPLES, WORDS
-from lgn_edge.onnx_model.form import BOOL, MOST_BITS, PACKED, Form, input_of_info, output_infos
+from lgn_edge.onnx_model.domain import BITS, CLASS, LOGITS, OUTPUT_BITS, SAMPLES, SCORES, WORDS
+from lgn_edge.onnx_model.form import BOOL, MOST_BITS, PACKED, heads_outputs, input_of_info, output_infos
 
 
 def source(graph: GraphProto) -> tuple[str, int]:
@@ -39,19 +39,27 @@ def source(graph: GraphProto) -> tuple[str, int]:
     return chosen, dims[fixed].dim_value
 
 
-def outputs(graph: GraphProto, classes: int) -> tuple[str, ...]:
+def outputs(graph: GraphProto, head: Head) -> tuple[str, ...]:
     """The names of the outputs.
 
     Raises:
-        InputError: they are not some of scores, logits and class, in this order, with their types and ranks.
+        InputError: they are not some of those that the head has, in this order, with their types and ranks.
     """
     found = [_signature(value) for value in graph.output]
-    known = {value.name: _signature(value) for value in output_infos(classes, Form())}
+    # a score came with a class, always 0, before it was a head of its own
+    legal = heads_outputs(head) if head.scale is None else (SCORES, LOGITS, CLASS)
+    known = {value.name: _signature(value) for value in output_infos(head, legal)}
     names = tuple(name for name, _, _ in found)
     if not names or found != [known[name] for name in known if name in names]:
+        wanted = {
+            SCORES: "scores int32 [N, classes]",
+            LOGITS: "logits float32 [N, classes]",
+            CLASS: "class int64 [N]",
+            OUTPUT_BITS: "output_bits bool [N, bits]",
+        }
         raise InputError(
-            f"the outputs of the model are {short(names)}; they must be some of scores int32 [N, classes],"
-            " logits float32 [N, classes] and class int64 [N], in this order"
+            f"the outputs of the model are {short(names)}; they must be some of"
+            f" {', '.join(wanted[name] for name in legal)}, in this order"
         )
     return names
 

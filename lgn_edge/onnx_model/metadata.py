@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from lgn_edge.errors import InputError, UnsupportedError
-from lgn_edge.network import GroupSum, Network, Threshold
+from lgn_edge.network import Bits, GroupSum, Head, Network, Threshold
 from lgn_edge.onnx_model.form import BOOL, PACKED, Form
 
 FORMAT_VERSION: Final = "1"
@@ -81,21 +81,28 @@ def parse(model: ModelProto) -> Metadata:
     return Metadata(name, tuple(names), provenance, encoder(found))
 
 
-def head_text(head: GroupSum) -> str:
-    """The value of `HEAD`: what a reader needs besides a graph of standard ops to know the group sum."""
-    return json.dumps({"classes": head.classes, "tau": head.tau, "beta": head.beta})
+def head_text(head: Head) -> str:
+    """The value of `HEAD`: what a reader needs besides a graph of standard ops to know the head."""
+    if head.scale is None:
+        return json.dumps({"bits": head.n_outputs})
+    tau, beta = head.scale
+    return json.dumps({"classes": head.n_outputs, "tau": tau, "beta": beta})
 
 
-def head(found: Mapping[str, str]) -> tuple[int, float, float]:
-    """Classes, tau and beta of `head_text`; they may be out of range.
+def head(found: Mapping[str, str], n_inputs: int) -> Head:
+    """The head of `head_text` that reads that many signals.
 
     Raises:
-        InputError: they are missing or no numbers.
+        InputError: the description is missing or malformed, or does not fit the signals.
     """
+    if isinstance(value := _json(found, HEAD, "null"), dict) and sorted(value) == ["bits"]:
+        if value["bits"] != n_inputs:
+            raise InputError(f"the metadata {HEAD} names {value['bits']!r} bits; the graph has {n_inputs}")
+        return Bits(n_inputs)
     value = _object(found, HEAD, ("classes", "tau", "beta"))
     if type(value["classes"]) is not int or not all(type(value[name]) in (int, float) for name in ("tau", "beta")):
         raise InputError(f"the metadata {HEAD} must hold a whole number of classes and the numbers tau and beta")
-    return value["classes"], value["tau"], value["beta"]
+    return GroupSum(n_inputs, value["classes"], value["tau"], value["beta"])
 
 
 def _object(found: Mapping[str, str], key: str, names: Sequence[str]) -> dict[str, Any]:

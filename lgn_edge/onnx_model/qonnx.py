@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from onnx import FunctionProto, ModelProto, TensorProto, parser
 
 from lgn_edge.errors import InputError, UnsupportedError
-from lgn_edge.network import GroupSum, Layer, LogicDense, Network, Threshold
+from lgn_edge.network import Head, Layer, LogicDense, Network, Threshold
 from lgn_edge.network.truth_table import UInt8Array
 from lgn_edge.onnx_model import interface, metadata
 from lgn_edge.onnx_model.builder import Builder
-from lgn_edge.onnx_model.domain import CLASS, LOGITS, OPSET, SCORES
+from lgn_edge.onnx_model.domain import OPSET, SCORES
 from lgn_edge.onnx_model.form import BOOL, PACKED, QONNX, Form, input_info
 from lgn_edge.onnx_model.lowering import Lowering
 from lgn_edge.onnx_model.metadata import HEAD, Metadata
@@ -134,9 +134,8 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
     while f"layer{len(layers)}.indices" in initializers.by_name:
         layers.append(_layer(initializers, f"layer{len(layers)}", width))
         width = layers[-1].n_outputs
-    classes, tau, beta = metadata.head(properties)
-    head = GroupSum(width, classes, tau, beta)
-    form = Form(QONNX, chosen, interface.outputs(model.graph, classes))
+    head = metadata.head(properties, width)
+    form = Form(QONNX, chosen, interface.outputs(model.graph, head))
     inside = Network(encoder, tuple(layers), head, about.name, about.class_names, about.provenance)
     check_nodes(model.graph.node, lower(inside, form).nodes)
     if chosen == BOOL:
@@ -166,12 +165,9 @@ def _encode(graph: Builder, encoder: Threshold, source: str, form: Form) -> str:
     return graph.node("Greater", numbers, limits, name="threshold")
 
 
-def _sum(graph: Builder, head: GroupSum, signals: str, form: Form) -> None:
+def _sum(graph: Builder, head: Head, signals: str, form: Form) -> None:
     numbers = graph.node("Cast", signals, name="count.numbers", to=TensorProto.INT32)
-    shape = graph.constant([0, head.classes, head.group], name="count.shape")  # 0: as many samples as there are
+    shape = graph.constant([0, head.n_outputs, head.group], name="count.shape")  # 0: as many samples as there are
     by_class = graph.node("Reshape", numbers, shape, name="count.by_class")
     graph.named("ReduceSum", [by_class, graph.constant([2], name="count.axis")], [SCORES], keepdims=0)
-    if LOGITS in form.outputs:
-        graph.logits(head)
-    if CLASS in form.outputs:
-        graph.first_maximum()
+    graph.outputs(form.outputs, head.scale)

@@ -14,7 +14,7 @@ from onnx import ModelProto
 from lgn_edge.errors import InputError
 from lgn_edge.network import Prediction
 from lgn_edge.onnx_model import metadata
-from lgn_edge.onnx_model.domain import BITS, CLASS, SAMPLES, SCORES, WORDS
+from lgn_edge.onnx_model.domain import BITS, CLASS, OUTPUT_BITS, SAMPLES, SCORES, WORDS
 from lgn_edge.onnx_model.form import BOOL, PACKED, feed
 from lgn_edge.onnx_model.interface import outside
 
@@ -34,7 +34,7 @@ def reference_session(model: ModelSource) -> Predict:
         a function of samples [n, features], any n; where the input of the model is encoded or packed, so are they.
 
     Raises:
-        InputError: the model gives no scores (when it is run).
+        InputError: the model gives neither scores nor bits (when it is run).
     """
     return predicting(reference_run(model))
 
@@ -51,7 +51,8 @@ def onnxruntime_session(model: ModelSource, *, optimize: bool = True, threads: i
         a function of samples [n, features], any n; where the input of the model is encoded or packed, so are they.
 
     Raises:
-        InputError: ONNX Runtime refuses the model, or (when it is run) the model gives no scores.
+        InputError: ONNX Runtime refuses the model, or (when it is run) the model gives neither scores nor
+            bits.
     """
     return predicting(onnxruntime_run(model, optimize=optimize, threads=threads))
 
@@ -129,16 +130,19 @@ def predicting(run: Run) -> Predict:
     """Samples to predictions by what gives the outputs of a model.
 
     Raises:
-        InputError: the model gives no scores (when it is run).
+        InputError: the model gives neither scores nor bits (when it is run).
     """
 
     def predict(samples: ArrayLike) -> Prediction:
         outputs = run(samples)
+        if OUTPUT_BITS in outputs:
+            return Prediction(outputs[OUTPUT_BITS].astype(np.int32), None)
         if SCORES not in outputs:
             raise InputError(f"the model gives {' and '.join(outputs)}, but no scores; export it with the scores")
-        if CLASS not in outputs:
-            return Prediction.of(outputs[SCORES])
-        return Prediction(outputs[SCORES], outputs[CLASS].astype(np.uint16))
+        scores = outputs[SCORES]
+        if CLASS in outputs and scores.shape[1] > 1:
+            return Prediction(scores, outputs[CLASS].astype(np.uint16))
+        return Prediction.of(scores, decides=scores.shape[1] > 1)
 
     return predict
 

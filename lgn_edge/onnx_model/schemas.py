@@ -7,10 +7,17 @@ from typing import Final
 from onnx import defs
 
 from lgn_edge.onnx_model.domain import DOMAIN, VERSION
-from lgn_edge.onnx_model.ops import group_sum, logic_layer, logic_network, threshold
+from lgn_edge.onnx_model.ops import bits, group_sum, logic_circuit, logic_layer, logic_network, threshold
 from lgn_edge.onnx_model.ops.op import Op
 
-OPS: Final[tuple[Op, ...]] = (threshold.OP, logic_layer.OP, group_sum.OP, logic_network.OP)
+OPS: Final[tuple[Op, ...]] = (
+    threshold.OP,
+    logic_layer.OP,
+    group_sum.OP,
+    bits.OP,
+    logic_network.OP,
+    logic_circuit.OP,
+)
 
 
 def register() -> None:

@@ -95,7 +95,7 @@ class _Plan:
     def __init__(self, network: Network, form: Form) -> None:
         self._inside, self._form = resolved(network, form)
         self._properties = metadata.properties(network, self._form)
-        self.lowering = _LOWERINGS[form.ops](self._inside, self._form)
+        self.lowering = _LOWERINGS[self._form.ops](self._inside, self._form)
 
     def model(self, tensor: Tensors) -> ModelProto:
         versions = {"": OPSET, **self.lowering.domains}
@@ -103,7 +103,7 @@ class _Plan:
             self.lowering.nodes,
             self._inside.name or "network",
             inputs=[input_info(self._inside, self._form)],
-            outputs=output_infos(self._inside.head.classes, self._form),
+            outputs=output_infos(self._inside.head, self._form.outputs),
             initializer=[tensor(name, array) for name, array in self.lowering.constants.items()],
             value_info=list(self.lowering.values),
         )

@@ -118,17 +118,24 @@ def compare(vector: str, got: Prediction, want: Prediction) -> Comparison:
     """Hold a backend's prediction of a vector against the reference's: dtype, shape and every value, no tolerance."""
     pairs: list[tuple[str, NDArray[Any], NDArray[Any]]] = [
         ("scores", got.scores, want.scores),
-        ("classes", got.classes, want.classes),
     ]
+    if got.decision is not None and want.decision is not None:
+        pairs.append(("classes", got.decision, want.decision))
     values = sum(w.size for _, _, w in pairs)
+    given, expected = (prediction.decision is not None for prediction in (got, want))
+    if given != expected:
+        names = {True: "given", False: "none"}
+        return Comparison(
+            values, max(values, 1), Mismatch(vector, "classes", None, None, names[given], names[expected])
+        )
     for what, g, w in pairs:
         for aspect in ("dtype", "shape"):
-            found, expected = getattr(g, aspect), getattr(w, aspect)
-            if found != expected:
+            found, wanted = getattr(g, aspect), getattr(w, aspect)
+            if found != wanted:
                 return Comparison(
                     values,
                     max(values, 1),
-                    Mismatch(vector, f"{aspect} of {what}", None, None, str(found), str(expected)),
+                    Mismatch(vector, f"{aspect} of {what}", None, None, str(found), str(wanted)),
                 )
     mismatches = sum(int(np.count_nonzero(g != w)) for _, g, w in pairs)
     first = next((found for what, g, w in pairs if (found := _first(vector, what, g, w))), None)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgn_edge.errors import InputError
-from lgn_edge.network import Circuit, GroupSum, LogicDense, Network, Threshold, flatten, pack, unpack
+from lgn_edge.network import Bits, Circuit, GroupSum, LogicDense, Network, Threshold, flatten, pack, unpack
 from lgn_edge.network import truth_table as tt
 from tests.strategies import circuits, networks, random_network, random_samples
 
@@ -40,8 +40,8 @@ def slow_scores(network: Network, sample: np.ndarray) -> list[int]:
         bits = [
             bool(PYTHON_GATES[int(t)](bits[a], bits[b])) for t, a, b in zip(layer.table, layer.a, layer.b, strict=True)
         ]
-    group = len(bits) // network.head.classes
-    return [sum(bits[c * group : (c + 1) * group]) for c in range(network.head.classes)]
+    group = len(bits) // network.head.n_outputs
+    return [sum(bits[c * group : (c + 1) * group]) for c in range(network.head.n_outputs)]
 
 
 @pytest.mark.parametrize("table", range(16))
@@ -88,12 +88,14 @@ def test_evaluate_is_the_definition(network: Network, n: int, seed: int) -> None
     x = random_samples(network, n, seed)
     prediction = network.evaluate(x)
     assert prediction.scores.dtype == np.int32
-    assert prediction.classes.dtype == np.uint16
-    assert prediction.scores.shape == (n, network.head.classes)
+    assert (prediction.decision is None) == (network.head.n_outputs == 1 or isinstance(network.head, Bits))
+    assert prediction.scores.shape == (n, network.head.n_outputs)
     for s in range(n):
         scores = slow_scores(network, x[s])
         assert prediction.scores[s].tolist() == scores
-        assert prediction.classes[s] == scores.index(max(scores))
+        if prediction.decision is not None:
+            assert prediction.classes.dtype == np.uint16
+            assert prediction.classes[s] == scores.index(max(scores))
 
 
 @given(networks(), st.integers(0, 130))
@@ -165,7 +167,7 @@ def dense(**changes: object) -> LogicDense:
         (lambda: Threshold(2, [1], [0.0], "int8"), "input_dtype"),
         (lambda: Network(Threshold.bits(3), (dense(),), GroupSum(2, 1)), "layer 0 reads 2 signals but gets 3"),
         (lambda: Network(Threshold.bits(2), (), GroupSum(2, 1)), "no logic layer"),
-        (lambda: Network(Threshold.bits(2), (dense(),), GroupSum(4, 1)), "the group sum reads 4 signals but gets 2"),
+        (lambda: Network(Threshold.bits(2), (dense(),), GroupSum(4, 1)), "the head reads 4 signals but gets 2"),
         (lambda: Circuit(1, [1], [0], [1], [1], [False]), r"b\[0\] is 1; gate 0 may read 0..0"),
         (lambda: random_network(0).evaluate(np.zeros((2, 3), np.float32)), r"the model takes \[n, 7\]"),
         (lambda: random_network(0).evaluate(np.zeros((2, 7))), r"float64; the model takes float32"),

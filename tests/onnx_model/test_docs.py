@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from lgn_edge.onnx_model import from_model, read, to_model
 from lgn_edge.onnx_model.functions import functions
-from lgn_edge.onnx_model.ops.op import FLOAT32, INT32, INT64, UINT8, Op
+from lgn_edge.onnx_model.ops.op import BOOL, FLOAT32, INT32, INT64, UINT8, Op
 from lgn_edge.onnx_model.runtime import onnxruntime_run
 from lgn_edge.onnx_model.schemas import OPS
 from lgn_edge.onnx_model.standard.gates import KINDS
@@ -58,7 +58,14 @@ def test_the_example_of_an_op(op: Op) -> None:
     """The values behind "Example:" give, in a model of that one node, the values behind "give"."""
     example = re.findall(r"Example: (.*?)(?:\n\n|\Z)", section(op), re.DOTALL)[0].rstrip(".: ")
     values = {name: eval(value) for name, value in re.findall(r"`(\w+) =\s(.*?)`", example, re.DOTALL)}
-    types: dict[str, type] = {INT64: np.int64, INT32: np.int32, FLOAT32: np.float32, UINT8: np.uint8, "T": np.float32}
+    types: dict[str, type] = {
+        INT64: np.int64,
+        INT32: np.int32,
+        FLOAT32: np.float32,
+        UINT8: np.uint8,
+        BOOL: np.bool_,
+        "T": np.float32,
+    }
 
     def info(name: str, dtype: str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(types[dtype])), None)

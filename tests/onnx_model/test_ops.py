@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from lgn_edge.errors import InputError
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
 from lgn_edge.onnx_model import Form, from_model, to_model
+from lgn_edge.onnx_model.form import OPS, heads_outputs
 from lgn_edge.onnx_model.runtime import onnxruntime_run, onnxruntime_session, reference_run
 from tests.onnx_model.forms import BATCHES, FORMS, PLAIN_OPS, RUNTIMES, assert_same, suits
 from tests.strategies import networks, random_network, random_samples
@@ -25,6 +27,9 @@ NETWORKS = {
     "a class a gate": random_network(6, widths=(37,), classes=37),
     "groups above 127": random_network(7, widths=(600, 387), classes=3),
     "groups of 127": random_network(8, widths=(254,), classes=2),
+    "a bit": random_network(10, widths=(9, 1), classes=0),
+    "bits": random_network(11, widths=(20, 37), classes=0, input_dtype="uint8"),
+    "constant bits": random_network(12, widths=(13,), classes=0, tables=(0, 15)),
     "all ones": random_network(9, widths=(1500,), classes=1, tables=(15,)),
 }
 
@@ -70,13 +75,39 @@ def test_outputs_that_are_asked_for(ops: str, outputs: tuple[str, ...]) -> None:
         assert from_model(model) == network
 
 
+@pytest.mark.parametrize("ops", OPS)
+@pytest.mark.parametrize(("classes", "missing"), [(3, "output_bits"), (1, "class"), (0, "scores")])
+def test_a_head_has_its_own_outputs(ops: str, classes: int, missing: str) -> None:
+    network = random_network(2, widths=(13, 12), classes=classes)
+    assert tuple(value.name for value in to_model(network, Form(ops)).graph.output) == heads_outputs(network.head)
+    with pytest.raises(
+        InputError, match=f"no output '{missing}'; its head gives {', '.join(heads_outputs(network.head))}"
+    ):
+        to_model(network, Form(ops, outputs=(missing,)))
+
+
+@pytest.mark.parametrize("ops", OPS)
+def test_a_score_with_a_class_is_read(ops: str) -> None:
+    """Files of one class were written with a class, always 0."""
+    network = random_network(2, widths=(13, 12), classes=1)
+    model = to_model(network, Form(ops))
+    if ops != "fused":
+        model.graph.node.append(helper.make_node("ArgMax", ["scores"], ["class"], "argmax", axis=1, keepdims=0))
+    if ops in ("standard", "qonnx"):
+        model.graph.node[-1].name = "class"
+    model.graph.output.append(helper.make_tensor_value_info("class", TensorProto.INT64, ["N"]))
+    samples = random_samples(network, 70)
+    assert from_model(model).evaluate(samples) == network.evaluate(samples)
+    if ops != "fused":
+        assert onnxruntime_session(model)(samples) == network.evaluate(samples)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"ops": "magic"}, "no 'magic' ops; choose one of custom, standard, fused, qonnx"),
         ({"input": "int8"}, "no input 'int8'"),
-        ({"outputs": ()}, "at least one of scores, logits, class"),
-        ({"outputs": ("scores", "label")}, "at least one of scores"),
+        ({"outputs": ("scores", "label")}, "choose some of scores, logits, class, output_bits"),
     ],
 )
 def test_forms_that_do_not_exist(options: dict[str, Any], message: str) -> None:

@@ -26,7 +26,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 def test_model_holds_the_whole_network(
     network: Network, name: str, provenance: dict[str, str], data: st.DataObject
 ) -> None:
-    class_names = data.draw(st.just(()) | st.tuples(*[TEXT] * network.head.classes), label="class names")
+    class_names = data.draw(st.just(()) | st.tuples(*[TEXT] * network.head.n_outputs), label="class names")
     network = replace(network, name=name, class_names=class_names, provenance=provenance)
     model = to_model(network)
     assert from_model(model) == network

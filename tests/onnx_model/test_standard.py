@@ -20,7 +20,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, checker, numpy_
 from lgn_edge.errors import InputError, LgnError, UnsupportedError
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold, flatten
 from lgn_edge.onnx_model import Form, from_model, read, to_model, write
-from lgn_edge.onnx_model.form import INPUTS
+from lgn_edge.onnx_model.form import INPUTS, heads_outputs
 from lgn_edge.onnx_model.runtime import onnxruntime_run, onnxruntime_session
 from lgn_edge.onnx_model.standard.count import rounds
 from lgn_edge.onnx_model.standard.gates import KINDS
@@ -162,8 +162,9 @@ def test_rounds_keep_every_bit_and_its_weight(rows: int) -> None:
 
 
 @settings(max_examples=40)
-@given(networks(), st.sampled_from(["", *INPUTS]), st.lists(st.sampled_from(["scores", "logits", "class"]), min_size=1))
-def test_a_standard_file_is_read(network: Network, chosen: str, outputs: list[str]) -> None:
+@given(networks(), st.sampled_from(["", *INPUTS]), st.data())
+def test_a_standard_file_is_read(network: Network, chosen: str, data: st.DataObject) -> None:
+    outputs = data.draw(st.lists(st.sampled_from(heads_outputs(network.head)), min_size=1), label="outputs")
     network = replace(network, provenance={"recipe": "none"})
     back = from_model(to_model(network, Form("standard", chosen, tuple(outputs))))
     samples = random_samples(network, 70)
@@ -173,11 +174,7 @@ def test_a_standard_file_is_read(network: Network, chosen: str, outputs: list[st
     if chosen != "uint8" or network.encoder.input_dtype == "uint8":
         assert back.evaluate(samples) == want
     assert (back.name, back.provenance) == (network.name, network.provenance)
-    assert (back.head.classes, back.head.tau, back.head.beta) == (
-        network.head.classes,
-        network.head.tau,
-        network.head.beta,
-    )
+    assert (back.head.n_outputs, back.head.scale) == (network.head.n_outputs, network.head.scale)
     assert back.layers == levelled(network).layers
     assert flatten(back).n_gates == back.n_gates
 
@@ -240,18 +237,18 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "row out of range": (set_rows("layer0.and.a", set_first(11)), r"the gates of level 0: .* is 11"),
     "row negative": (set_rows("layer1.nor.b", set_first(-1)), r"the gates of level 1: .* is -1"),
     "count out of range": (set_rows("count0.take0.rows", set_first(1000)), "is 1000"),
-    "rows of another length": (set_rows("count0.take0.rows", lambda a: a[:-1]), "multiple of the 3 classes"),
+    "rows of another length": (set_rows("count0.take0.rows", lambda a: a[:-1]), "3 classes do not divide"),
     "fewer rows": (set_rows("count0.take0.rows", lambda a: a[:-3]), "is not what the data|the data of this"),
     "gates missing": (lambda m: m.graph.initializer.remove(initializer(m, "layer1.and.b")), "layer1.and.b"),
     "level missing": (lambda m: [m.graph.initializer.remove(t) for t in list(m.graph.initializer)
                                  if t.name.startswith("layer1.")], "is not what|is outside|outside the"),
     "nothing counted": (lambda m: [m.graph.initializer.remove(t) for t in list(m.graph.initializer)
-                                   if t.name.startswith("count")], "the signals to count are 0"),
+                                   if t.name.startswith("count")], "do not divide the 0 outputs"),
     "int64 rows": (lambda m: initializer(m, "layer0.and.a").__setattr__("data_type", 7), "must be int32"),
     "head missing": (prop("ai.lgn.head", "null"), "ai.lgn.head must be a JSON object of classes, tau, beta"),
     "head of text": (prop("ai.lgn.head", '{"classes": "3", "tau": 1, "beta": 0}'), "whole number of classes"),
-    "other classes": (prop("ai.lgn.head", '{"classes": 2, "tau": 1, "beta": 0}'), "multiple of|is not what"),
-    "no classes": (prop("ai.lgn.head", '{"classes": 0, "tau": 1, "beta": 0}'), "multiple of the 0 classes"),
+    "other classes": (prop("ai.lgn.head", '{"classes": 2, "tau": 1, "beta": 0}'), "do not divide|is not what"),
+    "no classes": (prop("ai.lgn.head", '{"classes": 0, "tau": 1, "beta": 0}'), "0 classes; legal are"),
     "other tau": (prop("ai.lgn.head", '{"classes": 3, "tau": 1.5, "beta": 0.25}'), "'beta' .Constant., is not"),
     "other threshold length": (set_rows("threshold.threshold", lambda a: a[:-1]), "one each a bit"),
     "NaN threshold": (set_rows("threshold.threshold", set_first(np.nan)), "not finite"),  # type: ignore[arg-type]

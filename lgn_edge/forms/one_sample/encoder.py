@@ -27,7 +27,7 @@ def encoder_units(
         "bits": len(input_bit) if unroll == 1 else 0,
         "fast_bits": len(input_bit) if unroll > 1 else 0,
         "tables": table_bytes(network, input_bit, complemented),
-        "classes": network.head.classes,
+        "classes": network.head.n_outputs,
     }
 
 

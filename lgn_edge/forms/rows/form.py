@@ -97,5 +97,5 @@ class Rows:
 
     def plan(self, task: Task) -> RowsPart:
         """The gates in an order that keeps rows in the cache."""
-        program = uniform_schedule(task.circuit, task.network.head.classes)
+        program = uniform_schedule(task.circuit, task.network.head.n_outputs)
         return RowsPart(task.network, program, task.target)

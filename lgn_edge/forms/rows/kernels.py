@@ -37,7 +37,7 @@ def network_kernels(network: Network, program: UniformProgram, shape: Shape, pre
         UnsupportedError: something is too large for the kernels' 32-bit offsets.
     """
     _check_offsets("features of a block of samples", network.encoder.n_features * shape.samples)
-    _check_offsets("scores of a block of samples", network.head.classes * shape.samples)
+    _check_offsets("scores of a block of samples", network.head.n_outputs * shape.samples)
     _check_offsets("words of the workspace", workspace_rows(network, program, shape) * shape.lanes)
     _check_offsets("indices of the gates", 4 * program.n_gates)
     bits = comparisons(network.encoder, program.input_bit)

@@ -97,7 +97,7 @@ class StraightPart:
                 straight(self.circuit, head, self.steps, slot, core, prefix),
             ),
             before=(COUNTING, MACROS, *([gates_are_inlined(prefix, slot)] if core.values else [])),
-            behind=(classify_straight(prefix, bits.element, word, slot, n_slots, head.classes),),
+            behind=(classify_straight(prefix, bits.element, word, slot, n_slots, head.n_outputs),),
         )
 
     def sources(self, common: Mapping[str, object], vectors: Vectors) -> Sources:

@@ -19,7 +19,7 @@ from lgn_edge.forms.one_sample.classify import counted_gate
 from lgn_edge.forms.straight.register_program import RegisterProgram, Step
 from lgn_edge.kernels.shape import Core
 from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, constant, kernel
-from lgn_edge.network import Circuit, GroupSum
+from lgn_edge.network import Circuit, Head
 from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
 
 MACROS: Final = """\
@@ -37,7 +37,7 @@ MACROS: Final = """\
 _EXECUTE_TABLE: Final = dict(zip(OPERATIONS, EXECUTE, strict=True))
 
 
-def straight(circuit: Circuit, head: GroupSum, program: RegisterProgram, slot: str, core: Core, prefix: str) -> Kernel:
+def straight(circuit: Circuit, head: Head, program: RegisterProgram, slot: str, core: Core, prefix: str) -> Kernel:
     """`void PREFIX_gates(slot *slots, int32_t *scores)`: all gates and scores.
 
     C around it has MACROS and `classify.COUNTING`.
@@ -74,17 +74,17 @@ def straight(circuit: Circuit, head: GroupSum, program: RegisterProgram, slot: s
                 totals.turn()
         totals.store(scores)
 
-    parameters = (Parameter("slots", slot, program.n_slots), Parameter("scores", "int32", head.classes))
+    parameters = (Parameter("slots", slot, program.n_slots), Parameter("scores", "int32", head.n_outputs))
     return kernel(f"{prefix}_gates", parameters, (), emit)
 
 
 class _Totals:
     """The words of scores."""
 
-    def __init__(self, circuit: Circuit, head: GroupSum, program: RegisterProgram, register_bits: int) -> None:
+    def __init__(self, circuit: Circuit, head: Head, program: RegisterProgram, register_bits: int) -> None:
         """Scores begin with the number of outputs that are subtracted, so that none is ever below zero."""
         self._circuit, self._head, self._lanes, self._turned = circuit, head, program.lanes, 0
-        base = circuit.inverted.reshape(head.classes, head.group).sum(axis=1)
+        base = circuit.inverted.reshape(head.n_outputs, head.group).sum(axis=1)
         words = np.zeros(self._lanes.words, np.int64)
         for c, count in enumerate(base.tolist()):
             words[self._lanes.word(c)] += count << self._shift(c)
@@ -121,7 +121,7 @@ class _Totals:
     def store(self, scores: Buffer) -> None:
         """Write all scores."""
         mask = constant((1 << self._lanes.bits) - 1, "uint32")
-        for c in range(self._head.classes):
+        for c in range(self._head.n_outputs):
             word, shift = self._words[self._lanes.word(c)], self._shift(c)
             value = tirx.Cast("uint32", word) >> constant(shift, "uint32") if shift else tirx.Cast("uint32", word)
             T.buffer_store(scores, tirx.Cast("int32", value & mask), [c])

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lgn_edge.errors import InputError
 from lgn_edge.forms.straight.register_order import register_order
-from lgn_edge.network import Circuit, GroupSum
+from lgn_edge.network import Circuit, Head
 from lgn_edge.network.layers import ArrayRecord, Int32Array, frozen_array
 from lgn_edge.network.truth_table import AND, XOR
 from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
@@ -68,9 +68,9 @@ class Lanes:
         return self.place[c] % self.turns
 
 
-def lanes(head: GroupSum, totals: int) -> Lanes:
+def lanes(head: Head, totals: int) -> Lanes:
     """The widest lanes with which all scores are in `totals` registers, or the narrowest that hold a score."""
-    fitting = [Lanes(bits, tuple(range(head.classes))) for bits in (32, 16, 8) if head.group < 1 << bits]
+    fitting = [Lanes(bits, tuple(range(head.n_outputs))) for bits in (32, 16, 8) if head.group < 1 << bits]
     return next((each for each in fitting if each.words <= totals), fitting[-1])
 
 
@@ -107,7 +107,7 @@ class RegisterProgram(ArrayRecord):
         """How many steps are of a kind."""
         return int((self.step == step).sum())
 
-    def evaluate(self, circuit: Circuit, head: GroupSum, bits: ArrayLike) -> Int32Array:
+    def evaluate(self, circuit: Circuit, head: Head, bits: ArrayLike) -> Int32Array:
         """Scores int32[n, classes] of bits [n, n_inputs], step after step: slow, and the definition."""
         inputs = np.asarray(bits, np.uint8)
         if inputs.ndim != 2 or inputs.shape[1] != circuit.n_inputs:
@@ -115,8 +115,8 @@ class RegisterProgram(ArrayRecord):
         slots = np.zeros((self.n_slots, len(inputs)), np.uint8)
         slots[: len(self.input_bit)] = inputs[:, self.input_bit].T
         known: dict[int, NDArray[np.uint8]] = {}
-        scores = np.zeros((head.classes, len(inputs)), np.int32)
-        scores += circuit.inverted.reshape(head.classes, head.group).sum(axis=1)[:, None]
+        scores = np.zeros((head.n_outputs, len(inputs)), np.int32)
+        scores += circuit.inverted.reshape(head.n_outputs, head.group).sum(axis=1)[:, None]
         for step, of, slot in zip(self.step.tolist(), self.of.tolist(), self.slot.tolist(), strict=True):
             if step == Step.READ:
                 known[of] = slots[slot]
@@ -139,7 +139,7 @@ def _computed(circuit: Circuit, known: dict[int, NDArray[np.uint8]], gate: int) 
 
 
 def register_program(
-    circuit: Circuit, head: GroupSum, input_bit: Int32Array, *, values: int, totals: int, fused: bool
+    circuit: Circuit, head: Head, input_bit: Int32Array, *, values: int, totals: int, fused: bool
 ) -> RegisterProgram:
     """The steps of a simplified circuit on a core.
 
@@ -159,7 +159,7 @@ def register_program(
     Cost: that of `register_order`.
     """
     where = lanes(head, totals)
-    n_turns = min(where.turns, head.classes) - 1 if values else 0
+    n_turns = min(where.turns, head.n_outputs) - 1 if values else 0
     if n_turns:
         where = _apart(circuit, head, where)
     turn = _turns(circuit, head, where) if n_turns else np.zeros(circuit.n_gates, np.int64)
@@ -172,16 +172,16 @@ def register_program(
     return writer.finish()
 
 
-def _apart(circuit: Circuit, head: GroupSum, where: Lanes) -> Lanes:
+def _apart(circuit: Circuit, head: Head, where: Lanes) -> Lanes:
     """Classes exchanged between lanes, where that makes fewer gates wait in memory from one turn to the next."""
     reached = _reached(circuit, head)
-    lane = np.array([where.lane(c) for c in range(head.classes)])
+    lane = np.array([where.lane(c) for c in range(head.n_outputs)])
     place = list(where.place)
     counts = np.stack([reached[:, lane == number].sum(axis=1) for number in range(where.turns)])
     better = True
     while better:
         better = False
-        for c, d in combinations(range(head.classes), 2):
+        for c, d in combinations(range(head.n_outputs), 2):
             if lane[c] == lane[d]:
                 continue
             own, other = counts[lane[c]], counts[lane[d]]
@@ -195,11 +195,11 @@ def _apart(circuit: Circuit, head: GroupSum, where: Lanes) -> Lanes:
     return Lanes(where.bits, tuple(place))
 
 
-def _reached(circuit: Circuit, head: GroupSum) -> NDArray[np.bool_]:
+def _reached(circuit: Circuit, head: Head) -> NDArray[np.bool_]:
     """The classes that each gate has a part in, besides those it is counted for itself: bool[G, classes]."""
     read = np.zeros(circuit.n_signals, np.bool_)
     read[circuit.a] = read[circuit.b] = True
-    reached = np.zeros((circuit.n_signals, head.classes), np.bool_)
+    reached = np.zeros((circuit.n_signals, head.n_outputs), np.bool_)
     outputs = np.flatnonzero(~read[circuit.outputs])
     reached[circuit.outputs[outputs], outputs // head.group] = True
     for gate in range(circuit.n_gates - 1, -1, -1):
@@ -208,14 +208,14 @@ def _reached(circuit: Circuit, head: GroupSum) -> NDArray[np.bool_]:
     return reached[circuit.n_inputs :]
 
 
-def _turns(circuit: Circuit, head: GroupSum, where: Lanes) -> NDArray[np.int64]:
+def _turns(circuit: Circuit, head: Head, where: Lanes) -> NDArray[np.int64]:
     """The turn int64[G] of each gate: that of the output it is counted for, or of its first reader."""
-    lane = np.array([where.lane(c) for c in range(head.classes)])[np.arange(head.n_inputs) // head.group]
-    turn = np.full(circuit.n_signals, head.classes, np.int64)
+    lane = np.array([where.lane(c) for c in range(head.n_outputs)])[np.arange(head.n_inputs) // head.group]
+    turn = np.full(circuit.n_signals, head.n_outputs, np.int64)
     np.minimum.at(turn, circuit.outputs, lane)
     read = np.zeros(circuit.n_signals, np.bool_)
     read[circuit.a] = read[circuit.b] = True
-    turn[read] = head.classes  # its outputs do not hold it up: it is counted when it is there
+    turn[read] = head.n_outputs  # its outputs do not hold it up: it is counted when it is there
     for gate in range(circuit.n_gates - 1, -1, -1):
         for wire in (circuit.a[gate], circuit.b[gate]):
             turn[wire] = min(turn[wire], turn[circuit.n_inputs + gate])
@@ -228,7 +228,7 @@ class _Writer:
     def __init__(
         self,
         circuit: Circuit,
-        head: GroupSum,
+        head: Head,
         values: int,
         fused: bool,
         where: Lanes,

@@ -101,7 +101,7 @@ def tape_units(tape: Tape, network: Network) -> dict[str, int]:
     used = tape.length.reshape(-1, N_OPERATIONS) > 0
     loops = used[: len(tape.where)].any(axis=0).sum() + used[len(tape.where) :].any(axis=0).sum()
     return {
-        "tables": len(tape.step) * (step + b) + len(tape.slot_step) + runs * (1 + b) + 4 * network.head.classes,
+        "tables": len(tape.step) * (step + b) + len(tape.slot_step) + runs * (1 + b) + 4 * network.head.n_outputs,
         "loops": int(loops),  # one an operation that is there
         "deep": int(len(tape.where) > 1),  # a loop over groups
         "mixed": int(len(tape.slot_step) > 0),  # a loop over outputs that are stored

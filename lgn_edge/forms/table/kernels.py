@@ -25,7 +25,7 @@ from lgn_edge.kernels.tir import (
     narrow,
     variable,
 )
-from lgn_edge.network import GroupSum
+from lgn_edge.network import Head
 from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
 
 Operands: TypeAlias = tuple[int, Expr, Expr]  # the number of an operation, and its two operands as uint32
@@ -33,7 +33,7 @@ Operands: TypeAlias = tuple[int, Expr, Expr]  # the number of an operation, and 
 _SLOT = "uint8"
 
 
-def run_tape(tape: Tape, head: GroupSum, prefix: str) -> Kernel:
+def run_tape(tape: Tape, head: Head, prefix: str) -> Kernel:
     """`void PREFIX_run(uint8_t *slots, int32_t *scores, uint16_t *classes)`: all groups, then the first maximum.
 
     C around it has `classify.COUNTING`.
@@ -47,7 +47,7 @@ def run_tape(tape: Tape, head: GroupSum, prefix: str) -> Kernel:
     tables = (*tape_tables(tape, prefix), Table(f"{prefix}_base", base))
     parameters = (
         Parameter("slots", _SLOT, tape.n_slots),
-        Parameter("scores", "int32", head.classes),
+        Parameter("scores", "int32", head.n_outputs),
         Parameter("classes", "uint16", 1),
     )
 
@@ -64,7 +64,7 @@ def run_tape(tape: Tape, head: GroupSum, prefix: str) -> Kernel:
             for value in values:
                 T.buffer_store(total, total[0] + value, [0])
 
-        with T.serial(0, 2 * head.classes) as group:
+        with T.serial(0, 2 * head.n_outputs) as group:
             T.buffer_store(total, constant(0, "uint32"), [0])
             walk.count(group, count, count_slots)
             c, sum_ = T.Bind(group >> 1), T.Bind(tirx.Cast("int32", total[0]))
@@ -73,7 +73,7 @@ def run_tape(tape: Tape, head: GroupSum, prefix: str) -> Kernel:
                     T.buffer_store(scores, as_index(base[c]) + sum_, [c])
                 with T.Else():
                     T.buffer_store(scores, scores[c] - sum_, [c])
-        first_maximum(scores, classes, head.classes, constant(0, "int32"))
+        first_maximum(scores, classes, head.n_outputs, constant(0, "int32"))
 
     return kernel(f"{prefix}_run", parameters, tables, body)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lgn_edge.errors import InputError
-from lgn_edge.network import Circuit, GroupSum
+from lgn_edge.network import Circuit, Head
 from lgn_edge.network.layers import ArrayRecord, Int32Array, frozen_array
 from lgn_edge.passes.prune import prune
 from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS, push_complements
@@ -122,7 +122,7 @@ class Tape(ArrayRecord):
         return scores.T
 
 
-def make_tape(circuit: Circuit, head: GroupSum, feature: IntArray | None = None) -> Tape:
+def make_tape(circuit: Circuit, head: Head, feature: IntArray | None = None) -> Tape:
     """Put a circuit and its head on a tape.
 
     Complements are pushed and dead gates removed first where that has not been done. A gate that nothing but an output
@@ -157,7 +157,7 @@ class _Entries:
     gate: IntArray
 
 
-def _lay_out(circuit: Circuit, head: GroupSum, feature: IntArray | None, limit: int) -> Tape:
+def _lay_out(circuit: Circuit, head: Head, feature: IntArray | None, limit: int) -> Tape:
     n_inputs = circuit.n_inputs
     read = np.bincount(np.concatenate([circuit.a, circuit.b]), minlength=circuit.n_signals)
     uses = np.bincount(circuit.outputs, minlength=circuit.n_signals)
@@ -179,17 +179,17 @@ def _lay_out(circuit: Circuit, head: GroupSum, feature: IntArray | None, limit: 
     gates = circuit.outputs[direct] - n_inputs
     op, a, b = _operands(circuit, gates, slot)
     entries = _in_order(_Entries(group[direct], op, a, b, gates), len(input_bit), limit, _unit(circuit))
-    base = np.bincount(group[circuit.inverted] >> 1, minlength=head.classes)
+    base = np.bincount(group[circuit.inverted] >> 1, minlength=head.n_outputs)
     ones = entries.group[(entries.gate < 0) & (entries.op == _OR)]
     np.subtract.at(base, ones >> 1, np.where(ones & 1, -1, 1))
 
     run = np.concatenate([part.group * N_OPERATIONS + part.op for part in stored])
     run = np.concatenate([run, (entries.group + len(where)) * N_OPERATIONS + entries.op])
     a, b = (np.concatenate([getattr(part, name) for part in (*stored, entries)]) for name in ("a", "b"))
-    n_runs = (len(where) + 2 * head.classes) * N_OPERATIONS
+    n_runs = (len(where) + 2 * head.n_outputs) * N_OPERATIONS
     length, first, step = _walks(run, a, n_runs)
 
-    n_outputs, slot_first, slot_step = _walks(output_group, output_slot, 2 * head.classes)
+    n_outputs, slot_first, slot_step = _walks(output_group, output_slot, 2 * head.n_outputs)
     return Tape(
         n_inputs=n_inputs,
         input_bit=input_bit.astype(np.int32),

@@ -20,7 +20,7 @@ from lgn_edge.kernels.compare import float_above
 from lgn_edge.kernels.encoding import Comparisons
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, Table, as_index, constant, kernel, narrow, variable
-from lgn_edge.network import GroupSum
+from lgn_edge.network import Head
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.passes.push_complements import EXECUTE
 
@@ -77,7 +77,7 @@ def load_words(input_bit: Int32Array, n_slots: int, shape: Shape, tables: str, p
     return kernel(f"{prefix}_load_words", parameters, (table,), body)
 
 
-def run_words(tape: Tape, head: GroupSum, shape: Shape, prefix: str) -> Kernel:
+def run_words(tape: Tape, head: Head, shape: Shape, prefix: str) -> Kernel:
     """`void PREFIX_run_words(word *slots, int32_t *scores, uint16_t *classes)`: scores[samples][classes], and classes.
 
     Args:
@@ -108,7 +108,7 @@ def run_words(tape: Tape, head: GroupSum, shape: Shape, prefix: str) -> Kernel:
         def count_words(values: Sequence[Expr]) -> None:
             _add(planes, n_planes, [T.Bind(tirx.Cast(word, value) ^ flip[0]) for value in values])
 
-        with T.serial(0, head.classes) as c:
+        with T.serial(0, head.n_outputs) as c:
             for plane in range(n_planes):
                 T.buffer_store(planes, constant(0, word), [plane])
             with T.serial(0, 2) as sign:
@@ -121,9 +121,9 @@ def run_words(tape: Tape, head: GroupSum, shape: Shape, prefix: str) -> Kernel:
                     for number, sums in enumerate(octets):
                         value = (sums >> constant(8 * octet, "uint32")) & constant(255, "uint32")
                         score = score + (tirx.Cast("int32", value) << 8 * number)
-                    T.buffer_store(scores, score, [(first + 8 * octet) * head.classes + c])
+                    T.buffer_store(scores, score, [(first + 8 * octet) * head.n_outputs + c])
         with T.serial(0, shape.word_bits) as sample:
-            first_maximum(scores, classes, head.classes, sample)
+            first_maximum(scores, classes, head.n_outputs, sample)
 
     return kernel(f"{prefix}_run_words", parameters, (*tape_tables(tape, prefix), base), body)
 

@@ -154,6 +154,8 @@ def _infer(context: InferenceContext) -> None:
     set_output(context, 1, TensorProto.FLOAT, [samples, classes])
 
 
+OUTPUTS: Final = (SCORES, LOGITS)
+
 OP: Final = Op(
     name="GroupSum",
     doc="Class c counts the ones of each sample in its contiguous block of M / classes rows; `logits = (score + beta) /"
@@ -181,7 +183,7 @@ def node(head: GroupSum, name: str, words: str, n: str) -> NodeProto:
     return helper.make_node(
         OP.name,
         [words, n],
-        [SCORES, LOGITS],
+        list(OUTPUTS),
         name,
         domain=DOMAIN,
         classes=head.classes,

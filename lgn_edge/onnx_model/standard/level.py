@@ -42,17 +42,18 @@ def levelled(network: Network) -> Network:
         layers.append(LogicDense(width, row[a][order], row[b][order], table[order]))
         row[signals[order]] = np.arange(len(order), dtype=np.int32)
         width = len(order)
-    classes = network.head.classes
+    classes = network.head.n_outputs
     rows = _counted(circuit, row, classes)
+    layers.append(last_layer(rows, width))
     head = replace(network.head, n_inputs=rows.size)
-    return replace(network, encoder=normalised(network.encoder), layers=(*layers, last_layer(rows, width)), head=head)
+    return replace(network, encoder=normalised(network.encoder), layers=tuple(layers), head=head)
 
 
 def counted(network: Network) -> Int32Array:
-    """The rows [rows, classes] that each class of a levelled network counts."""
+    """The rows [rows, outputs] that each output of a levelled network counts."""
     last = network.layers[-1]
     assert isinstance(last, LogicDense)
-    return np.ascontiguousarray(last.a.reshape(network.head.classes, -1).T)
+    return np.ascontiguousarray(last.a.reshape(network.head.n_outputs, -1).T)
 
 
 def last_layer(rows: Int32Array, width: int) -> LogicDense:

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 from lgn_edge.network import LogicDense, Network
 from lgn_edge.onnx_model import metadata
 from lgn_edge.onnx_model.builder import Builder
-from lgn_edge.onnx_model.domain import CLASS, LOGITS, SCORES
+from lgn_edge.onnx_model.domain import SCORES
 from lgn_edge.onnx_model.form import BOOL, ELEMENT, PACKED, Form, input_info
 from lgn_edge.onnx_model.lowering import Lowering
 from lgn_edge.onnx_model.metadata import HEAD
@@ -42,18 +42,15 @@ def lowered(network: Network, form: Form) -> Lowering:
         body.nodes,
         "block",
         [helper.make_value_info(block, helper.make_tensor_type_proto(ELEMENT[form.input], None))],
-        [helper.make_tensor_value_info(counts, TensorProto.INT32, [None, network.head.classes])],
+        [helper.make_tensor_value_info(counts, TensorProto.INT32, [None, network.head.n_outputs])],
     )
     by_block = graph.node("Scan", cut, name="scan", body=inside, num_scan_inputs=1)
 
-    flat = graph.constant([-1, network.head.classes], name="counts.shape")
+    flat = graph.constant([-1, network.head.n_outputs], name="counts.shape")
     padded = graph.node("Reshape", by_block, flat, name="counts.padded")
     zero = graph.constant([0], name="counts.start")
     graph.named("Slice", [padded, zero, n, zero], [SCORES])
-    if LOGITS in form.outputs:
-        graph.logits(network.head)
-    if CLASS in form.outputs:
-        graph.first_maximum()
+    graph.outputs(form.outputs, network.head.scale)
     return Lowering(graph.nodes, graph.constants, {VERSION_KEY: VERSION, HEAD: metadata.head_text(network.head)})
 
 

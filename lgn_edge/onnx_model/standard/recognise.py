@@ -6,7 +6,7 @@ import numpy as np
 from onnx import ModelProto
 
 from lgn_edge.errors import InputError, UnsupportedError
-from lgn_edge.network import GroupSum, Layer, LogicDense, Network, Threshold
+from lgn_edge.network import Layer, LogicDense, Network, Threshold
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.onnx_model import interface, metadata
 from lgn_edge.onnx_model.form import BOOL, PACKED, STANDARD, Form
@@ -43,11 +43,10 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
     while layer := _level(initializers, len(layers), width):
         layers.append(layer)
         width = layer.n_outputs
-    classes, tau, beta = metadata.head(properties)
-    rows = _rows(initializers, classes)
-    layers.append(last_layer(rows, width))
-    head = GroupSum(rows.size, classes, tau, beta)
-    form = Form(STANDARD, chosen, interface.outputs(model.graph, classes))
+    counted = _counted(initializers)
+    head = metadata.head(properties, len(counted))
+    layers.append(last_layer(counted.reshape(-1, head.n_outputs), width))
+    form = Form(STANDARD, chosen, interface.outputs(model.graph, head))
     inside = Network(encoder, tuple(layers), head, about.name, about.class_names, about.provenance)
     check_nodes(model.graph.node, lowered(inside, form).nodes)
     if chosen in (BOOL, PACKED):
@@ -88,13 +87,8 @@ def _level(initializers: Initializers, number: int, width: int) -> LogicDense | 
         raise InputError(f"the gates of level {number}: {error}") from error
 
 
-def _rows(initializers: Initializers, classes: int) -> Int32Array:
-    """The signals that each class counts [rows, classes]: those that the first adders read, in order."""
-    names = [f"count0.take{i}.rows" for i in range(7)]
+def _counted(initializers: Initializers) -> Int32Array:
+    """The signals that the first adders read, in order: [rows, outputs of the head], flat."""
+    names = [*(f"count0.take{i}.rows" for i in range(7)), "count0.rest.rows"]
     found = [initializers.array(name, np.int32) for name in names if name in initializers.by_name]
-    if "count0.rest.rows" in initializers.by_name:
-        found.append(initializers.array("count0.rest.rows", np.int32))
-    rows = np.concatenate(found) if found else np.zeros(0, np.int32)
-    if not len(rows) or classes < 1 or len(rows) % classes:
-        raise InputError(f"the signals to count are {len(rows)}; they must be a multiple of the {classes} classes")
-    return np.asarray(rows.reshape(-1, classes))
+    return np.concatenate([np.zeros(0, np.int32), *found])

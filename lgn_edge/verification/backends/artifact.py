@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lgn_edge.errors import UnsupportedError
-from lgn_edge.network.layers import MAX_CLASSES
+from lgn_edge.network.heads import MAX_CLASSES
 from lgn_edge.verification.subject import Runner, Subject
 
 _EMULATED_SAMPLES = 512

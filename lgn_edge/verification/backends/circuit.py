@@ -38,6 +38,6 @@ class CircuitBackend(InProcess):
 
         def run(samples: Samples) -> Prediction:
             words = circuit.evaluate(network.encoder.evaluate(samples))
-            return Prediction.of(network.head.evaluate(words, len(samples)))
+            return Prediction.of(network.head.evaluate(words, len(samples)), decides=network.head.decides)
 
         yield run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lgn_edge.network.layers import MAX_CLASSES
+from lgn_edge.network.heads import MAX_CLASSES
 from lgn_edge.verification.subject import Subject
 
 

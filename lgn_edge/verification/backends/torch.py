@@ -14,7 +14,7 @@ import numpy as np
 
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.network import LogicDense, Network, Prediction
-from lgn_edge.network.layers import MAX_CLASSES
+from lgn_edge.network.heads import MAX_CLASSES
 from lgn_edge.verification.subject import Runner, Samples, Subject
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class TorchBackend:
         def run(samples: Samples) -> Prediction:
             x = torch.from_numpy(np.array(encoder.check(samples)))
             scores = model.scores(x)
-            return Prediction(scores.numpy(), scores.argmax(1).numpy().astype(np.uint16))
+            decision = scores.argmax(1).numpy().astype(np.uint16) if subject.network.head.decides else None
+            return Prediction(scores.numpy(), decision)
 
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # the batches are small
@@ -94,6 +95,6 @@ def rebuild(network: Network) -> LogicGateNetwork:
     return nn.LogicGateNetwork(
         nn.Threshold(encoder.n_features, encoder.feature, encoder.threshold, encoder.input_dtype),
         layers,
-        nn.GroupSum(head.n_inputs, head.classes, head.tau, head.beta),
+        nn.GroupSum(head.n_inputs, head.n_outputs, *(head.scale or ())),
         name=network.name,
     )

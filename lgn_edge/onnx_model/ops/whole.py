@@ -1,0 +1,102 @@
+"""What the nodes for a whole network share: inputs, their shapes, and the way to encoder and layers."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from onnx import AttributeProto, NodeProto, TensorProto, defs, helper
+from onnx.shape_inference import InferenceError
+
+from lgn_edge.errors import InputError
+from lgn_edge.network import Layer, LogicDense, Threshold
+from lgn_edge.onnx_model.domain import DOMAIN
+from lgn_edge.onnx_model.inference import Dim, InferenceContext, dims, integer, length, same, samples_of
+from lgn_edge.onnx_model.ops.op import BOOL, FLOAT32, INT32, INT64, UINT8, Attribute, Op, Parameter
+from lgn_edge.onnx_model.view import NodeView
+
+_FIRST_WIRES: Final = 3  # inputs: x, feature, threshold, then a, b and table of each layer
+_WIRE_TYPES: Final[tuple[type[np.generic], ...]] = (np.int32, np.int32, np.uint8)
+_OPTION: Final = defs.OpSchema.FormalParameterOption
+
+INPUTS: Final = (
+    Parameter("x", "T", "[N, F] samples, or [bits, W] packed bits of 64 * W samples"),
+    Parameter("feature", INT32, "[bits] as of Threshold; absent for packed bits", _OPTION.Optional),
+    Parameter("threshold", FLOAT32, "[bits] as of Threshold; absent for packed bits", _OPTION.Optional),
+    Parameter("wires", "V", "a, b and table of each layer, as of LogicLayer", _OPTION.Variadic),
+)
+ATTRIBUTES: Final = (Attribute("bits", defs.OpSchema.AttrType.INT, "signals that the first layer reads"),)
+TYPES: Final = (("T", (FLOAT32, UINT8, BOOL, INT64)), ("V", (INT32, UINT8)))
+
+
+def infer(context: InferenceContext) -> tuple[Dim, Dim]:
+    """The number of samples, and the width of the last layer.
+
+    Raises:
+        InferenceError: the inputs do not fit each other.
+    """
+    rows, columns = dims(context, 0, 2)
+    bits = integer(context, "bits")
+    packed = context.get_input_type(0).tensor_type.elem_type == TensorProto.INT64
+    same(context, rows if packed else length(context, 1, 2), bits)
+    wires = range(_FIRST_WIRES, context.get_num_inputs())
+    if len(wires) == 0 or len(wires) % len(_WIRE_TYPES):
+        raise InferenceError(
+            f"{context.get_display_name()}: {len(wires)} inputs behind threshold; give a, b and table of each layer"
+        )
+    widths = [length(context, *wires[i : i + len(_WIRE_TYPES)]) for i in range(0, len(wires), len(_WIRE_TYPES))]
+    return samples_of(columns) if packed else rows, widths[-1]
+
+
+def node(
+    op: Op, name: str, samples: str, encoder: list[str], wires: list[str], outputs: list[str], **attributes: Any
+) -> NodeProto:
+    """The node `name` of an op for a whole network.
+
+    Args:
+        op: of these inputs.
+        name: of the node.
+        samples: or packed bits.
+        encoder: names of feature and threshold, empty when the bits are packed.
+        wires: names of a, b and table of each layer.
+        outputs: names of the outputs.
+        attributes: all of the op's.
+    """
+    return helper.make_node(
+        op.name, [samples, *(encoder or ["", ""]), *wires], outputs, name, domain=DOMAIN, **attributes
+    )
+
+
+def check(view: NodeView, op: Op) -> None:
+    """Check the numbers of inputs and outputs, and the attributes.
+
+    Raises:
+        InputError: one is not as the op has them; names the node.
+    """
+    found = len(view.node.input)
+    if found <= _FIRST_WIRES or (found - _FIRST_WIRES) % len(_WIRE_TYPES):
+        raise view.error(f"it has {found} inputs; give x, feature, threshold, then a, b and table of each layer")
+    kinds = {defs.OpSchema.AttrType.INT: AttributeProto.INT, defs.OpSchema.AttrType.FLOAT: AttributeProto.FLOAT}
+    view.expect(found, len(op.outputs), {attribute.name: kinds[attribute.type] for attribute in op.attributes})
+
+
+def encoder(view: NodeView, input_dtype: str, n_features: int) -> Threshold:
+    """The encoder that a checked node describes, for samples of that type and width."""
+    with view.explained():
+        return Threshold(n_features, view.constant(1, np.int32), view.constant(2, np.float32), input_dtype)
+
+
+def layers(view: NodeView, n_bits: int) -> tuple[Layer, ...]:
+    """The layers that a checked node describes, whose attribute `bits` must be n_bits."""
+    bits = view.attributes()["bits"].i
+    if bits != n_bits:
+        raise view.error(f"the attribute bits is {bits}, for an encoder of {n_bits}")
+    found: list[Layer] = []
+    for first in range(_FIRST_WIRES, len(view.node.input), len(_WIRE_TYPES)):
+        n_inputs = found[-1].n_outputs if found else n_bits
+        try:
+            a, b, table = (view.constant(first + i, kind) for i, kind in enumerate(_WIRE_TYPES))
+            found.append(LogicDense(n_inputs, a, b, table))
+        except InputError as error:
+            raise view.error(f"layer {len(found)}: {error}") from error
+    return tuple(found)
