@@ -31,6 +31,7 @@ def export(
     ops: str = "custom",
     input: str = "",
     outputs: Sequence[str] = (),
+    force: bool = False,
 ) -> Network:
     """Write the ONNX file of a network, and return the network.
 
@@ -44,16 +45,29 @@ def export(
             bits int64 [bits, W], for 64 * W samples; by default what the encoder takes.
         outputs: some of those that the head has: "scores", "logits" and "class" of classes, "scores" and "logits" of a
             single score, "output_bits" of bits; by default all of them.
+        force: replace a file that is not a model of ours, or that is the source, as well.
 
     Raises:
-        InputError: the source is none of these, there is no such form, or the file cannot be written.
+        InputError: the source is none of these, there is no such form, a file would be lost, or the file cannot be
+            written.
     """
     from lgn_edge.onnx_model import Form, write
+    from lgn_edge.onnx_model.writer import check_output
 
     form = Form(ops, input, tuple(outputs))
+    check_output(output, force)
+    if not force and isinstance(source, str | os.PathLike) and _same_file(source, output):
+        raise InputError(
+            f"{output} would be lost: it is the model that is exported; give another name, or replace it with --force"
+            " (force=True)"
+        )
     network = _discrete(source)
-    write(network, Path(output), form)
+    write(network, Path(output), form, force=force)
     return network
+
+
+def _same_file(one: StrPath, other: StrPath) -> bool:
+    return Path(one).is_file() and Path(other).is_file() and Path(one).samefile(other)
 
 
 def _discrete(source: Network | StrPath | Any) -> Network:

@@ -14,6 +14,7 @@ import numpy as np
 
 import lgn_edge
 from lgn_edge.errors import InputError
+from lgn_edge.files import check_folder
 from lgn_edge.verification.report import VerifyReport
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def run_demo(
     data: Path | None = None,
     output: Path | None = None,
     settings: Sequence[str] = (),
+    force: bool = False,
     bar: bool = False,
     progress: Callable[[str], None] = lambda text: None,
 ) -> DemoResult:
@@ -115,14 +117,17 @@ def run_demo(
         data: folder that holds a folder `mnist` with its files; see `lgn_edge.training.load_dataset`.
         output: the folder to write to, `lgn-edge-demo-<dataset>` by default; training that stopped there goes on.
         settings: of the recipe to change, each `path=value` (see `lgn_edge.training.load_recipe`).
+        force: replace what lies where the model, the artifacts and a difference go, whatever it is.
         bar: show on stderr the progress of training, and of compiling the ONNX Runtime library on first use.
         progress: told each step.
 
     Raises:
-        InputError: the data cannot be found, or the folder cannot be written.
+        InputError: the data cannot be found, the folder cannot be written, or something in it would be lost.
         MissingProgramError: a package that the demo needs is not installed.
     """
+    from lgn_edge.artifact.builder import KIND
     from lgn_edge.onnx_library.first_use import build_on_first_use
+    from lgn_edge.onnx_model.writer import check_output
     from lgn_edge.training import load_recipe, train
     from lgn_edge.training.datasets import load_dataset
 
@@ -131,6 +136,9 @@ def run_demo(
     output = _folder(output or Path(f"lgn-edge-demo-{dataset}"))
     model = output / "model.onnx"
     checkpoint = output / "training"
+    check_output(model, force)
+    for target in ("native", FIRMWARE_TARGET):
+        check_folder(output / target, KIND, force)
     with steps("train"):
         trained = train(
             load_recipe(dataset, (*_SETTINGS.get(dataset, ()), *settings)),
@@ -140,10 +148,10 @@ def run_demo(
             progress=bar,
         )
     with steps("export"):
-        network = lgn_edge.export(checkpoint, model)
+        network = lgn_edge.export(checkpoint, model, force=force)
     with steps("build"):
-        native = lgn_edge.build(model, "native", output / "native", name=dataset)
-        firmware = lgn_edge.build(model, FIRMWARE_TARGET, output / FIRMWARE_TARGET, name=dataset)
+        native = lgn_edge.build(model, "native", output / "native", name=dataset, force=force)
+        firmware = lgn_edge.build(model, FIRMWARE_TARGET, output / FIRMWARE_TARGET, name=dataset, force=force)
     with steps("ONNX Runtime library"):
         build_on_first_use(bar=bar)
     with steps("verify"):
@@ -153,6 +161,7 @@ def run_demo(
             artifacts=[native.folder, firmware.folder],
             data=images.test_x,
             save_failure=output / "mismatch",
+            force=force,
             progress=lambda name: progress(f"  {name}"),
         )
     with steps("measure"):

@@ -1,48 +1,69 @@
-"""Writing files so that a reader sees the old one or the whole new one, never half of one."""
+"""Writing so that a reader sees the old one or the whole new one, and so that nothing is lost that is not ours.
+
+What stands at a path is replaced only where it is absent, empty, or as we wrote it. A folder says that itself: the list
+`.lgn-edge.json` in it has the digest of every file, and anything that is not on it as it lies there is the user's. Of a
+file its writer must know it.
+
+A new one is made in a folder beside the path, `.NAME.xxxxxxxx`, which its process holds locked. Where a process was
+killed, the lock is free, and the next one that writes to the path removes the folder.
+"""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import glob
+import hashlib
+import json
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
 
 from lgn_edge.errors import InputError
 
+Ours = Callable[[Path], bool]
+"""Whether a file is one that we wrote, as we wrote it."""
+
+LIST: Final = ".lgn-edge.json"
+
+_LOCK, _NEW, _OLD = "lock", "new", "old"  # in the folder that something is made in
+_MARK: Final = "lgn-edge works here; what a killed process left is removed by the next that writes to the same path: "
+
+
+def nothing_of_ours(_: Path) -> bool:
+    """Of a file that is never replaced."""
+    return False
+
 
 @contextmanager
-def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary file name beside `path`; rename it to `path` when the block succeeds.
+def atomic_path(path: str | os.PathLike[str], *, ours: Ours = nothing_of_ours, force: bool = False) -> Iterator[Path]:
+    """Yield a temporary file name; rename it to `path` when the block succeeds.
 
     Whatever the block raises, nothing is left behind and an existing `path` keeps its old content.
 
     Raises:
-        InputError: the folder does not exist, cannot be written, or the disk is full.
+        InputError: as `check_file`; the folder does not exist or vanishes, or the disk is full.
     """
-    target = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=target.suffix)
-    except OSError as error:
-        raise InputError(_explain(target, error)) from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, target)
-    except OSError as error:
-        raise InputError(_explain(target, error)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    check_file(path, ours, force)
+    with _explained(path):
+        target = _resolved(path)
+        with _workshop(target) as place:
+            new = place / f"{_NEW}{target.suffix}"
+            yield new
+            check_file(path, ours, force)
+            os.replace(new, target)
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
+def write_atomic(
+    path: str | os.PathLike[str], data: bytes | str, *, ours: Ours = nothing_of_ours, force: bool = False
+) -> None:
     """Write `data` to `path` through `atomic_path` (text as UTF-8)."""
-    with atomic_path(path) as temporary:
+    with atomic_path(path, ours=ours, force=force) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
@@ -52,57 +73,156 @@ def append(path: str | os.PathLike[str], text: str) -> None:
     Raises:
         InputError: the file cannot be written, or the disk is full.
     """
-    try:
-        with open(path, "a", encoding="utf-8", newline="") as file:
-            file.write(text)
-    except OSError as error:
-        raise InputError(_explain(Path(path), error)) from error
+    with _explained(path), open(path, "a", encoding="utf-8", newline="") as file:
+        file.write(text)
 
 
 @contextmanager
-def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; put it in the place of `path` when the block succeeds.
+def atomic_directory(path: str | os.PathLike[str], kind: str, *, force: bool = False) -> Iterator[Path]:
+    """Yield an empty folder; put it, with the list of its files, in the place of `path` when the block succeeds.
 
     A folder that is already at `path` is replaced as a whole, and kept as it was when the block fails.
 
+    Args:
+        path: the folder to write.
+        kind: a word for what is in it; a folder of another kind is not replaced.
+        force: replace what is not ours as well.
+
     Raises:
-        InputError: `path` is a file, its parent cannot be written, or the disk is full.
+        InputError: as `check_folder`; the folder around it vanishes, or the disk is full.
     """
-    target = Path(path)
-    if target.exists() and not target.is_dir():
-        raise InputError(f"{target} is a file; give the name of a folder to write to")
-    try:
+    check_folder(path, kind, force)
+    with _explained(path):
+        target = _resolved(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    except OSError as error:
-        raise InputError(_explain(target, error)) from error
-    replaced = temporary.with_name(temporary.name + ".old")
-    try:
-        yield temporary
-        os.chmod(temporary, 0o777 & ~_umask())
+        with _workshop(target) as place:
+            new = place / _NEW
+            new.mkdir()
+            yield new
+            _write_list(new, kind)
+            check_folder(path, kind, force)
+            if target.exists():
+                os.replace(target, place / _OLD)
+            os.replace(new, target)
+
+
+def check_file(path: str | os.PathLike[str], ours: Ours = nothing_of_ours, force: bool = False) -> None:
+    """Make sure that a file can be written without losing another one.
+
+    A symbolic link is followed: it stays, and the file that it leads to is what is written.
+
+    Args:
+        path: the file to write.
+        ours: whether the file that is there may be replaced.
+        force: replace any file.
+
+    Raises:
+        InputError: `path` is a folder or a device, it holds something that is not ours and `force` is false, or it
+            cannot be written.
+    """
+    with _explained(path):
+        target = _resolved(path)
+        if target.is_dir():
+            raise InputError(f"{path} is a folder; give the name of a file to write to")
         if target.exists():
-            os.replace(target, replaced)
-        try:
-            os.replace(temporary, target)
-        except OSError:
-            if replaced.exists():
-                os.replace(replaced, target)
-            raise
+            if not target.is_file():
+                raise InputError(f"{path} is not a regular file; give the name of a file to write to")
+            if not force and target.stat().st_size and not ours(target):
+                raise InputError(
+                    f"{path} would be lost: it is not what lgn-edge wrote there; give another name, or replace it with"
+                    " --force (force=True)"
+                )
+        _require_writable(target.parent)
+
+
+def check_folder(path: str | os.PathLike[str], kind: str, force: bool = False) -> None:
+    """Make sure that a folder can be written as a whole without losing what is in it now.
+
+    A symbolic link is followed: it stays, and the folder that it leads to is what is written.
+
+    Args:
+        path: the folder to write.
+        kind: as for `atomic_directory`.
+        force: replace any folder but the one that the process works in.
+
+    Raises:
+        InputError: `path` is a file, it is the working folder or holds it, something in it is not ours and `force` is
+            false, or it cannot be written.
+    """
+    with _explained(path):
+        target = _resolved(path)
+        if target.exists() and not target.is_dir():
+            raise InputError(f"{path} is a file; give the name of a folder to write to")
+        if working_folder().is_relative_to(target):
+            raise InputError(
+                f"{path} is the working folder or holds it, and would be replaced as a whole; give a folder inside it"
+            )
+        lost = None if force else would_be_lost(target, kind)
+        if lost:
+            raise InputError(
+                f"{path} holds what lgn-edge did not write there: {lost.relative_to(target)} would be lost; give"
+                " another folder, or replace it with --force (force=True)"
+            )
+        _require_writable(next(parent for parent in target.parents if parent.exists()))
+
+
+def would_be_lost(folder: Path, kind: str) -> Path | None:
+    """A file in a folder that is not as we wrote it, if there is one; else the folder can be replaced or removed.
+
+    What is not on the folder's list is the user's, and so is what was changed since. An absent folder holds nothing.
+
+    Raises:
+        OSError: something in the folder cannot be read.
+    """
+    found = _read_list(folder, kind)
+    listed = found or {}
+    wanted = {parent for name in listed for parent in PurePosixPath(name).parents}
+    for root, folders, names in _walk(folder):
+        for name in sorted(names):
+            path = root / name
+            place = path.relative_to(folder).as_posix()
+            if path.is_symlink() or not path.is_file():
+                return path
+            if found is None if place == LIST else listed.get(place) != sha256(path):
+                return path
+        inside = PurePosixPath(root.relative_to(folder).as_posix())
+        if not folders and not names and root != folder and inside not in wanted:
+            return root
+    return None
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def working_folder() -> Path:
+    """The folder that the process works in.
+
+    Raises:
+        InputError: it was removed; libraries fail there in words of their own.
+    """
+    try:
+        return Path.cwd()
     except OSError as error:
-        raise InputError(_explain(target, error)) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+        raise InputError("the working folder is gone; change to a folder that exists and try again") from error
 
 
-def remove_leftovers(path: str | os.PathLike[str]) -> None:
-    """Remove what processes left beside `path` that were killed while they wrote it; nobody may be writing it now."""
-    target = Path(path)
-    for old in target.parent.glob(f".{glob.escape(target.name)}.*"):
-        if old.is_dir():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            old.unlink(missing_ok=True)
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for what is needed for a while, removed at the end.
+
+    Raises:
+        InputError: it cannot be made, or vanishes while it is in use.
+    """
+    mend = "set TMPDIR to a folder that can be written and stays"
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="lgn-edge-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise InputError(f"no temporary folder can be made: {_reason(error)}; {mend}") from error
+    with folder as name, _staying(Path(name), mend):
+        yield Path(name)
 
 
 def cache_folder(kind: str = "") -> Path:
@@ -116,18 +236,129 @@ def cache_folder(kind: str = "") -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
-            f"nothing can be kept in {folder} ({(error.strerror or str(error)).lower()});"
-            " set XDG_CACHE_HOME to a folder that can be written"
+            f"nothing can be kept in {folder} ({_reason(error)}); set XDG_CACHE_HOME to a folder that can be written"
         ) from error
     return folder
 
 
-def _explain(path: Path, error: OSError) -> str:
-    mend = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
-    return f"cannot write {path}: {(error.strerror or str(error)).lower()}; {mend}"
+def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """As `os.walk`, but a link to a folder is one of the names, and what cannot be read is an error."""
+
+    def failed(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise error
+
+    for root, folders, names in os.walk(folder, onerror=failed):
+        links = [name for name in folders if os.path.islink(os.path.join(root, name))]
+        yield Path(root), folders, [*names, *links]
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+def _write_list(folder: Path, kind: str) -> None:
+    paths = sorted(root / name for root, _, names in _walk(folder) for name in names)
+    files = {path.relative_to(folder).as_posix(): sha256(path) for path in paths}
+    document = {"written by": "lgn-edge", "kind": kind, "files": files}
+    (folder / LIST).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _read_list(folder: Path, kind: str) -> dict[str, Any] | None:
+    """Digests by path, or None where the folder is not one of ours of that kind."""
+    try:
+        document = json.loads((folder / LIST).read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(document, dict) or (document.get("written by"), document.get("kind")) != ("lgn-edge", kind):
+        return None
+    files = document.get("files")
+    return files if isinstance(files, dict) else None
+
+
+@contextmanager
+def _workshop(target: Path) -> Iterator[Path]:
+    """A folder beside `target` to make it in; first, what killed processes left of theirs is removed."""
+    for place in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        _remove_leftover(place, target)
+    place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    with (place / _LOCK).open("w", encoding="utf-8") as lock:
+        try:
+            with suppress(OSError):  # a file system without locks; then nobody takes the folder for a leftover either
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock.write(_MARK + target.name)  # after it is locked: without this text nobody removes the folder
+            lock.flush()
+            with _staying(target.parent, "write to a folder that stays"):
+                yield place
+        finally:
+            _clear(place, target)
+
+
+def _remove_leftover(place: Path, target: Path) -> None:
+    """Remove a folder that `_workshop` made for `target`, if its process has ended."""
+    with suppress(OSError), (place / _LOCK).open("r+", encoding="utf-8", errors="replace") as lock:
+        known = all(entry.name in (_LOCK, _OLD) or entry.name.startswith(_NEW) for entry in place.iterdir())
+        if known and not place.is_symlink() and lock.read() == _MARK + target.name:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while the process lives
+            _clear(place, target)
+
+
+def _clear(place: Path, target: Path) -> None:
+    """Remove what is in a folder of `_workshop`, then itself; an old `target` that nothing replaced goes back."""
+    with suppress(OSError):
+        if (place / _OLD).exists() and not target.exists():
+            os.replace(place / _OLD, target)
+        for entry in place.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != _LOCK:
+                entry.unlink()
+        (place / _LOCK).unlink()  # the last: a folder that keeps it is found again
+        place.rmdir()
+
+
+@contextmanager
+def _staying(folder: Path, mend: str) -> Iterator[None]:
+    """Whatever fails in the block for want of a folder that has gone is told as that."""
+    done = False
+    try:
+        yield
+        done = True
+    finally:
+        if not done and not folder.is_dir():
+            raise InputError(f"{folder} vanished while it was in use; {mend}")
+
+
+@contextmanager
+def _explained(path: str | os.PathLike[str]) -> Iterator[None]:
+    """An error of the operating system in the block is told as one of writing to `path`."""
+    try:
+        yield
+    except OSError as error:
+        mend = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
+        raise InputError(f"cannot write {Path(path)}: {_reason(error)}; {mend}") from error
+
+
+def _resolved(path: str | os.PathLike[str]) -> Path:
+    """The absolute path without links.
+
+    Raises:
+        OSError: it leads through links in a circle.
+    """
+    working_folder()
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    return target
+
+
+def _require_writable(folder: Path) -> None:
+    """Raises what writing into the folder would, before any work is done.
+
+    Raises:
+        OSError: it is none, or nothing may be written into it.
+    """
+    if not stat.S_ISDIR(folder.stat().st_mode):
+        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from lgn_edge import toolchain
 from lgn_edge.errors import InputError, MissingProgramError
-from lgn_edge.files import atomic_path, cache_folder
+from lgn_edge.files import atomic_path, cache_folder, scratch_folder
 from lgn_edge.host import architecture, x86_level
 
 
@@ -35,8 +34,8 @@ def native_library(source: Path) -> ctypes.CDLL:
     machine = _machine()
 
     def build(library: Path) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            compiled = Path(folder) / "compiled.o"
+        with scratch_folder() as folder:
+            compiled = folder / "compiled.o"
             toolchain.compile_c(source, compiled, machine, optimize="-O3")
             toolchain.link_shared([compiled], library)
 
@@ -78,7 +77,7 @@ def _alone(path: Path) -> Iterator[None]:
     import fcntl  # which Linux has; nothing is compiled for other systems
 
     try:
-        file = path.open("wb")
+        file = path.open("ab")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; set XDG_CACHE_HOME to another folder") from error
     with file:

@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lgn_edge import files
 from lgn_edge.errors import InputError
-from lgn_edge.files import append, atomic_directory, remove_leftovers, write_atomic
+from lgn_edge.files import LIST, append, atomic_directory, atomic_path, scratch_folder, write_atomic
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "a"
     write_atomic(path, "one")
-    write_atomic(path, b"two")
+    write_atomic(path, b"two", ours=lambda path: path.read_text() == "one")
     assert path.read_bytes() == b"two"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
@@ -29,7 +36,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
         with monkeypatch.context() as patch:
             patch.setattr(place, name, full)
             with pytest.raises(InputError, match=r"cannot write .*a: no space left on device; free some space"):
-                write_atomic(path, "two")
+                write_atomic(path, "two", force=True)
     assert path.read_text() == "one"
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
@@ -37,16 +44,6 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot write .*gone/a: no such file or directory"):
         write_atomic(tmp_path / "gone" / "a", "x")
-
-
-def test_leftovers_of_one_path_are_removed(tmp_path: Path) -> None:
-    for name in ("model", ".model.a1", ".models.a1", ".hidden"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "file").touch()
-    (tmp_path / ".model.b2").touch()
-    remove_leftovers(tmp_path / "model")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".hidden", ".models.a1", "model"]
-    remove_leftovers(tmp_path / "missing" / "model")
 
 
 def test_a_file_grows(tmp_path: Path) -> None:
@@ -59,29 +56,268 @@ def test_a_file_grows(tmp_path: Path) -> None:
 
 def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
     for text in ("one", "two"):
-        with atomic_directory(tmp_path / "deep" / "d") as folder:
+        with atomic_directory(tmp_path / "deep" / "d", "thing") as folder:
             (folder / text).write_text(text)
-    assert [p.name for p in (tmp_path / "deep" / "d").iterdir()] == ["two"]
+    assert sorted(p.name for p in (tmp_path / "deep" / "d").iterdir()) == [LIST, "two"]
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["d"]
 
 
 def test_an_exception_leaves_the_old_folder(tmp_path: Path) -> None:
-    with atomic_directory(tmp_path / "d") as folder:
+    with atomic_directory(tmp_path / "d", "thing") as folder:
         (folder / "kept").write_text("")
 
     def interrupted() -> None:
-        with atomic_directory(tmp_path / "d") as folder:
+        with atomic_directory(tmp_path / "d", "thing") as folder:
             (folder / "half").write_text("")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         interrupted()
-    assert [p.name for p in (tmp_path / "d").iterdir()] == ["kept"]
+    assert sorted(p.name for p in (tmp_path / "d").iterdir()) == [LIST, "kept"]
     assert [p.name for p in tmp_path.iterdir()] == ["d"]
 
 
 def test_a_file_is_not_replaced_by_a_folder(tmp_path: Path) -> None:
     (tmp_path / "f").write_text("text")
-    with pytest.raises(InputError, match="f is a file"), atomic_directory(tmp_path / "f"):
+    with pytest.raises(InputError, match="f is a file"), atomic_directory(tmp_path / "f", "thing"):
         pass
     assert (tmp_path / "f").read_text() == "text"
+
+
+def thing(folder: Path, *, kind: str = "thing", force: bool = False) -> None:
+    """Write a folder of two files."""
+    with atomic_directory(folder, kind, force=force) as new:
+        (new / "part").mkdir()
+        (new / "part" / "a").write_text("a")
+        (new / "b").write_text("b")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def linked(path: Path) -> None:
+    """The same file, elsewhere."""
+    elsewhere = path.parents[1] / "elsewhere"
+    shutil.move(path, elsewhere)
+    path.symlink_to(elsewhere)
+
+
+CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a file beside": (lambda folder: (folder / "notes.txt").write_text("mine"), "notes.txt"),
+    "a hidden file": (lambda folder: (folder / ".git").write_text("mine"), ".git"),
+    "a file below": (lambda folder: (folder / "part" / "notes.txt").write_text("mine"), "part/notes.txt"),
+    "an empty folder": (lambda folder: (folder / "mine").mkdir(), "mine"),
+    "a link to a folder": (lambda folder: (folder / "mine").symlink_to(folder.parent), "mine"),
+    "a changed file": (lambda folder: (folder / "part" / "a").write_text("A"), "part/a"),
+    "an emptied file": (lambda folder: (folder / "b").write_text(""), "b"),
+    "a file that is a link": (lambda folder: linked(folder / "b"), "b"),
+    "a pipe": (lambda folder: os.mkfifo(folder / "pipe"), "pipe"),
+    "no list": (lambda folder: (folder / LIST).unlink(), "b"),
+    "another list": (lambda folder: (folder / LIST).write_text("[]"), LIST),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_folder_that_is_not_as_it_was_written_is_the_users(tmp_path: Path, change: str) -> None:
+    folder = tmp_path / "d"
+    thing(folder)
+    make, lost = CHANGES[change]
+    make(folder)
+    if change == "a pipe":  # which would be waited for
+        names = sorted(path.name for path in folder.iterdir())
+    else:
+        before = contents(folder)
+    with pytest.raises(InputError, match=rf": {lost} would be lost; give another folder, or replace it with --force"):
+        thing(folder)
+    if change == "a pipe":
+        assert sorted(path.name for path in folder.iterdir()) == names
+    else:
+        assert contents(folder) == before
+    thing(folder, force=True)
+    assert contents(folder).keys() == {LIST, "b", "part/a"}
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_what_is_missing_is_not_lost(tmp_path: Path) -> None:
+    thing(tmp_path / "d")
+    (tmp_path / "d" / "b").unlink()
+    thing(tmp_path / "d")
+    assert (tmp_path / "d" / "b").exists()
+    (tmp_path / "empty").mkdir()
+    thing(tmp_path / "empty")
+
+
+def test_a_folder_of_another_kind_is_not_replaced(tmp_path: Path) -> None:
+    thing(tmp_path / "d")
+    with pytest.raises(InputError, match="would be lost"):
+        thing(tmp_path / "d", kind="other thing")
+
+
+def test_what_appears_during_the_work_is_the_users(tmp_path: Path) -> None:
+    thing(tmp_path / "d")
+    with pytest.raises(InputError, match="late would be lost"), atomic_directory(tmp_path / "d", "thing"):
+        (tmp_path / "d" / "late").touch()
+    assert (tmp_path / "d" / "late").exists()
+    with pytest.raises(InputError, match="f would be lost"), atomic_path(tmp_path / "f"):
+        (tmp_path / "f").write_text("mine")
+    assert (tmp_path / "f").read_text() == "mine"
+
+
+@pytest.mark.parametrize("place", [".", "..", "inside/.."])
+@pytest.mark.parametrize("force", [False, True])
+def test_the_working_folder_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, force: bool
+) -> None:
+    thing(tmp_path / "d")
+    (tmp_path / "d" / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "d")
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match="is the working folder or holds it"):
+        thing(Path(place), force=force)
+    assert contents(tmp_path) == before
+
+
+def test_links_stay_and_what_they_lead_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "d").symlink_to("real")
+    (tmp_path / "f").symlink_to("real.txt")
+    (tmp_path / "circle").symlink_to("circle")
+    for _ in range(2):
+        thing(tmp_path / "d")
+        write_atomic(tmp_path / "f", "text", ours=lambda path: True)
+    assert (tmp_path / "d").is_symlink()
+    assert (tmp_path / "real" / "b").exists()
+    assert (tmp_path / "f").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "text"
+    for write in (thing, lambda path: write_atomic(path, "")):
+        with pytest.raises(InputError, match="too many levels of symbolic links"):
+            write(tmp_path / "circle")
+
+
+def test_a_file_that_is_not_ours_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("mine")
+    with pytest.raises(InputError, match=r"f would be lost.*--force \(force=True\)"):
+        write_atomic(tmp_path / "f", "ours")
+    assert (tmp_path / "f").read_text() == "mine"
+    write_atomic(tmp_path / "f", "ours", force=True)
+    assert (tmp_path / "f").read_text() == "ours"
+    (tmp_path / "empty").touch()
+    write_atomic(tmp_path / "empty", "ours")
+    with pytest.raises(InputError, match="is a folder"):
+        write_atomic(tmp_path, "ours", force=True)
+    with pytest.raises(InputError, match="not a regular file"):
+        write_atomic("/dev/null", "ours", force=True)
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="not a directory"):
+        thing(tmp_path / "file" / "d")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as it is for all but root
+    for write in (thing, lambda path: write_atomic(path, "")):
+        with pytest.raises(InputError, match=r"cannot write .*new: permission denied; choose another place"):
+            write(tmp_path / "new")
+
+
+KILLED = """
+import os, signal, shutil, sys
+from pathlib import Path
+from lgn_edge import files
+
+def kill(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+point, path, text = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+replace, calls = os.replace, []
+
+def replace_and_count(*arguments):
+    calls.append(arguments)
+    if point == f"before rename {len(calls)}":
+        kill()
+    replace(*arguments)
+    if point == f"after rename {len(calls)}":
+        kill()
+
+os.replace = replace_and_count
+if point == "before the list":
+    files._write_list = kill
+if point == "while the old one is removed":
+    shutil.rmtree = kill
+with files.atomic_directory(path, "thing") as folder:
+    (folder / "text").write_text(text)
+    if point == "in the block":
+        kill()
+"""
+POINTS = [
+    "in the block",
+    "before the list",
+    "before rename 1",
+    "after rename 1",
+    "after rename 2",
+    "while the old one is removed",
+]
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_killed_process_loses_nothing_and_the_next_one_clears_up(tmp_path: Path, point: str) -> None:
+    folder = tmp_path / "d"
+    with atomic_directory(folder, "thing") as new:
+        (new / "text").write_text("old")
+    killed = subprocess.run([sys.executable, "-c", KILLED, point, folder, "new"], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list(tmp_path.glob(".d.*"))
+    everywhere = [path.read_text() for path in tmp_path.rglob("text")]
+    assert "old" in everywhere or (folder / "text").read_text() == "new"
+    with pytest.raises(KeyboardInterrupt), atomic_directory(folder, "thing"):
+        raise KeyboardInterrupt  # nothing new comes: what is there is what the killed process left, and whole
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
+    assert (folder / "text").read_text() in ("old", "new")
+    thing(folder)
+
+
+def test_only_what_is_ours_beyond_doubt_is_cleared_up(tmp_path: Path) -> None:
+    def leftover(name: str, text: str = "", more: str = "new") -> None:
+        place = tmp_path / name
+        place.mkdir()
+        (place / "lock").write_text(text or files._MARK + "d")
+        (place / more).write_text("")
+
+    leftover(".d.ours")
+    leftover(".d.unmarked", "mine")
+    leftover(".d.more", more="notes")
+    leftover(".d.x.other", files._MARK + "d.x")
+    leftover(".d.living")
+    (tmp_path / ".d.file").touch()
+    (tmp_path / ".d.folder").mkdir()
+    with (tmp_path / ".d.living" / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        thing(tmp_path / "d")
+    kept = [".d.file", ".d.folder", ".d.living", ".d.more", ".d.unmarked", ".d.x.other", "d"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == kept
+
+
+def test_a_folder_that_vanishes_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(files.tempfile, "tempdir", str(tmp_path / "temporary"))
+
+    def fail_without(folder: Path) -> None:
+        shutil.rmtree(folder)
+        raise RuntimeError("a compiler's words")
+
+    with pytest.raises(InputError, match="vanished while it was in use; set TMPDIR"), scratch_folder():
+        fail_without(tmp_path / "temporary")
+    with pytest.raises(InputError, match="no temporary folder can be made: no such file or directory; set TMPDIR"):
+        scratch_folder().__enter__()
+    (tmp_path / "around").mkdir()
+    with pytest.raises(InputError, match="around vanished"), atomic_directory(tmp_path / "around" / "d", "thing"):
+        fail_without(tmp_path / "around")
+    monkeypatch.setattr(files.tempfile, "tempdir", None)
+    (tmp_path / "working").mkdir()
+    monkeypatch.chdir(tmp_path / "working")
+    (tmp_path / "working").rmdir()
+    for write in (thing, lambda path: write_atomic(path, "")):
+        with pytest.raises(InputError, match="the working folder is gone"):
+            write(Path("d"))

@@ -1,7 +1,7 @@
-"""From a training run to a model that is shipped: `python examples/models/ship.py RUN [NAME]`.
+"""From a training run to a model that is shipped: `python examples/models/ship.py RUN [NAME] [--force]`.
 
-Writes NAME/model.onnx and its card NAME/README.md beside this file. The accuracy in the card is that of the native
-artifact that is built from the ONNX file, on the whole test set.
+Writes NAME/model.onnx and its card NAME/README.md beside this file; --force replaces a folder NAME that is there.
+The accuracy in the card is that of the native artifact that is built from the ONNX file, on the whole test set.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import lgn_edge
+from lgn_edge.files import atomic_directory
 from lgn_edge.training import load_dataset
 from lgn_edge.training.checkpoint import read_document
 from lgn_edge.training.recipe import recipe_from
@@ -68,13 +69,12 @@ One run with one seed; the test samples took part in nothing but this figure. Tr
 
 def main() -> None:
     """Export, measure, write the card."""
-    run = Path(sys.argv[1])
-    name = sys.argv[2] if len(sys.argv) > 2 else read_document(run)["name"]
-    folder = FOLDER / name
-    folder.mkdir(exist_ok=True)
-    lgn_edge.export(run, folder / "model.onnx")
-    (folder / "README.md").write_text(card(run, name, folder / "model.onnx"), encoding="utf-8")
-    print(folder)
+    run, *names = (argument for argument in sys.argv[1:] if argument != "--force")
+    name = names[0] if names else read_document(run)["name"]
+    with atomic_directory(FOLDER / name, "shipped model", force="--force" in sys.argv) as folder:
+        lgn_edge.export(run, folder / "model.onnx")
+        (folder / "README.md").write_text(card(Path(run), name, folder / "model.onnx"), encoding="utf-8")
+    print(FOLDER / name)
 
 
 if __name__ == "__main__":

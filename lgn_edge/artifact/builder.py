@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,13 +16,13 @@ from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
 from lgn_edge.artifact.head_text import head_values
 from lgn_edge.artifact.layout import copy_board, templates
-from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest, sha256
+from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest
 from lgn_edge.artifact.measure import measure
 from lgn_edge.artifact.packaging import check_packages, write_packages
 from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.errors import InputError, MissingProgramError
-from lgn_edge.files import atomic_directory
+from lgn_edge.files import atomic_directory, check_folder, scratch_folder, sha256
 from lgn_edge.forms.choice import Budget, Plan, check_batch, check_budget, plan
 from lgn_edge.forms.form import Vectors
 from lgn_edge.forms.prediction import Cost
@@ -34,6 +33,7 @@ from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
 from lgn_edge.templates import c_literal, render
 
+KIND = "artifact"  # of the folder, for those who replace it
 _INPUT_ARRAYS = {"uint8": "Uint8Array", "float32": "Float32Array"}
 _INPUT_TYPES = {"uint8": "uint8_t", "float32": "float"}
 _EXPORTS = ("predict", "predict_in", "predict_packed", "predict_packed_in", "selftest")
@@ -52,11 +52,12 @@ def build(
     clock_hz: int | None = None,
     packages: Sequence[str] = (),
     batch: int = 1,
+    force: bool = False,
 ) -> Artifact:
     """Compile a network for a target and write the artifact's folder.
 
-    The folder appears when everything in it is finished; a folder that was there is replaced as a whole. The same model
-    and target give the same bytes.
+    The folder appears when everything in it is finished. An artifact that was there, as it was built, is replaced as a
+    whole. The same model and target give the same bytes.
 
     Args:
         model: a network, or the path of an ONNX file of ours.
@@ -71,9 +72,11 @@ def build(
         packages: of `lgn_edge.artifact.packaging.PACKAGES`: what the sources are made into besides.
         batch: samples that firmware shall take at once where a call has so many: 1, or the bits of the machine's word
             (32; on AVR 8), which takes a table, more code and a word of RAM for each value that is alive.
+        force: replace a folder whatever is in it.
 
     Raises:
-        InputError: a bad model, target or folder, or the network does not fit; says what it needs.
+        InputError: a bad model, target or folder, what is in the folder would be lost, or the network does not fit;
+            says what it needs.
         MissingProgramError: the C toolchain is not installed.
     """
     machine = find_target(target)
@@ -81,6 +84,7 @@ def build(
     check_batch(batch, machine)
     if clock_hz and not machine.clock_hz:
         raise InputError(f"no cycles are known of {machine.name}, so a clock gives no time; build without --clock")
+    check_folder(output, KIND, force)
     reason = toolchain.missing()
     if reason:
         raise MissingProgramError(f"target {machine.name} needs a linker: {reason}")
@@ -97,12 +101,12 @@ def build(
         planned = plan(network, circuit, machine, optimize, budget, batch)
     samples = selftest_samples(network, machine.selftest_vectors)
     vectors = Vectors(samples, network.evaluate(samples).scores)
-    with atomic_directory(output) as folder, tempfile.TemporaryDirectory() as work:
+    with atomic_directory(output, KIND, force=force) as folder, scratch_folder() as work:
         manifest = _interface(network, planned, machine, identifier)
         values = _write_sources(folder, network, planned, vectors, manifest, machine)
         write_packages(folder, packages, identifier, values)
         with clock("compile"):
-            objects = _compile(planned, vectors, machine, manifest, folder, Path(work))
+            objects = _compile(planned, vectors, machine, manifest, folder, work)
         with clock("link"):
             _link(objects, folder, identifier, machine)
         with clock("measure"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import tempfile
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from lgn_edge.artifact.threads import Pace
 from lgn_edge.errors import InputError, InvariantError, UnsupportedError
+from lgn_edge.files import scratch_folder
 from lgn_edge.network import Prediction
 from lgn_edge.network.truth_table import Words
 
@@ -141,8 +141,8 @@ def _load(path: Path) -> ctypes.CDLL:
     The loader would hand out an older library that was loaded from the same path before the artifact was built again,
     so it gets to see the file under a name of its own.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        name = Path(folder) / path.name
+    with scratch_folder() as folder:
+        name = folder / path.name
         name.symlink_to(path.resolve())
         try:
             return ctypes.CDLL(str(name))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from lgn_edge.errors import InputError
+from lgn_edge.files import sha256
 
 FORMAT = 1
 ABI_VERSION = 1
@@ -104,9 +104,3 @@ def read_manifest(folder: Path) -> Manifest:
     except OSError as error:
         raise InputError(f"{error.filename} of the artifact is missing; build the artifact again") from error
     return manifest
-
-
-def sha256(path: Path) -> str:
-    """Hexadecimal digest of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

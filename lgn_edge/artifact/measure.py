@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from lgn_edge import toolchain
 from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.deploy_files import deploy_folder
 from lgn_edge.errors import InputError, UnsupportedError
+from lgn_edge.files import scratch_folder
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
 
@@ -179,8 +179,8 @@ def link(folder: Path, manifest: Manifest, keep: tuple[str, ...] = ("predict", "
     if reason:
         raise UnsupportedError(f"{folder}: {reason}; it runs on a device with more memory only")
     prefix = f"lgn_{manifest.name}"
-    with tempfile.TemporaryDirectory() as work:
-        image, script = Path(work) / "firmware.elf", Path(work) / "linker.ld"
+    with scratch_folder() as work:
+        image, script = work / "firmware.elf", work / "linker.ld"
         memory = f"LGN_FLASH_LENGTH = {_FLASH:#x};\nLGN_RAM_LENGTH = {_RAM[target.family]:#x};\n"
         debugged = emulate.DEBUGGED.get(manifest.execution)
         memory = debugged.linking if debugged and debugged.linking else memory
@@ -189,7 +189,7 @@ def link(folder: Path, manifest: Manifest, keep: tuple[str, ...] = ("predict", "
         extra = ["bare/string"] * target.hosted + ["bare/emulator"] * (debugged is not None)
         extra += ["avr/runtime"] * (target.family == "avr")
         for source in extra:
-            inputs.append(Path(work) / f"{Path(source).name}.o")
+            inputs.append(work / f"{Path(source).name}.o")
             toolchain.compile_c(deploy_folder() / f"{source}.c", inputs[-1], target.machine, optimize="-Os")
         symbols = [f"{prefix}_{function}" for function in keep] + [*(debugged.symbols if debugged else ())]
         toolchain.link_firmware(inputs, image, script, keep=symbols)

@@ -58,9 +58,12 @@ class _Commands(TyperGroup):
     """Turns what a command raises into one line and an exit code."""
 
     def invoke(self, ctx: Any) -> Any:
+        from lgn_edge.files import working_folder
+
         debug = bool(ctx.params.get("debug"))
         try:
             try:
+                working_folder()
                 return super().invoke(ctx)
             finally:
                 sys.stdout.flush()  # a reader that has gone shows here, not when Python exits

@@ -25,7 +25,7 @@ _HERTZ: Final = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 def build(
     model: Annotated[Path, typer.Argument(help="ONNX file that `lgn-edge export` wrote.")],
     target: Annotated[str, typer.Option("--target", "-t", help="Machine to build for; see `lgn-edge targets`.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; replaced as a whole.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; an artifact there is replaced.")],
     name: Annotated[
         str | None, typer.Option("--name", help="Name in the C symbols lgn_NAME_...; the model's own by default.")
     ] = None,
@@ -48,6 +48,7 @@ def build(
     batch: Annotated[
         int, typer.Option("--batch", help="Samples that firmware takes at once where a call has so many: 1 or 32.")
     ] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace the output folder whatever is in it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Compile a model for a machine.
@@ -69,6 +70,7 @@ def build(
         clock_hz=hertz(clock),
         packages=package or (),
         batch=batch,
+        force=force,
     )
     if as_json:
         document = {"schema": 1, "folder": str(output), "seconds": dict(artifact.seconds)}

@@ -36,6 +36,7 @@ def demo(
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Change a setting of the recipe; repeatable."),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what lies where model and artifacts go.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """From images to firmware in a few minutes.
@@ -45,7 +46,9 @@ def demo(
     """
     from lgn_edge.demo import run_demo
 
-    result = run_demo(dataset.value, data=data, output=output, settings=settings or (), bar=True, progress=say)
+    result = run_demo(
+        dataset.value, data=data, output=output, settings=settings or (), force=force, bar=True, progress=say
+    )
     if as_json:
         emit_json(result.to_json())
     else:

@@ -40,6 +40,9 @@ def export(
     outputs: Annotated[
         str, typer.Option("--outputs", metavar="NAMES", help="Some of scores,logits,class (or output_bits); else all.")
     ] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the output file though it is no model of ours, or the source.")
+    ] = False,
 ) -> None:
     """Write a trained checkpoint as one ONNX file.
 
@@ -49,7 +52,7 @@ def export(
     import lgn_edge
 
     names = [name.strip() for name in outputs.split(",") if name.strip()]
-    network = lgn_edge.export(source, output, ops=ops, input=chosen, outputs=names)
+    network = lgn_edge.export(source, output, ops=ops, input=chosen, outputs=names, force=force)
     say(f"{network.name}: {len(network.layers)} layers, {network.n_gates:,} gates, {network.head.n_outputs} outputs")
     emit(str(output))
     checkpoint = f" --checkpoint {source}" if source.is_dir() else ""

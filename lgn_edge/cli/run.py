@@ -35,6 +35,7 @@ def run(
         Path | None, typer.Option("--output", "-o", help="File for the arrays `scores` and `classes`, .npz.")
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of a native artifact.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace the output file whatever it is.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print classes and accuracy as JSON.")] = False,
 ) -> None:
     """Predict samples with a model or an artifact.
@@ -42,6 +43,10 @@ def run(
     An ONNX file runs in ONNX Runtime, an artifact on this CPU or in an emulator of its own.
     Prints the class of each sample, one a line; with labels the accuracy instead.
     """
+    from lgn_edge.files import check_file
+
+    if output is not None:
+        check_file(output, _ours, force)
     samples = load_array(samples_file)
     execution, predict = _predictor(form, threads)
     if samples.ndim == 0:
@@ -52,7 +57,7 @@ def run(
     seconds = time.perf_counter() - start
     say(f"{len(samples):,} samples, {execution}, {seconds:.3g} s")
     if output is not None:
-        _save(output, prediction)
+        _save(output, prediction, force)
     accuracy = None if labels is None or not len(labels) else float((prediction.classes == labels).mean())
     if as_json:
         document: dict[str, Any] = {"schema": 1, "samples": len(samples), "execution": execution}
@@ -80,10 +85,21 @@ def _predictor(form: Path, threads: int) -> tuple[str, Callable[[Any], Predictio
     return "onnxruntime", lambda samples: session(encoder.check(samples))
 
 
-def _save(output: Path, prediction: Prediction) -> None:
+def _save(output: Path, prediction: Prediction, force: bool) -> None:
     import numpy as np
 
     from lgn_edge.files import atomic_path
 
-    with atomic_path(output) as temporary, temporary.open("wb") as file:
+    with atomic_path(output, ours=_ours, force=force) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, scores=prediction.scores, classes=prediction.classes)
+
+
+def _ours(path: Path) -> bool:
+    """Whether a file is an archive of the arrays that `_save` writes, and of no other."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sorted(archive.namelist()) == ["classes.npy", "scores.npy"]
+    except zipfile.BadZipFile:
+        return False

@@ -52,6 +52,9 @@ def verify(
     save_failure: Annotated[
         Path, typer.Option("--save-failure", metavar="DIR", help="Where a difference leaves what shows it again.")
     ] = Path("lgn-edge-mismatch"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the folder of --save-failure whatever is in it.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Hold every form of a model against it, bit for bit.
@@ -72,6 +75,7 @@ def verify(
         data=None if samples_file is None else load_array(samples_file),
         seed=seed,
         save_failure=save_failure,
+        force=force,
         bar=True,
         progress=lambda name: say(f"running {name}"),
     )

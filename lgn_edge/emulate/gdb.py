@@ -25,6 +25,7 @@ from lgn_edge.emulate.machine import Call
 from lgn_edge.emulate.scratch import Scratch
 from lgn_edge.emulate.timing import Cycles
 from lgn_edge.errors import InputError, MissingProgramError
+from lgn_edge.files import scratch_folder
 
 _START_SECONDS: Final = 20
 _CALL_SECONDS: Final = 120
@@ -282,15 +283,15 @@ class GdbMachine:
         self._process.wait()
         if self._turn:
             self._turn.close()
-        self._folder.cleanup()
+        self._folder.close()
 
     def __del__(self) -> None:
         if hasattr(self, "_socket"):
             self.close()
 
     def _start(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="lgn-edge-")
-        path = Path(self._folder.name) / ("image.hex" if self._core.data else "image.elf")
+        self._folder = contextlib.ExitStack()
+        path = self._folder.enter_context(scratch_folder()) / ("image.hex" if self._core.data else "image.elf")
         if self._core.data:
             path.write_text(intel_hex(self.image))
         else:
@@ -359,7 +360,7 @@ class GdbMachine:
 
 def _turn() -> IO[bytes]:
     """A file that is locked while simavr's port is ours: it has only one, for all programs that run it."""
-    lock = (Path(tempfile.gettempdir()) / "lgn-edge-simavr.lock").open("wb")
+    lock = (Path(tempfile.gettempdir()) / "lgn-edge-simavr.lock").open("ab")
     limit = time.monotonic() + _TURN_SECONDS
     while True:
         try:

@@ -22,6 +22,7 @@ from google.protobuf.message import Message
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from lgn_edge._version import __version__
 from lgn_edge.errors import InputError
 from lgn_edge.files import write_atomic
 from lgn_edge.nn.encoder import Threshold
@@ -31,6 +32,7 @@ from lgn_edge.nn.model import LogicGateNetwork
 from lgn_edge.onnx_model.domain import DOMAIN, STANDARD_DOMAINS, VERSION, WORD_BITS
 from lgn_edge.onnx_model.functions import functions
 from lgn_edge.onnx_model.ops import group_sum, logic_layer, threshold
+from lgn_edge.onnx_model.writer import PRODUCER, check_output, is_ours
 
 
 @contextmanager
@@ -82,16 +84,23 @@ def to_model(program: Any) -> ModelProto:
         model.opset_import.remove(entry)
     model.opset_import.add(domain=DOMAIN, version=VERSION)
     _forget(model)
+    model.producer_name, model.producer_version = PRODUCER, __version__
     return model
 
 
-def save(program: Any, path: str | os.PathLike[str]) -> None:
+def save(program: Any, path: str | os.PathLike[str], *, force: bool = False) -> None:
     """Write `to_model(program)` to a file.
 
+    Args:
+        program: as for `to_model`.
+        path: the file to write.
+        force: replace a file that is not a model of ours as well.
+
     Raises:
-        InputError: the file cannot be written.
+        InputError: a file that is not a model of ours would be lost, or it cannot be written.
     """
-    write_atomic(path, to_model(program).SerializeToString(deterministic=True))
+    check_output(path, force)
+    write_atomic(path, to_model(program).SerializeToString(deterministic=True), ours=is_ours, force=force)
 
 
 _OURS = (Threshold, GateLayer, GroupSum, LogicGateNetwork)

@@ -5,7 +5,6 @@ but the C library.
 from __future__ import annotations
 
 import itertools
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from lgn_edge import toolchain
+from lgn_edge.files import scratch_folder
 from lgn_edge.forms.rows import any_network, layers
 from lgn_edge.forms.rows.any_network import ELEMENTS, PACK_FORMS
 from lgn_edge.forms.rows.schedule import CACHE_ROWS, LATENCY
@@ -40,8 +40,7 @@ def build_library(target: Target, output: Path, progress: Callable[[int, int], N
         MissingProgramError: the C toolchain is not installed.
     """
     kernels = _Kernels.of(target)
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
+    with scratch_folder() as work:
         for name, text in _generated(kernels, target).items():
             (work / name).write_text(text)
         include = [sources_folder(), PLAN_SOURCE.parent, work]

@@ -36,8 +36,7 @@ class Executed:
 def last_executed() -> dict[str, Executed]:
     """The record, by the names of targets; empty before the first, and where the file is not one of ours."""
     try:
-        rows = json.loads(_path().read_text())
-        return {str(name): Executed(**row) for name, row in rows.items()}
+        return _read(_path())
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
@@ -46,10 +45,22 @@ def record(runs: Mapping[str, Executed]) -> None:
     """Add to the record.
 
     Raises:
-        InputError: the cache folder cannot be written.
+        InputError: the cache folder cannot be written, or another file is there.
     """
     rows = {name: asdict(executed) for name, executed in (last_executed() | dict(runs)).items()}
-    write_atomic(_path(), json.dumps(rows, indent=2) + "\n")
+    write_atomic(_path(), json.dumps(rows, indent=2) + "\n", ours=_ours)
+
+
+def _read(path: Path) -> dict[str, Executed]:
+    return {str(name): Executed(**row) for name, row in json.loads(path.read_text()).items()}
+
+
+def _ours(path: Path) -> bool:
+    try:
+        _read(path)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _path() -> Path:

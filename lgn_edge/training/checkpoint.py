@@ -19,7 +19,7 @@ from torch import Tensor
 
 from lgn_edge._version import __version__
 from lgn_edge.errors import InputError
-from lgn_edge.files import atomic_directory
+from lgn_edge.files import atomic_directory, would_be_lost
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold
 from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.training.recipe import Recipe
@@ -32,6 +32,8 @@ MODEL_JSON: Final = "model.json"
 MODEL_TENSORS: Final = "model.safetensors"
 TRAINING_TENSORS: Final = "training.safetensors"
 
+KIND: Final = "checkpoint"  # of the folder, for those who replace it
+
 
 def save_checkpoint(
     model: LogicGateNetwork,
@@ -40,8 +42,9 @@ def save_checkpoint(
     recipe: Recipe | None = None,
     metrics: Mapping[str, float] | None = None,
     optimizer: Mapping[str, Tensor] | None = None,
+    force: bool = False,
 ) -> None:
-    """Write a checkpoint; a folder that is there already is replaced as a whole.
+    """Write a checkpoint; one that is there already, as it was saved, is replaced as a whole.
 
     Args:
         model: what to save, with its name, class names and provenance.
@@ -49,9 +52,10 @@ def save_checkpoint(
         recipe: how it was trained.
         metrics: what it reaches.
         optimizer: tensors of the optimiser by name, to go on training from here.
+        force: replace a folder whatever is in it.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: what is in the folder would be lost, or it cannot be written.
     """
     document = {
         "format": FORMAT,
@@ -66,11 +70,25 @@ def save_checkpoint(
         "provenance": dict(model.provenance),
         "versions": {"lgn-edge": __version__, "torch": torch.__version__},
     }
-    with atomic_directory(folder) as temporary:
+    with atomic_directory(folder, KIND, force=force or _is_unlisted(Path(folder))) as temporary:
         (temporary / MODEL_JSON).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         (temporary / MODEL_TENSORS).write_bytes(_pack(model.state_dict()))
         if optimizer is not None:
             (temporary / TRAINING_TENSORS).write_bytes(_pack(optimizer))
+
+
+def lost_file(folder: Path) -> Path | None:
+    """A file that would be lost if a checkpoint took the place of a folder, or the folder were removed."""
+    return None if _is_unlisted(folder) else would_be_lost(folder, KIND)
+
+
+def _is_unlisted(folder: Path) -> bool:
+    """Whether a folder is a checkpoint as earlier versions wrote it, without a list of its files, and nothing else."""
+    try:
+        names = {path.name for path in folder.iterdir()}
+        return names <= {MODEL_JSON, MODEL_TENSORS, TRAINING_TENSORS} and bool(read_document(folder))
+    except (OSError, InputError):
+        return False
 
 
 def load_checkpoint(folder: str | os.PathLike[str]) -> LogicGateNetwork:

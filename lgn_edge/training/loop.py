@@ -26,7 +26,6 @@ from torch import Tensor
 
 from lgn_edge._version import __version__
 from lgn_edge.errors import InputError
-from lgn_edge.files import remove_leftovers
 from lgn_edge.network import Network
 from lgn_edge.nn import LogicGateNetwork, discretise
 from lgn_edge.nn.kernels import cpu
@@ -173,8 +172,6 @@ class _Run:
         history = take_up(self.output, self.recipe, self.model, self.optimizer, resume)
         self.processes.wait()  # until all have read what is replaced below
         if history and self.processes.first:
-            remove_leftovers(self.output / TABLE)
-            remove_leftovers(self.output / "model")
             write_table(self.output / TABLE, history)
         return history
 

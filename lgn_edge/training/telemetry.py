@@ -62,8 +62,18 @@ def kept_epoch(history: Sequence[Epoch], recipe: Recipe) -> Epoch:
 
 
 def write_table(path: Path, history: Sequence[Epoch]) -> None:
-    """Write the epochs as CSV, one row each."""
-    write_atomic(path, "\n".join([",".join(_COLUMNS), *map(_line, history), ""]))
+    """Write the epochs as CSV, one row each, in the place of an older table.
+
+    Raises:
+        InputError: another file is there, or it cannot be written.
+    """
+    write_atomic(path, "\n".join([",".join(_COLUMNS), *map(_line, history), ""]), ours=is_table)
+
+
+def is_table(path: Path) -> bool:
+    """Whether a file begins as our tables do."""
+    with path.open("rb") as file:
+        return file.readline().rstrip() == ",".join(_COLUMNS).encode()
 
 
 def append_row(path: Path, row: Epoch) -> None:

@@ -28,6 +28,7 @@ def verify(
     data: Samples | None = None,
     seed: int = 0,
     save_failure: StrPath | None = None,
+    force: bool = False,
     bar: bool = False,
     progress: Callable[[str], None] = lambda name: None,
 ) -> VerifyReport:
@@ -42,6 +43,7 @@ def verify(
         data: real samples [n, features]; None loads the data set that the network names, where it is at hand.
         seed: of the random samples.
         save_failure: folder for what shows a difference again; nothing is written when there is none.
+        force: replace the folder of `save_failure` whatever is in it.
         bar: show on stderr what is compiled on first use.
         progress: told the name of each backend before it runs.
 
@@ -72,6 +74,7 @@ def verify(
         seed=seed,
         notes=notes,
         save_failure=None if save_failure is None else Path(save_failure),
+        force=force,
         progress=progress,
     )
 

@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from lgn_edge import __version__
-from lgn_edge.errors import InputError
 from lgn_edge.files import atomic_directory
 from lgn_edge.network import Prediction
 from lgn_edge.verification.compare import Result
 from lgn_edge.verification.subject import Samples, Subject
 
-_MARKER = "lgn-edge-mismatch.txt"
+KIND = "mismatch"  # of the folder, for those who replace it
 _README = """\
 # {backend} differs from the reference
 
@@ -38,18 +37,15 @@ class Failure:
     expected: Prediction
 
 
-def save_failures(folder: Path, subject: Subject, failures: Sequence[Failure]) -> None:
-    """Write one folder a backend below `folder`, all or nothing; a folder of an earlier failure is replaced.
+def save_failures(folder: Path, subject: Subject, failures: Sequence[Failure], *, force: bool = False) -> None:
+    """Write one folder a backend below `folder`, all or nothing; the folder of an earlier failure is replaced.
 
     Raises:
-        InputError: `folder` holds something else, or cannot be written.
+        InputError: `folder` holds something else and `force` is false, or cannot be written.
     """
     from lgn_edge.onnx_model import write
 
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARKER).exists():
-        raise InputError(f"{folder} is not empty and no earlier failure; give another folder to --save-failure")
-    with atomic_directory(folder) as root:
-        (root / _MARKER).write_text(f"written by lgn-edge {__version__}; safe to delete\n")
+    with atomic_directory(folder, KIND, force=force) as root:
         for failure in failures:
             place = root / failure.result.backend
             place.mkdir()

@@ -33,6 +33,7 @@ def run_backends(
     seed: int = 0,
     notes: Sequence[str] = (),
     save_failure: Path | None = None,
+    force: bool = False,
     progress: Callable[[str], None] = lambda name: None,
 ) -> VerifyReport:
     """Run every backend over the vectors and hold it against `subject.network.evaluate`.
@@ -45,6 +46,7 @@ def run_backends(
         seed: of the vectors, for the report.
         notes: for the report.
         save_failure: where to write what shows the differences again, or None; trouble with it becomes a note.
+        force: replace that folder whatever is in it.
         progress: told the name of each backend before it runs.
     """
     questions = _ask(subject.network, vectors)
@@ -63,17 +65,17 @@ def run_backends(
         results.append(result)
         if failure is not None:
             failures.append(Failure(result, failure.vector.samples, failure.want))
-    saved, trouble = _save(save_failure, subject, failures)
+    saved, trouble = _save(save_failure, subject, failures, force)
     names = tuple(vector.name for vector in vectors)
     return VerifyReport(subject.network.name, seed, names, tuple(results), (*notes, *trouble), saved)
 
 
-def _save(folder: Path | None, subject: Subject, failures: Sequence[Failure]) -> tuple[str, list[str]]:
+def _save(folder: Path | None, subject: Subject, failures: Sequence[Failure], force: bool) -> tuple[str, list[str]]:
     """Where the failures are, and what kept them from being written: no reason to lose the report."""
     if folder is None or not failures:
         return "", []
     try:
-        save_failures(folder, subject, failures)
+        save_failures(folder, subject, failures, force=force)
     except InputError as error:
         return "", [f"the difference is not saved: {error}"]
     return str(folder), []

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from lgn_edge.errors import InputError
+from lgn_edge.files import _MARK
 from lgn_edge.nn import LogicGateNetwork
 from lgn_edge.nn.kernels import cpu
 from lgn_edge.training import (
@@ -401,10 +402,11 @@ def test_resumes_with_what_a_kill_left(tmp_path: Path) -> None:
         train(RECIPE, data=dataset(), output=tmp_path / "cut", progress=False, on_epoch=cut_off_after(2))
     with (tmp_path / "cut" / "history.csv").open("a") as table:
         table.write("3,0.02,0.6")
-    for half in (".model.a1b2/model.json", ".model.a1b2.old/model.json", "state/.epoch-00003.c3/model.json"):
-        (tmp_path / "cut" / half).parent.mkdir()
-        (tmp_path / "cut" / half).write_text("{")
-    (tmp_path / "cut" / ".history.csv.d4.csv").write_text("epoch,")
+    for name in ("model", "history.csv", "state/epoch-00003"):
+        place = (tmp_path / "cut" / name).with_name(f".{Path(name).name}.a1b2")
+        place.mkdir()
+        (place / "lock").write_text(_MARK + Path(name).name)
+        (place / "new").write_text("{")
     resumed = train(RECIPE, data=dataset(), output=tmp_path / "cut", resume=True, progress=False)
     assert resumed.history == straight.history
     assert files(tmp_path / "cut") == files(tmp_path / "straight")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lgn_edge.errors import UnsupportedError
+from lgn_edge.files import scratch_folder
 from lgn_edge.network.heads import MAX_CLASSES
 from lgn_edge.verification.subject import Runner, Subject
 
@@ -79,5 +79,5 @@ class ArtifactBackend:
         if given is not None:
             yield load_artifact(given).predict
             return
-        with tempfile.TemporaryDirectory(prefix="lgn-edge-") as folder:
-            yield build(subject.network, self.name, Path(folder) / "artifact", name="verified").predict
+        with scratch_folder() as folder:
+            yield build(subject.network, self.name, folder / "artifact", name="verified").predict

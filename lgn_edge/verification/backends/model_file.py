@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lgn_edge.files import scratch_folder
 from lgn_edge.verification.subject import Subject
 
 
@@ -18,7 +18,7 @@ def model_file(subject: Subject) -> Iterator[Path]:
         return
     from lgn_edge.onnx_model import write
 
-    with tempfile.TemporaryDirectory(prefix="lgn-edge-") as folder:
-        path = Path(folder) / "model.onnx"
+    with scratch_folder() as folder:
+        path = folder / "model.onnx"
         write(subject.network, path)
         yield path

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lgn_edge.files import scratch_folder
 from lgn_edge.verification.backends.onnxruntime import OnnxRuntimeBackend
 from lgn_edge.verification.subject import Runner, Subject
 
@@ -47,8 +47,8 @@ class OnnxRuntimeWrittenBackend(OnnxRuntimeBackend):
         from lgn_edge.onnx_model import Form, write
         from lgn_edge.onnx_model.runtime import onnxruntime_session, predicting, session_run
 
-        with tempfile.TemporaryDirectory(prefix="lgn-edge-") as folder:
-            path = Path(folder) / f"{self.ops}.onnx"
+        with scratch_folder() as folder:
+            path = folder / f"{self.ops}.onnx"
             write(subject.network, path, Form(self.ops))
             if self.library:
                 yield predicting(session_run(onnx_session(path, threads=1)))
