@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -204,7 +205,7 @@ def test_training_keeps_what_is_in_its_folder(tmp_path: Path, mine: str, resume:
 
 
 def short(epochs: int) -> Recipe:
-    return Recipe(**RECIPE.to_dict() | {"epochs": epochs})
+    return replace(RECIPE, training=replace(RECIPE.training, epochs=epochs))
 
 
 def test_training_keeps_what_is_beside_its_files(tmp_path: Path) -> None:
