@@ -155,6 +155,9 @@ FILES: dict[str, Writer] = {
 }
 
 
+# What the exporter of torch says about itself.
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("entry", FILES)
 def test_a_foreign_file_is_kept(tmp_path: Path, entry: str) -> None:
     write_to, place = FILES[entry], tmp_path / "m.onnx.data"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -53,6 +53,7 @@ def build(
     packages: Sequence[str] = (),
     batch: int = 1,
     force: bool = False,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> Artifact:
     """Compile a network for a target and write the artifact's folder.
 
@@ -73,6 +74,7 @@ def build(
         batch: samples that firmware shall take at once where a call has so many: 1, or the bits of the machine's word
             (32; on AVR 8), which takes a table, more code and a word of RAM for each value that is alive.
         force: replace a folder whatever is in it.
+        progress: told what is built, once it is read and checked.
 
     Raises:
         InputError: a bad model, target or folder, what is in the folder would be lost, or the network does not fit;
@@ -94,6 +96,7 @@ def build(
     if network.head.n_outputs > MAX_CLASSES:
         raise InputError(f"{network.name} has {network.head.n_outputs} outputs; an artifact has {MAX_CLASSES} at most")
     identifier = c_identifier(name if name is not None else network.name)
+    progress(f"building {network.name} for {machine.name}: {network.n_gates:,} gates")
     with clock("simplify"):
         circuit, _ = simplify(flatten(network))
     budget = Budget(flash or machine.flash_bytes or None, ram or machine.ram_bytes or None)

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from lgn_edge._version import __version__
 from lgn_edge.cli.build import EXAMPLES as BUILD_EXAMPLES
 from lgn_edge.cli.build import build
-from lgn_edge.cli.console import say
+from lgn_edge.cli.console import set_talk
 from lgn_edge.cli.demo import EXAMPLES as DEMO_EXAMPLES
 from lgn_edge.cli.demo import demo
 from lgn_edge.cli.export import EXAMPLES as EXPORT_EXAMPLES
@@ -86,7 +86,7 @@ class _Commands(TyperGroup):
 def _fail(message: str, code: int, debug: bool) -> NoReturn:
     if debug:
         traceback.print_exc()
-    say(message)
+    print(message, file=sys.stderr, flush=True)
     raise typer.Exit(code) from None
 
 
@@ -94,7 +94,6 @@ app = typer.Typer(
     name="lgn-edge",
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: the same in a file, a pipe and a terminal, and no import of rich
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -121,9 +120,12 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what went wrong.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more, such as what took how long.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Logic gate networks on real devices: train, export to ONNX, compile, and prove every form bit-exact."""
+    set_talk(quiet=quiet, verbose=verbose)
 
 
 def main() -> None:

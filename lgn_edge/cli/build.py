@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lgn_edge.cli.console import emit_json, emit_table, flat, properties, say
+from lgn_edge.cli.console import detail, emit_json, emit_table, flat, properties, say
 from lgn_edge.errors import InputError
 
 EXAMPLES: Final = """\b
@@ -58,7 +58,6 @@ def build(
     """
     import lgn_edge
 
-    say(f"building {model} for {target}")
     artifact = lgn_edge.build(
         model,
         target,
@@ -71,7 +70,9 @@ def build(
         packages=package or (),
         batch=batch,
         force=force,
+        progress=say,
     )
+    detail(", ".join(f"{step} {seconds:.2f} s" for step, seconds in artifact.seconds.items()))
     if as_json:
         document = {"schema": 1, "folder": str(output), "seconds": dict(artifact.seconds)}
         emit_json(document | {"manifest": asdict(artifact.manifest), "report": dict(artifact.report)})

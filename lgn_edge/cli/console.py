@@ -1,8 +1,12 @@
-"""Where words go: stdout is data, stderr is talk. Works without a terminal and without colour."""
+"""Where words go: stdout is data, stderr is talk, of which the user says how much there is.
+
+Works without a terminal and without colour.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -10,12 +14,35 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from rich.table import Table
 
-_WIDTH_IN_FILES: Final = 160  # a table in a file or pipe is not broken at 80 columns
+_WIDTH_IN_FILES: Final = 1 << 16  # a line of a table in a file or pipe is never broken
+_TALK: Final = logging.getLogger("lgn_edge")
+
+
+def set_talk(*, quiet: bool, verbose: bool) -> None:
+    """Say how much there is to be on stderr from now on: only what went wrong, or the details too."""
+    _TALK.handlers = [logging.StreamHandler()]  # to stderr as it is now
+    _TALK.propagate = False
+    _TALK.setLevel(logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+def talks() -> bool:
+    """Whether progress is to be shown."""
+    return _TALK.isEnabledFor(logging.INFO)
 
 
 def say(text: str) -> None:
-    """Talk: progress and hints, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Progress and hints."""
+    _TALK.info(text)
+
+
+def detail(text: str) -> None:
+    """What is said with --verbose only."""
+    _TALK.debug(text)
+
+
+def warn(text: str) -> None:
+    """What is said with --quiet, too: something is not as it was asked for."""
+    _TALK.warning(text)
 
 
 def emit(text: str) -> None:
@@ -29,11 +56,18 @@ def emit_json(document: dict[str, Any]) -> None:
 
 
 def emit_table(table: Table) -> None:
-    """A table, on stdout."""
+    """A table, on stdout; without a terminal its lines are as long as their words."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else _WIDTH_IN_FILES
-    Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False).print(table)
+    console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
+    if sys.stdout.isatty():
+        console.print(table)
+        return
+    with console.capture() as text:
+        console.print(table)
+    for line in text.get().splitlines():
+        emit(line.rstrip())
 
 
 def properties(title: str, rows: Mapping[str, object]) -> Table:

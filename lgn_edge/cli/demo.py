@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lgn_edge.cli.console import emit, emit_json, emit_table, say
+from lgn_edge.cli.console import emit, emit_json, emit_table, say, talks
 
 EXAMPLES: Final = """\b
 Examples:
@@ -47,7 +47,7 @@ def demo(
     from lgn_edge.demo import run_demo
 
     result = run_demo(
-        dataset.value, data=data, output=output, settings=settings or (), force=force, bar=True, progress=say
+        dataset.value, data=data, output=output, settings=settings or (), force=force, bar=talks(), progress=say
     )
     if as_json:
         emit_json(result.to_json())

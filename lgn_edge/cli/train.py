@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from lgn_edge.cli.console import emit_json, emit_table, flat, properties, say
+from lgn_edge.cli.console import emit_json, emit_table, flat, properties, say, talks, warn
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,7 +54,7 @@ def train(
     chosen = load_recipe(recipe, settings or ())
     reason = missing(chosen.training.device)
     if reason:
-        say(f"layers run in torch, without compiled kernels: {reason}")
+        warn(f"layers run in torch, without compiled kernels: {reason}")
     if dry_run:
         plan = plan_training(chosen, data)
         if as_json:
@@ -62,7 +62,7 @@ def train(
         else:
             emit_table(_plan_table(chosen.name, plan))
         return
-    result = train_recipe(chosen, data=data, output=output, resume=resume, tensorboard=tensorboard)
+    result = train_recipe(chosen, data=data, output=output, resume=resume, tensorboard=tensorboard, progress=talks())
     metrics = dict(result.metrics)
     if as_json:
         emit_json({"schema": 1, "folder": str(output), "metrics": metrics})

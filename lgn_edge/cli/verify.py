@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from lgn_edge.cli.arrays import load_array
-from lgn_edge.cli.console import emit, emit_json, emit_table, say
+from lgn_edge.cli.console import emit, emit_json, emit_table, say, talks, warn
 
 if TYPE_CHECKING:
     from lgn_edge.verification import VerifyReport
@@ -76,8 +76,8 @@ def verify(
         seed=seed,
         save_failure=save_failure,
         force=force,
-        bar=True,
-        progress=lambda name: say(f"running {name}"),
+        bar=talks(),
+        progress=lambda name: say(f"comparing {name}"),
     )
     if as_json:
         emit_json(report.to_json())
@@ -88,7 +88,7 @@ def verify(
         emit(report.summary())
     _keep(report)
     if report.saved:
-        say(f"what shows the difference again is in {report.saved}")
+        warn(f"what shows the difference again is in {report.saved}")
     if not report.ok:
         raise typer.Exit(1)
 
@@ -112,4 +112,4 @@ def _keep(report: VerifyReport) -> None:
     try:
         record(runs)
     except InputError as error:
-        say(f"`lgn-edge targets` will not know of this run: {error}")
+        warn(f"`lgn-edge targets` will not know of this run: {error}")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from textwrap import shorten
 from types import MappingProxyType
 
 import numpy as np
@@ -15,6 +17,7 @@ from lgn_edge.network.heads import Head, first_maximum
 from lgn_edge.network.layers import ArrayRecord, Int32Array, Layer, Threshold
 from lgn_edge.network.truth_table import Words
 
+_LAYERS_SHOWN, _WIDTH = 5, 80  # of a network that is printed
 _CHUNK = 4096  # samples evaluated at a time; bounds the memory of the reference
 
 
@@ -83,6 +86,28 @@ class Network(ArrayRecord):
             raise InputError(f"network: the head reads {self.head.n_inputs} signals but gets {width}")
         if self.class_names and len(self.class_names) != self.head.n_outputs:
             raise InputError(f"network: {len(self.class_names)} class names for {self.head.n_outputs} outputs")
+
+    def __repr__(self) -> str:
+        """What it is in about ten lines: sizes, not values."""
+        layers = [
+            f"layer {i:<3} {type(layer).__name__}, {layer.n_inputs:,} -> {layer.n_outputs:,}"
+            for i, layer in enumerate(self.layers)
+        ]
+        if len(layers) > _LAYERS_SHOWN + 1:
+            layers[_LAYERS_SHOWN - 1 : -1] = [f"... {len(layers) - _LAYERS_SHOWN:,} more layers"]
+        encoder, head = self.encoder, self.head
+        lines = [
+            f"Network {self.name}, {self.n_gates:,} gates",
+            f"encoder   {encoder.n_features:,} features {encoder.input_dtype} -> {encoder.n_outputs:,} bits",
+            *layers,
+            f"head      {type(head).__name__}, {head.n_inputs:,} -> {head.n_outputs:,}",
+            *([f"classes   {shorten(', '.join(self.class_names), _WIDTH)}"] if self.class_names else []),
+        ]
+        return "\n  ".join(lines)
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook."""
+        return f"<pre>{html.escape(repr(self))}</pre>"
 
     @property
     def n_gates(self) -> int:

@@ -25,8 +25,14 @@ def build_on_first_use(*, bar: bool = False) -> float:
         if find_library(target) is not None:
             return 0.0
         start = time.perf_counter()
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=Console(stderr=True), disable=not bar) as shown:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("files"),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), disable=not bar) as shown:
             task = shown.add_task("compile the ONNX Runtime library, once", total=None)
             library_for(target, lambda done, jobs: shown.update(task, completed=done, total=jobs))
         return time.perf_counter() - start

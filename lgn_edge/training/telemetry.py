@@ -114,7 +114,7 @@ def progress_bar(recipe: Recipe, shown: bool) -> Iterator[Callable[[Sequence[Epo
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}"),
+        TextColumn("epochs  {task.fields[figures]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
@@ -123,7 +123,7 @@ def progress_bar(recipe: Recipe, shown: bool) -> Iterator[Callable[[Sequence[Epo
         def show(history: Sequence[Epoch]) -> None:
             if history:
                 last, top = history[-1], kept_epoch(history, recipe)
-                figures = f"loss {last.loss:.3f}, hard {last.hard_accuracy:.2%}, kept {top.hard_accuracy:.2%}"
+                figures = f"loss {last.loss:.3f}, accuracy {last.hard_accuracy:.2%}, best {top.hard_accuracy:.2%}"
                 bar.update(task, completed=len(history), figures=figures)
 
         yield show

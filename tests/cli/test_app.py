@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 import lgn_edge
 from lgn_edge import api
 from lgn_edge.errors import InputError, InvariantError
+from lgn_edge.onnx_model import write
+from tests.cli.conftest import small_network
 
 COMMANDS = ("train", "export", "build", "run", "verify", "inspect", "targets", "demo")
 
@@ -104,3 +108,55 @@ def test_a_reader_that_goes_away_is_no_defect():
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 141
+
+
+def program(*arguments, **environment):
+    command = [sys.executable, "-m", "lgn_edge.cli", *map(str, arguments)]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+
+
+def test_a_shell_completes_commands_and_options():
+    for words, found in (("lgn-edge ins", "inspect"), ("lgn-edge build --opt", "--optimize")):
+        asked = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        assert program(_LGN_EDGE_COMPLETE="complete_bash", **asked).stdout.split() == [found]
+    assert "_LGN_EDGE_COMPLETE=complete_bash" in program("--show-completion", "bash").stdout
+
+
+def test_quiet_says_only_what_went_wrong(lgn_edge_command, files):
+    done = lgn_edge_command("-q", "build", files / "model.onnx", "-t", "c", "-o", "out")
+    assert (done.code, done.stderr) == (0, "")
+    assert "gates simplified" in done.stdout
+    done = lgn_edge_command("--quiet", "build", files / "model.onnx", "-t", "x86", "-o", "out")
+    assert (done.code, len(done.stderr.splitlines())) == (2, 1)
+
+
+def test_verbose_says_more_and_the_next_command_does_not(lgn_edge_command, files):
+    said = [
+        lgn_edge_command(*more, "build", files / "model.onnx", "-t", "c", "-o", "out").stderr.splitlines()
+        for more in (["-v"], [])
+    ]
+    assert [len(lines) for lines in said] == [3, 2]
+    assert said[0][1].startswith("read 0.")
+
+
+def test_nothing_is_announced_before_it_is_checked(lgn_edge_command, files, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "data.csv").touch()
+    for arguments in (
+        ("missing.onnx", "-t", "c", "-o", "out"),
+        (files / "text.onnx", "-t", "c", "-o", "out"),
+        (files / "model.onnx", "-t", "see", "-o", "out"),
+        (files / "model.onnx", "-t", "c", "-o", "mine"),
+    ):
+        (line,) = lgn_edge_command("build", *arguments).stderr.splitlines()
+        assert line.startswith("error: ")
+
+
+def test_tables_in_a_file_have_whole_lines_and_no_padding(lgn_edge_command, tmp_path):
+    text = "a long piece of text " * 40
+    write(replace(small_network(), provenance={"recipe": text}), tmp_path / "model.onnx")
+    for command in (("inspect", "model.onnx"), ("targets",)):
+        lines = lgn_edge_command(*command).stdout.splitlines()
+        assert lines
+        assert all(line == line.rstrip() for line in lines)
+        assert command[0] == "targets" or any(text.rstrip() in line for line in lines)

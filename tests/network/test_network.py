@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,3 +177,16 @@ def dense(**changes: object) -> LogicDense:
 def test_bad_input_is_named(make: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         make()  # type: ignore[operator]
+
+
+def test_a_network_is_printed_in_about_ten_lines():
+    few = random_network(1, features=7, bits=24, widths=(40, 30), classes=3)
+    assert repr(few).splitlines()[0] == f"Network {few.name}, 70 gates"
+    assert "  layer 1   LogicDense, 40 -> 30" in repr(few).splitlines()
+    many = random_network(1, widths=(12,) * 40, classes=3)
+    many = replace(many, name="<b>", class_names=["a long name" * 9] * 3)
+    lines = repr(many).splitlines()
+    assert len(lines) == 9
+    assert "  ... 35 more layers" in lines
+    assert max(map(len, lines)) < 100
+    assert many._repr_html_().startswith("<pre>Network &lt;b&gt;, 480 gates\n")
