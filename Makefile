@@ -68,6 +68,7 @@ $(PEERS): benchmarks/peers-constraints.txt
 	@touch $@
 
 peers: $(PEERS)
+	@.venv-peers/bin/python benchmarks/peers/packages.py
 
 # One for each architecture; the library does not stay where the next installation from here would take it.
 wheel: $(READY)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from typer.testing import CliRunner
+
+from lgn_edge.artifact import build
+from lgn_edge.cli import app
+from lgn_edge.network import flatten
+from lgn_edge.nn.discretise import discretise
+from lgn_edge.onnx_model import write
+from lgn_edge.passes import simplify
+from lgn_edge.training import load_checkpoint
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,6 +34,24 @@ def test_the_quickstart_runs(tmp_path: Path) -> None:
     assert float(re.findall(r"[\d.]+", right)[0]) >= 95
     assert flash.endswith("bytes on a Cortex-M4")
     assert verified == "11 equal, 0 different, 0 not run"
+
+
+def test_the_readme_counts_the_gates_that_every_page_counts(tmp_path: Path) -> None:
+    """Trained and simplified gates belong to the network; what is scheduled belongs to a target."""
+    network = discretise(load_checkpoint(ROOT / "tests" / "data" / "digits"))
+    simplified = simplify(flatten(network))[0].n_gates
+    write(network, tmp_path / "digits.onnx")
+    shown = CliRunner().invoke(app, ["inspect", str(tmp_path / "digits.onnx"), "--json"])
+    pages = [json.loads(shown.stdout)]
+    pages += [build(network, target, tmp_path / target).report for target in ("native", "cortex-m4")]
+    assert {(page["gates"], page["gates_simplified"]) for page in pages} == {(network.n_gates, simplified)}
+    readme = (ROOT / "README.md").read_text()
+    assert f"| gates trained, simplified | {network.n_gates:,}, {simplified:,} |" in readme
+    report = (tmp_path / "native" / "report.md").read_text()
+    assert (
+        f"| gates | {network.n_gates} trained, {simplified} simplified, {pages[1]['gates_scheduled']} scheduled |"
+        in report
+    )
 
 
 def test_links_lead_somewhere() -> None:

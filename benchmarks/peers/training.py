@@ -1,8 +1,7 @@
 """Training steps of one implementation, in the environment that has it; speaks JSON lines on its standard streams.
 
 Every implementation trains the same: layers of random wiring, group sum, cross-entropy, backward, Adam (torch's fused
-one, for all of them), through its own Python interface. difflogic imports a CUDA extension that is not there, and
-torchlogix a module that Python 3.11 cannot parse and training does not need: both are left empty.
+one, for all of them), through its own Python interface.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ import os
 import resource
 import sys
 import time
-import types
 from collections.abc import Callable
 from typing import Any
 
+import packages
 import torch
 
 INPUTS, CLASSES, TAU = 784, 10, 10.0
@@ -24,24 +23,17 @@ Model = Callable[[Any], Any]
 
 def difflogic(widths: list[int], device: str) -> Any:
     """LogicLayer in its Python implementation, which is the one for a CPU, or in its CUDA extension."""
-    if device == "cpu":
-        sys.modules["difflogic_cuda"] = types.ModuleType("difflogic_cuda")
-    from difflogic import GroupSum, LogicLayer
-
+    package = packages.difflogic(cuda=device == "cuda")
     implementation = {"cpu": "python", "cuda": "cuda"}[device]
-    layers = [LogicLayer(n, gates, device=device, implementation=implementation) for n, gates in _pairs(widths)]
-    return torch.nn.Sequential(*layers, GroupSum(CLASSES, tau=TAU, device=device))
+    layers = [package.LogicLayer(n, gates, device=device, implementation=implementation) for n, gates in _pairs(widths)]
+    return torch.nn.Sequential(*layers, package.GroupSum(CLASSES, tau=TAU, device=device))
 
 
 def torchlogix(widths: list[int], parametrization: str, device: str) -> Any:
     """LogicDense with fixed random wiring; on a GPU compiled by torch."""
-    circuit = types.ModuleType("torchlogix.circuit")
-    circuit.Circuit = object  # type: ignore[attr-defined]
-    sys.modules[circuit.__name__] = circuit
-    from torchlogix.layers import GroupSum, LogicDense
-
-    layers = [LogicDense(n, gates, parametrization=parametrization) for n, gates in _pairs(widths)]
-    model = torch.nn.Sequential(*layers, GroupSum(CLASSES, tau=TAU))
+    package = packages.torchlogix().layers
+    layers = [package.LogicDense(n, gates, parametrization=parametrization) for n, gates in _pairs(widths)]
+    model = torch.nn.Sequential(*layers, package.GroupSum(CLASSES, tau=TAU))
     return torch.compile(model) if device == "cuda" else model
 
 

@@ -1,25 +1,23 @@
 """Runs one peer in the environment that has it; speaks JSON lines on its standard streams (see `client`).
 
-Each peer is called through its own Python interface, unchanged, as its users call it. What is worked around here:
-difflogic imports a CUDA extension that is not there, and one f-string of torchlogix needs Python 3.12.
+Each peer is called through its own Python interface, unchanged, as its users call it; `packages` imports them.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-import types
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
+import packages
 from numpy.typing import NDArray
 
 Call = Callable[[], object]
@@ -29,10 +27,10 @@ WORD = 64  # samples in a word, the widest that both peers have
 
 def difflogic(layers: list[Any], classes: int, optimize: int, cache: Path) -> Peer:
     """CompiledLogicNet of a Sequential of LogicLayers; `c` is its library without what its Python does around it."""
-    sys.modules["difflogic_cuda"] = types.ModuleType("difflogic_cuda")
     import torch
-    from difflogic import CompiledLogicNet, GroupSum, LogicLayer
 
+    difflogic = packages.difflogic()
+    CompiledLogicNet, GroupSum, LogicLayer = difflogic.CompiledLogicNet, difflogic.GroupSum, difflogic.LogicLayer
     library, part = cache / "library.so", cache / "library.part"
     if not library.exists():
         modules = []
@@ -56,7 +54,7 @@ def difflogic(layers: list[Any], classes: int, optimize: int, cache: Path) -> Pe
 
 def torchlogix(layers: list[Any], classes: int, optimize: int, cache: Path) -> Peer:
     """Circuit of the same gates, simplified by its own passes, compiled with 64 samples a word."""
-    Circuit = _circuit_class()
+    Circuit = packages.torchlogix().Circuit
     library, simplified = cache / "library.so", cache / "circuit.json"
     if not simplified.exists():
         circuit = Circuit.from_dict(_netlist(layers, classes))
@@ -70,22 +68,6 @@ def torchlogix(layers: list[Any], classes: int, optimize: int, cache: Path) -> P
 
 
 PEERS = {"difflogic": difflogic, "torchlogix": torchlogix}
-
-
-def _circuit_class() -> Any:
-    """The class Circuit; before Python 3.12 from a source in which quotes in quotes differ."""
-    if sys.version_info >= (3, 12):
-        from torchlogix.circuit import Circuit
-
-        return Circuit
-    folder = importlib.util.find_spec("torchlogix").submodule_search_locations[0]
-    path = Path(folder) / "circuit.py"
-    outer, inner = 'is None else f"""', '"""}"""'
-    source = path.read_text().replace(outer, outer.replace('"', "'")).replace(inner, "'''}\"\"\"")
-    module = types.ModuleType("torchlogix_circuit")
-    sys.modules[module.__name__] = module
-    exec(compile(source, str(path), "exec"), module.__dict__)
-    return module.Circuit
 
 
 def _netlist(layers: list[Any], classes: int) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def test_idx_files() -> None:
         (gzip.compress(b""), "here.gz is not an idx file"),
         (gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 9, 1])), "here.gz holds 1 values, not 9"),
     ],
+    ids=["cut short", "no gzip", "another file", "empty", "too few values"],
 )
 def test_broken_idx_files(data: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
