@@ -11,7 +11,6 @@ killed, the lock is free, and the next one that writes to the path removes the f
 from __future__ import annotations
 
 import errno
-import fcntl
 import glob
 import hashlib
 import json
@@ -22,7 +21,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from lgn_edge.errors import InputError
 
@@ -280,8 +279,8 @@ def _workshop(target: Path) -> Iterator[Path]:
     place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     with (place / _LOCK).open("w", encoding="utf-8") as lock:
         try:
-            with suppress(OSError):  # a file system without locks; then nobody takes the folder for a leftover either
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(OSError):  # nothing is locked there; then nobody takes the folder for a leftover either
+                _lock(lock)
             lock.write(_MARK + target.name)  # after it is locked: without this text nobody removes the folder
             lock.flush()
             with _staying(target.parent, "write to a folder that stays"):
@@ -295,8 +294,21 @@ def _remove_leftover(place: Path, target: Path) -> None:
     with suppress(OSError), (place / _LOCK).open("r+", encoding="utf-8", errors="replace") as lock:
         known = all(entry.name in (_LOCK, _OLD) or entry.name.startswith(_NEW) for entry in place.iterdir())
         if known and not place.is_symlink() and lock.read() == _MARK + target.name:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while the process lives
+            _lock(lock)  # fails while the process lives
             _clear(place, target)
+
+
+def _lock(file: IO[str]) -> None:
+    """Lock a file until it is closed.
+
+    Raises:
+        OSError: another process holds it, or nothing is locked here.
+    """
+    try:
+        import fcntl
+    except ImportError as error:  # Windows
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP)) from error
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _clear(place: Path, target: Path) -> None:
