@@ -77,7 +77,7 @@ def verify(
         save_failure=save_failure,
         force=force,
         bar=talks(),
-        progress=lambda name: say(f"comparing {name}"),
+        progress=lambda name: say(f"running {name}"),
     )
     if as_json:
         emit_json(report.to_json())

@@ -32,7 +32,7 @@ def build_on_first_use(*, bar: bool = False) -> float:
             TextColumn("files"),
             TimeElapsedColumn(),
         )
-        with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), disable=not bar) as shown:
+        with Progress(*columns, console=Console(stderr=True), disable=not bar) as shown:
             task = shown.add_task("compile the ONNX Runtime library, once", total=None)
             library_for(target, lambda done, jobs: shown.update(task, completed=done, total=jobs))
         return time.perf_counter() - start

@@ -186,7 +186,7 @@ def test_a_network_is_printed_in_about_ten_lines():
     many = random_network(1, widths=(12,) * 40, classes=3)
     many = replace(many, name="<b>", class_names=["a long name" * 9] * 3)
     lines = repr(many).splitlines()
-    assert len(lines) == 9
+    assert len(lines) == 10
     assert "  ... 35 more layers" in lines
     assert max(map(len, lines)) < 100
     assert many._repr_html_().startswith("<pre>Network &lt;b&gt;, 480 gates\n")
