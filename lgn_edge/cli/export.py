@@ -51,7 +51,7 @@ def export(
     """
     import lgn_edge
 
-    names = [name.strip() for name in outputs.split(",") if name.strip()]
+    names = [name.strip() for name in outputs.split(",")] if outputs else []
     network = lgn_edge.export(source, output, ops=ops, input=chosen, outputs=names, force=force)
     say(f"{network.name}: {len(network.layers)} layers, {network.n_gates:,} gates, {network.head.n_outputs} outputs")
     emit(str(output))
