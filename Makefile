@@ -43,7 +43,7 @@ demo: $(READY)
 	$(BIN)/lgn-edge demo --dataset $(DATASET) $(if $(DATA),--data $(DATA)) --output $(OUTPUT)
 
 # Files stay together as far as they can, so that what their tests share is built once.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=worksteal -rs
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses=8 --dist=worksteal -rfEs --no-fold-skipped
 
 test: check
 	$(PYTEST) -m "not exhaustive"

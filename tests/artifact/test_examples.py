@@ -78,6 +78,7 @@ def test_boots_in_unicorn(core: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_boots_on_boards_in_qemu(board: str, tmp_path: Path) -> None:
+    needs("qemu-system-arm")
     core = BOARDS[board]
     image = made(build(OCTET, core, tmp_path / "a"), *zig(core), f"SCRIPT=board/{board}.ld")
     assert in_qemu(board, image) == expected(core)
@@ -85,6 +86,7 @@ def test_boots_on_boards_in_qemu(board: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["riscv32", "riscv32-imac-zbb"])
 def test_risc_v_boots_on_the_virt_board_in_qemu(target: str, tmp_path: Path) -> None:
+    needs("qemu-system-riscv32")
     image = made(build(OCTET, target, tmp_path / "a"), *zig(target))
     assert in_qemu("virt", image, "qemu-system-riscv32") == expected(target)
 

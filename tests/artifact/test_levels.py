@@ -151,7 +151,7 @@ def test_a_cxx_program_runs(built: Artifact, tmp_path: Path) -> None:
     """Compiled as C++, linked without its standard library, which the program does not use."""
     source, obj, program = tmp_path / "main.cpp", tmp_path / "main.o", tmp_path / "main"
     source.write_text(CXX)
-    flags = ["-std=c++11", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{built.folder / 'include'}"]
+    flags = ["-std=c++11", "-O2", "-Wall", "-Wextra", "-Werror", "-pedantic", f"-I{built.folder / 'include'}"]
     toolchain._zig("c++", "-target", X86_64.machine.triple, *flags, "-c", str(source), "-o", str(obj))
     toolchain.link_program([obj, built.folder / "lib" / f"lib{PREFIX}.a"], program, X86_64.machine)
     done = subprocess.run([program], capture_output=True, text=True, check=False)

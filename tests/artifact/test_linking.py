@@ -14,6 +14,7 @@ from lgn_edge.artifact import build
 from lgn_edge.network import Network
 from tests.artifact.test_artifact import OCTET
 from tests.artifact.test_examples import expected
+from tests.outside import needs
 from tests.strategies import random_network
 
 FLOAT = random_network(77, features=5, bits=9, widths=(30, 20), classes=2)
@@ -49,10 +50,7 @@ int main(void) {
 
 
 def gcc() -> str:
-    path = shutil.which("arm-none-eabi-gcc")
-    if path is None:
-        pytest.skip("arm-none-eabi-gcc is not installed")
-    return path
+    return needs("arm-none-eabi-gcc")
 
 
 def ran(*command: object) -> None:
@@ -95,8 +93,7 @@ def test_a_program_with_a_c_library_links(network: Network, abi: str, tmp_path: 
 @pytest.mark.parametrize("source", ["OFF", "ON"])
 def test_cmake_links_into_a_hard_float_project(source: str, firmware: tuple[str, Path], tmp_path: Path) -> None:
     compiler, (core, folder) = gcc(), firmware
-    if shutil.which("cmake") is None:
-        pytest.skip("cmake is not installed")
+    cmake = needs("cmake")
     user = tmp_path / "user"
     user.mkdir()
     (user / "CMakeLists.txt").write_text(
@@ -109,10 +106,10 @@ def test_cmake_links_into_a_hard_float_project(source: str, firmware: tuple[str,
         " -Wl,--gc-sections,--entry=Reset_Handler,--fatal-warnings -T ${ARTIFACT}/board/linker.ld)\n"
     )
     flags = f"-mcpu={core} -mthumb -mfloat-abi=hard -mfpu={UNITS[core]} -O2 -ffreestanding"
-    ran("cmake", "-S", user, "-B", tmp_path / "out", "-DCMAKE_SYSTEM_NAME=Generic", f"-DCMAKE_C_COMPILER={compiler}",
+    ran(cmake, "-S", user, "-B", tmp_path / "out", "-DCMAKE_SYSTEM_NAME=Generic", f"-DCMAKE_C_COMPILER={compiler}",
         f"-DCMAKE_C_FLAGS={flags}", "-DCMAKE_TRY_COMPILE_TARGET_TYPE=STATIC_LIBRARY",
         f"-DLGN_OCTET_FROM_SOURCE={source}")  # fmt: skip
-    ran("cmake", "--build", tmp_path / "out")
+    ran(cmake, "--build", tmp_path / "out")
     if core in emulate.CORES:
         assert emulate.boot(tmp_path / "out" / "user", core).output == expected(core)
 
