@@ -20,7 +20,7 @@ from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.host import require_here, runs_here
 from lgn_edge.network import Prediction
 from lgn_edge.network.bits import words_for
-from lgn_edge.network.layers import check_samples
+from lgn_edge.network.samples import check_samples
 
 if TYPE_CHECKING:
     from lgn_edge.emulate import Firmware
@@ -57,7 +57,7 @@ class Artifact:
         """How it runs: "host", or "emulated" where this machine has another processor than the target."""
         return "host" if self.manifest.execution == "host" or runs_here(self.manifest.triple) else "emulated"
 
-    def predict(self, samples: ArrayLike, *, threads: int | None = None) -> Prediction:
+    def predict(self, samples: ArrayLike, *, threads: int | None = None, scale: float | None = None) -> Prediction:
         """Scores and classes of samples [n, features], computed by the artifact's own code.
 
         A library for this machine is called; firmware runs in an emulator.
@@ -68,12 +68,16 @@ class Artifact:
             threads: that share the work at most, for a library; by default one a physical core, fewer for a call that
                 is over before they are awake. Where they turn out slower than one thread, calls have one. Emulated
                 firmware has one.
+            scale: multiply the samples by this first, and round them for uint8: features of 0..1 to those of training.
 
         Raises:
             InputError: the samples have another shape or type, or `threads` is below 1.
             UnsupportedError: nothing on this machine runs it.
         """
-        checked = check_samples(samples, self.manifest.features, self.manifest.input_dtype, "the artifact")
+        manifest = self.manifest
+        checked = check_samples(
+            samples, manifest.features, manifest.input_dtype, "the artifact", trained=manifest.scale, scale=scale
+        )
         if threads is not None and threads < 1:
             raise InputError(f"threads is {threads}; it needs at least one")
         if self.execution == "host":

@@ -28,6 +28,7 @@ from lgn_edge.forms.form import Vectors
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.network import Network, flatten
 from lgn_edge.network.heads import MAX_CLASSES
+from lgn_edge.network.samples import SCALE
 from lgn_edge.passes import simplify
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
@@ -195,6 +196,7 @@ def _interface(network: Network, planned: Plan, target: Target, identifier: str)
         model_hash=network.fingerprint(),
         versions={"lgn-edge": __version__, **{name: importlib.metadata.version(name) for name in _PACKAGES}},
         files={},
+        scale=network.provenance.get(SCALE, ""),
     )
 
 

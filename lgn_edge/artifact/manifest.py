@@ -41,6 +41,7 @@ class Manifest:
         model_hash: sha256 of what the network computes (`Network.fingerprint`).
         versions: of the programs that made it.
         files: sha256 of each file, by its path in the folder.
+        scale: the greatest feature of the training samples, if they were uint8 and it is known.
         abi_version: of the C interface.
         format: of this file.
     """
@@ -65,6 +66,7 @@ class Manifest:
     model_hash: str
     versions: dict[str, str]
     files: dict[str, str]
+    scale: str = ""
     abi_version: int = ABI_VERSION
     format: int = FORMAT
 

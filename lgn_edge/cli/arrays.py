@@ -40,7 +40,7 @@ def load_labels(path: Path, samples: int) -> NDArray[Any]:
         InputError: not one whole number for each sample.
     """
     labels = load_array(path)
-    if labels.dtype.kind not in "iu" or labels.shape != (samples,):
+    if labels.dtype.kind not in "biu" or labels.shape != (samples,):
         raise InputError(
             f"{path} holds {labels.dtype} {list(labels.shape)}; labels are whole numbers, one for each of the"
             f" {samples} samples"

@@ -20,7 +20,8 @@ EXAMPLES: Final = """\b
 Examples:
   lgn-edge run model.onnx --input samples.npy
   lgn-edge run firmware --input samples.npy --labels labels.npy --json
-  lgn-edge run host --input samples.npy --output scores.npz"""
+  lgn-edge run host --input samples.npy --output scores.npz
+  lgn-edge run host --input floats.npy --scale 255"""
 
 
 def run(
@@ -33,6 +34,10 @@ def run(
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File for the arrays `scores` and `classes`, .npz.")
+    ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option("--scale", help="Multiply the samples by this first, to the scale of training; uint8 is rounded."),
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of a native artifact.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace the output file whatever it is.")] = False,
@@ -48,7 +53,7 @@ def run(
     if output is not None:
         check_file(output, _ours, force)
     samples = load_array(samples_file)
-    execution, predict = _predictor(form, threads)
+    execution, predict = _predictor(form, threads, scale)
     if samples.ndim == 0:
         samples = samples[None]  # refused by the model with its own words
     labels = None if labels_file is None else load_labels(labels_file, len(samples))
@@ -70,19 +75,19 @@ def run(
         emit(str(output))
 
 
-def _predictor(form: Path, threads: int) -> tuple[str, Callable[[Any], Prediction]]:
+def _predictor(form: Path, threads: int, scale: float | None) -> tuple[str, Callable[[Any], Prediction]]:
     """How the file or folder is executed, and the function that does it."""
     if form.is_dir():
         from lgn_edge import load_artifact
 
         artifact = load_artifact(form)
-        return str(artifact.execution), lambda samples: artifact.predict(samples, threads=threads)
+        return str(artifact.execution), lambda samples: artifact.predict(samples, threads=threads, scale=scale)
     from lgn_edge.onnx_model import read
     from lgn_edge.onnx_model.runtime import onnxruntime_session
 
-    encoder = read(form).encoder  # says what is wrong with the file or the samples, in our words
+    network = read(form)  # says what is wrong with the file or the samples, in our words
     session = onnxruntime_session(form, threads=threads)
-    return "onnxruntime", lambda samples: session(encoder.check(samples))
+    return "onnxruntime", lambda samples: session(network.check(samples, scale=scale))
 
 
 def _save(output: Path, prediction: Prediction, force: bool) -> None:

@@ -19,7 +19,9 @@ Examples:
   lgn-edge train digits -o run
   lgn-edge train mnist --data data -o run --set training.epochs=5 --set layers.0.width=4000
   lgn-edge train mnist --data data --dry-run
-  lgn-edge train digits -o run --resume"""
+  lgn-edge train digits -o run --resume
+  lgn-edge train digits -o run --resume --set training.epochs=300
+  lgn-edge train digits -o tuned --start-from run --set training.learning_rate=0.005"""
 
 
 def train(
@@ -34,7 +36,12 @@ def train(
     data: Annotated[
         Path | None, typer.Option("--data", help="Folder that holds a folder of the data set's name.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the output folder.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in the output folder, or extend it.")
+    ] = False,
+    start_from: Annotated[
+        Path | None, typer.Option("--start-from", help="Checkpoint whose weights and wiring a new run starts from.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print gates, parameters and memory; train nothing.")
     ] = False,
@@ -62,7 +69,15 @@ def train(
         else:
             emit_table(_plan_table(chosen.name, plan))
         return
-    result = train_recipe(chosen, data=data, output=output, resume=resume, tensorboard=tensorboard, progress=talks())
+    result = train_recipe(
+        chosen,
+        data=data,
+        output=output,
+        resume=resume,
+        start_from=start_from,
+        tensorboard=tensorboard,
+        progress=talks(),
+    )
     metrics = dict(result.metrics)
     if as_json:
         emit_json({"schema": 1, "folder": str(output), "metrics": metrics})

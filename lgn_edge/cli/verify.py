@@ -48,6 +48,9 @@ def verify(
     samples_file: Annotated[
         Path | None, typer.Option("--input", "-i", help="Real samples [n, features], .npy, to verify with as well.")
     ] = None,
+    scale: Annotated[
+        float | None, typer.Option("--scale", help="Multiply the real samples by this first, to the scale of training.")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the random vectors.")] = 0,
     save_failure: Annotated[
         Path, typer.Option("--save-failure", metavar="DIR", help="Where a difference leaves what shows it again.")
@@ -73,6 +76,7 @@ def verify(
         backends=backend or None,
         samples=samples,
         data=None if samples_file is None else load_array(samples_file),
+        scale=scale,
         seed=seed,
         save_failure=save_failure,
         force=force,

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lgn_edge.errors import InputError
 from lgn_edge.network.bits import pack
+from lgn_edge.network.samples import check_samples
 from lgn_edge.network.truth_table import UInt8Array, Words, evaluate_gates
 
 Int32Array = NDArray[np.int32]
@@ -71,20 +72,6 @@ def check_wiring(indices: Int32Array, n_inputs: int, what: str) -> None:
     if bad.any():
         at = int(np.argmax(bad))
         raise InputError(f"{what}[{at}] is {int(indices[at])}, outside the {n_inputs} inputs 0..{n_inputs - 1}")
-
-
-def check_samples(samples: ArrayLike, n_features: int, dtype: str, taker: str) -> NDArray[Any]:
-    """`samples` as an array [n, n_features] of `dtype`; `taker` is who wants them, for the message.
-
-    Raises:
-        InputError: another shape, or a type that does not convert without loss.
-    """
-    array = np.asarray(samples)
-    if array.ndim != 2 or array.shape[1] != n_features:
-        raise InputError(f"samples have shape {list(array.shape)}; {taker} takes [n, {n_features}]")
-    if not np.can_cast(array.dtype, dtype, "safe"):
-        raise InputError(f"samples are {array.dtype}; {taker} takes {dtype}: convert them with .astype('{dtype}')")
-    return array.astype(dtype, copy=False)
 
 
 @dataclass(frozen=True, eq=False)

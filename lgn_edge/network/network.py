@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from textwrap import shorten
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from lgn_edge.errors import InputError
 from lgn_edge.network.heads import Head, first_maximum
 from lgn_edge.network.layers import ArrayRecord, Int32Array, Layer, Threshold
+from lgn_edge.network.samples import SCALE, check_samples
 from lgn_edge.network.truth_table import Words
 
 _LAYERS_SHOWN, _WIDTH = 5, 80  # of a network that is printed
@@ -137,13 +139,28 @@ class Network(ArrayRecord):
             words = layer.evaluate(words)
             yield words
 
-    def evaluate(self, samples: ArrayLike) -> Prediction:
-        """Scores and classes of samples [n, features], any n, 0 included.
+    def check(self, samples: ArrayLike, *, scale: float | None = None) -> NDArray[Any]:
+        """`samples` as an array [n, features] of the encoder's input type.
+
+        Args:
+            samples: of that type, or one that converts to it without loss.
+            scale: multiply them by this first, and round them for uint8: features of 0..1 to those of training.
+
+        Raises:
+            InputError: another shape or type; the message says the scale that training used, where it is known.
+        """
+        encoder, trained = self.encoder, self.provenance.get(SCALE, "")
+        return check_samples(
+            samples, encoder.n_features, encoder.input_dtype, "the model", trained=trained, scale=scale
+        )
+
+    def evaluate(self, samples: ArrayLike, *, scale: float | None = None) -> Prediction:
+        """Scores and classes of samples [n, features], any n, 0 included; see `check`.
 
         Raises:
             InputError: the samples have another shape or type than the encoder's.
         """
-        x = self.encoder.check(samples)
+        x = self.check(samples, scale=scale)
         scores = np.empty((len(x), self.head.n_outputs), np.int32)
         for start in range(0, len(x), _CHUNK):
             chunk = x[start : start + _CHUNK]

@@ -12,7 +12,7 @@ from onnx import TensorProto, ValueInfoProto, helper
 
 from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.network import Head, Network, Threshold, unpack
-from lgn_edge.network.layers import check_samples
+from lgn_edge.network.samples import check_samples
 from lgn_edge.onnx_model.domain import BITS, CLASS, LOGITS, OUTPUT_BITS, SAMPLES, SCORES, WORDS
 
 CUSTOM: Final = "custom"

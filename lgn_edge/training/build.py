@@ -7,14 +7,22 @@ import torch
 from numpy.typing import NDArray
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn import LogicGateNetwork
+from lgn_edge.nn import LogicGateNetwork, Threshold
 from lgn_edge.nn.choice import Choice, LearnedWiring
 from lgn_edge.training.datasets import Dataset
 from lgn_edge.training.recipe import Recipe
 
 
-def build_model(recipe: Recipe, dataset: Dataset, kept: NDArray[np.intp] | None = None) -> LogicGateNetwork:
-    """The untrained network of a recipe, its encoder fitted to the training samples (those of `kept`, if given).
+def build_model(
+    recipe: Recipe, dataset: Dataset, kept: NDArray[np.intp] | None = None, encoder: Threshold | None = None
+) -> LogicGateNetwork:
+    """The untrained network of a recipe.
+
+    Args:
+        recipe: how it is made.
+        dataset: gives the classes, and the training samples that the encoder is fitted to.
+        kept: which of these samples; all when None.
+        encoder: taken as it is instead of a fitted one.
 
     Raises:
         InputError: the classes do not divide the last width, or a wiring cannot serve the widths.
@@ -25,8 +33,9 @@ def build_model(recipe: Recipe, dataset: Dataset, kept: NDArray[np.intp] | None 
             f"recipe: the last width is {last}, which {dataset.name}'s {classes} classes do not divide;"
             f" choose a multiple such as {-(-last // classes) * classes}"
         )
-    samples = dataset.train_x if kept is None else dataset.train_x[kept]
-    encoder = recipe.encoder.fit(samples, recipe.layers[0].wiring.word)
+    if encoder is None:
+        samples = dataset.train_x if kept is None else dataset.train_x[kept]
+        encoder = recipe.encoder.fit(samples, recipe.layers[0].wiring.word)
     inputs = (encoder.out_features, *(layer.width for layer in recipe.layers))
     layers = [layer.make(inputs[i], derive_seed(recipe.training.seed, -1 - i)) for i, layer in enumerate(recipe.layers)]
     head = recipe.head.make(last, classes)

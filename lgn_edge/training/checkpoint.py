@@ -40,6 +40,7 @@ def save_checkpoint(
     folder: str | os.PathLike[str],
     *,
     recipe: Recipe | None = None,
+    data: Mapping[str, str] | None = None,
     metrics: Mapping[str, float] | None = None,
     optimizer: Mapping[str, Tensor] | None = None,
     force: bool = False,
@@ -50,6 +51,7 @@ def save_checkpoint(
         model: what to save, with its name, class names and provenance.
         folder: where to.
         recipe: how it was trained.
+        data: what it was trained on (see `Dataset.fingerprint`).
         metrics: what it reaches.
         optimizer: tensors of the optimiser by name, to go on training from here.
         force: replace a folder whatever is in it.
@@ -66,6 +68,7 @@ def save_checkpoint(
         "layers": [layer.config() for layer in model.logic],
         "head": {"classes": model.head.classes},
         "recipe": recipe.to_dict() if recipe else None,
+        "data": dict(data or {}),
         "metrics": dict(metrics or {}),
         "provenance": dict(model.provenance),
         "versions": {"lgn-edge": __version__, "torch": torch.__version__},

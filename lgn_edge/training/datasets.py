@@ -7,6 +7,9 @@ Files are looked for in `$LGN_EDGE_DATA/<name>/` (tables in `$LGN_EDGE_DATA/uci/
 from __future__ import annotations
 
 import gzip
+import hashlib
+import json
+import operator
 import os
 import zlib
 from dataclasses import dataclass
@@ -17,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_edge.errors import InputError, MissingProgramError
+from lgn_edge.network.layers import INPUT_DTYPES
 from lgn_edge.tables import Table, flag, text, whole
 from lgn_edge.training import cifar10, uci
+from lgn_edge.training.conversion import as_labels, as_names, as_samples
 from lgn_edge.training.sources import DATA_VARIABLE, fetch
 from lgn_edge.words import near
 
@@ -49,14 +54,20 @@ class DataRecipe(Table):
 class Dataset:
     """Samples and labels, train and test apart.
 
+    What is given is converted where that loses nothing: samples of any layout and any type of number whose values
+    `input_dtype` has, or lists; labels as numbers of any type or as names of classes; class names of any type.
+
     Attributes:
         name: a word for people and files.
-        train_x, test_x: [n, features] of `input_dtype`.
+        train_x, test_x: [n, features] of `input_dtype`, finite.
         train_y, test_y: int64 [n], classes 0..len(class_names) - 1.
         class_names: one a class.
         input_dtype: "uint8" or "float32".
         image: rows and columns, where the features are the pixels of an image row by row, one plane after the other;
             None otherwise.
+
+    Raises:
+        InputError: what is given cannot be converted, or does not fit together.
     """
 
     name: str
@@ -69,30 +80,62 @@ class Dataset:
     image: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        for part, x, y in (("train", self.train_x, self.train_y), ("test", self.test_x, self.test_y)):
-            if x.ndim != 2 or y.ndim != 1 or len(x) != len(y) or not len(x):
+        def keep(field: str, value: Any) -> None:
+            object.__setattr__(self, field, value)
+
+        keep("name", str(self.name))
+        where = f"data set {self.name}:"
+        keep("input_dtype", _input_dtype(self.input_dtype, where))
+        keep("class_names", as_names(self.class_names, where))
+        for part in ("train", "test"):
+            x = as_samples(getattr(self, f"{part}_x"), self.input_dtype, f"{where} {part}")
+            y = as_labels(getattr(self, f"{part}_y"), self.class_names, f"{where} {part}")
+            if len(x) != len(y) or not len(x):
                 raise InputError(
-                    f"data set {self.name}: {part} samples have shape {list(x.shape)} and labels {list(y.shape)};"
+                    f"{where} {part} samples have shape {list(x.shape)} and labels {list(y.shape)};"
                     " give [n, features] and [n], n at least 1"
                 )
-            if not np.isfinite(x).all():
-                sample, feature = np.argwhere(~np.isfinite(x))[0]
-                raise InputError(
-                    f"data set {self.name}: feature {feature} of {part} sample {sample} is {x[sample, feature]};"
-                    " remove the sample or fill it in"
-                )
-            if x.dtype != self.input_dtype:
-                raise InputError(f"data set {self.name}: {part} samples are {x.dtype}, not {self.input_dtype}")
-            if y.min() < 0 or y.max() >= len(self.class_names):
-                raise InputError(
-                    f"data set {self.name}: {part} labels are {y.min()}..{y.max()};"
-                    f" its {len(self.class_names)} classes are 0..{len(self.class_names) - 1}"
-                )
+            keep(f"{part}_x", x)
+            keep(f"{part}_y", y)
         if self.train_x.shape[1] != self.test_x.shape[1]:
             raise InputError(
-                f"data set {self.name}: train samples have {self.train_x.shape[1]} features,"
-                f" test samples {self.test_x.shape[1]}"
+                f"{where} train samples have {self.train_x.shape[1]} features, test samples {self.test_x.shape[1]}"
             )
+        if self.image is not None:
+            keep("image", _image(self.image, self.train_x.shape[1], where))
+
+    def fingerprint(self) -> dict[str, str]:
+        """What a run remembers of its data: sha256, hexadecimal, of samples, labels and class names."""
+        shape = f"{self.input_dtype} {self.train_x.shape} {self.image} ".encode()
+        return {
+            "samples": hashlib.sha256(shape + _digest(self.train_x) + _digest(self.test_x)).hexdigest(),
+            "labels": hashlib.sha256(_digest(self.train_y) + _digest(self.test_y)).hexdigest(),
+            "class names": hashlib.sha256(json.dumps(self.class_names).encode()).hexdigest(),
+        }
+
+
+def _digest(array: NDArray[Any]) -> bytes:
+    return hashlib.sha256(array.data).digest()
+
+
+def _input_dtype(given: Any, where: str) -> str:
+    try:
+        name = str(np.dtype(given).name)
+    except TypeError:
+        name = str(given)
+    if name not in INPUT_DTYPES:
+        raise InputError(f"{where} input_dtype is {name!r}; legal are {', '.join(INPUT_DTYPES)}")
+    return name
+
+
+def _image(given: Any, features: int, where: str) -> tuple[int, int]:
+    try:
+        rows, columns = (operator.index(side) for side in given)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where} image is {given!r}; give its rows and columns") from error
+    if rows < 1 or columns < 1 or features % (rows * columns):
+        raise InputError(f"{where} samples of {features} features are no images of {rows} x {columns} pixels")
+    return rows, columns
 
 
 def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dataset:

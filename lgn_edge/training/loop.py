@@ -27,6 +27,7 @@ from torch import Tensor
 from lgn_edge._version import __version__
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network
+from lgn_edge.network.samples import SCALE
 from lgn_edge.nn import LogicGateNetwork, discretise
 from lgn_edge.nn.kernels import cpu
 from lgn_edge.training.build import build_model, choices, derive_seed, make_optimizer
@@ -36,11 +37,12 @@ from lgn_edge.training.evaluation import accuracies, gate_shares, gradient_norms
 from lgn_edge.training.plan import Plan, free_memory, make_plan, memory_suffices, require_device, require_memory
 from lgn_edge.training.processes import Processes, joined
 from lgn_edge.training.recipe import Recipe, load_recipe
-from lgn_edge.training.resume import take_up, write_state
+from lgn_edge.training.resume import encoder_of, find_state, take_over, take_up, write_state
 from lgn_edge.training.samples import Samples, augmented
 from lgn_edge.training.telemetry import TABLE, Epoch, append_row, kept_epoch, progress_bar, write_table
 from lgn_edge.training.tensorboard import Record, event_file, require_tensorboard
 
+STARTED_FROM: Final = "started_from"  # in the provenance: the fingerprint of the network that a run began with
 _WATCHED: Final = 10  # one training sample of so many is for the telemetry where none are held out
 
 
@@ -70,6 +72,7 @@ def train(
     data: Dataset | str | os.PathLike[str] | None = None,
     output: str | os.PathLike[str],
     resume: bool = False,
+    start_from: str | os.PathLike[str] | None = None,
     progress: bool = True,
     tensorboard: bool = False,
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -83,7 +86,11 @@ def train(
         recipe: a recipe, its file, or the name of one that comes with lgn-edge.
         data: a data set to train on instead of the recipe's, or the folder where data sets lie (see `load_dataset`).
         output: folder for checkpoints and telemetry.
-        resume: go on with the run in `output`, if there is one; it must have the same recipe.
+        resume: go on with the run in `output`, if there is one. It must have the same data and the same recipe, but for
+            `epochs` and `patience`. With more epochs a run goes on for longer, by the rates of the longer schedule from
+            there on.
+        start_from: a checkpoint whose encoder, wiring and weights a new run starts from; its layers must be those of
+            the recipe. A run that is resumed has started already.
         progress: show a progress bar on stderr.
         tensorboard: also write telemetry for TensorBoard, to `output/tensorboard`.
         on_epoch: called after each epoch is safe on disk.
@@ -95,11 +102,13 @@ def train(
     if tensorboard:
         require_tensorboard()
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    dataset = data if isinstance(data, Dataset) else load_dataset(recipe.data.name, data)
+    dataset = _dataset(recipe, data)
+    state = find_state(Path(output), recipe, dataset, resume)
+    start = None if start_from is None else Path(start_from)
     with _threads(recipe.training.threads), joined(recipe.training.device) as processes:
-        run = _Run(recipe, dataset, Path(output), processes)
+        run = _Run(recipe, dataset, Path(output), processes, state, start)
         require_memory(run.plan(), free_memory(recipe.training.device))
-        history = run.start(resume)
+        history = run.take_up()
         with ExitStack() as stack:
             show = stack.enter_context(progress_bar(recipe, progress and processes.first))
             record: Record | None = None
@@ -126,16 +135,25 @@ def plan_training(
         InputError: recipe or data are not usable.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    dataset = data if isinstance(data, Dataset) else load_dataset(recipe.data.name, data)
+    dataset = _dataset(recipe, data)
     return _Run(recipe, dataset, Path(), Processes()).plan()
 
 
 class _Run:
     """One training run: the model, its optimiser and the encoded samples."""
 
-    def __init__(self, recipe: Recipe, dataset: Dataset, output: Path, processes: Processes) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        dataset: Dataset,
+        output: Path,
+        processes: Processes,
+        state: Path | None = None,
+        start: Path | None = None,
+    ) -> None:
         require_device(recipe.training.device)
         self.recipe, self.dataset, self.output, self.processes = recipe, dataset, output, processes
+        self.state, self.data = state, dataset.fingerprint()
         kept, held = stratified_split(dataset.train_y, recipe.training.validation, recipe.training.seed)
         if not recipe.training.validation:
             held = kept[::_WATCHED]
@@ -151,11 +169,31 @@ class _Run:
                 f" set it to {off}"
             )
         cpu.keep_memory()
-        self.model = build_model(recipe, dataset, kept).to(recipe.training.device)
+        self.model = self._model(kept, start).to(recipe.training.device)
         self.held = self._samples(dataset.train_x[held], dataset.train_y[held])
         self.train = self._samples(dataset.train_x[kept], dataset.train_y[kept], once=not recipe.data.augments)
         self.choices = choices(recipe, self.model)
         self.optimizer = make_optimizer(recipe, self.model)
+
+    def _model(self, kept: NDArray[np.intp], start: Path | None) -> LogicGateNetwork:
+        """The model before its first epoch here; what the state holds besides comes with `take_up`."""
+        origin = None if start is None else load_checkpoint(start)
+        started = {} if origin is None else {STARTED_FROM: discretise(origin).fingerprint()}
+        if self.state is not None:
+            before = load_checkpoint(self.state)
+            if started and started.items() - before.provenance.items():
+                raise InputError(
+                    f"{self.output} did not start from {start}; resume it without, or choose another output"
+                )
+            model = build_model(self.recipe, self.dataset, kept, before.encoder)
+            model.provenance = before.provenance
+            return model
+        if origin is None or start is None:
+            return build_model(self.recipe, self.dataset, kept)
+        model = build_model(self.recipe, self.dataset, kept, encoder_of(origin, self.recipe, self.dataset, start))
+        take_over(origin, model, start)
+        model.provenance = started
+        return model
 
     def _samples(self, x: NDArray[Any], y: NDArray[np.int64], once: bool = True) -> Samples:
         return Samples(self.model.encoder, x, y, once=once and self.model.encoder.offset is None)
@@ -167,9 +205,9 @@ class _Run:
         features = x.shape[1] * x.itemsize if raw else encoder.out_features
         return make_plan(self.recipe, self.model, len(self.train), features)
 
-    def start(self, resume: bool) -> list[Epoch]:
+    def take_up(self) -> list[Epoch]:
         """Take up the run in the output folder, if there is one; returns its epochs."""
-        history = take_up(self.output, self.recipe, self.model, self.optimizer, resume)
+        history = take_up(self.state, self.output, self.model, self.optimizer) if self.state else []
         self.processes.wait()  # until all have read what is replaced below
         if history and self.processes.first:
             write_table(self.output / TABLE, history)
@@ -237,12 +275,12 @@ class _Run:
     def _write(self, history: Sequence[Epoch]) -> None:
         if kept_epoch(history, self.recipe).epoch == len(history):
             metrics = _metrics(history, self.recipe, self.model)
-            save_checkpoint(self.model, self.output / "model", recipe=self.recipe, metrics=metrics)
+            save_checkpoint(self.model, self.output / "model", recipe=self.recipe, data=self.data, metrics=metrics)
         if len(history) == 1:
             write_table(self.output / TABLE, history)
         else:
             append_row(self.output / TABLE, history[-1])
-        write_state(self.output, self.recipe, self.model, self.optimizer, len(history))
+        write_state(self.output, self.recipe, self.model, self.optimizer, len(history), self.data)
 
     def finish(self, history: Sequence[Epoch]) -> TrainResult:
         """Measure the best model on the test set, and write it with what it reaches."""
@@ -251,19 +289,29 @@ class _Run:
         self.processes.wait()  # until all have read what is replaced below
         soft, hard = accuracies(self.model, self._samples(self.dataset.test_x, self.dataset.test_y))
         metrics = {"hard_accuracy": hard, "soft_accuracy": soft, **_metrics(history, self.recipe, self.model)}
-        self.model.provenance = {
+        self.model.provenance |= {
             "dataset": self.dataset.name,
             "recipe": json.dumps(self.recipe.to_dict()),
             "hard_accuracy": f"{hard:.6f}",
             "soft_accuracy": f"{soft:.6f}",
             "lgn-edge": __version__,
         }
+        if self.dataset.input_dtype == "uint8":
+            self.model.provenance[SCALE] = str(self.dataset.train_x.max())
         if "validation_accuracy" in metrics:
             self.model.provenance["validation_accuracy"] = f"{metrics['validation_accuracy']:.6f}"
         if self.processes.first:
-            save_checkpoint(self.model, folder, recipe=self.recipe, metrics=metrics)
+            save_checkpoint(self.model, folder, recipe=self.recipe, data=self.data, metrics=metrics)
         self.processes.wait()
         return TrainResult(self.model, discretise(self.model), metrics, folder, tuple(history))
+
+
+def _dataset(recipe: Recipe, data: Dataset | str | os.PathLike[str] | None) -> Dataset:
+    if isinstance(data, Dataset):
+        return data
+    if data is None or isinstance(data, str | os.PathLike):
+        return load_dataset(recipe.data.name, data)
+    raise InputError(f"data is a {type(data).__name__}; give a Dataset, or the folder where data sets lie")
 
 
 def _finished(history: Sequence[Epoch], recipe: Recipe) -> bool:

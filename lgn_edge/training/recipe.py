@@ -193,8 +193,9 @@ def recipe_from(values: Mapping[str, Any], what: str = "recipe") -> Recipe:
     Raises:
         InputError: an unknown or missing setting, another type, or a value that is not legal.
     """
+    tables = flat_recipe.current(values, what)
     try:
-        return Recipe.read(flat_recipe.current(values, what))
+        return Recipe.read(tables)
     except InputError as error:
         raise InputError(f"{what}: {error}") from error
 

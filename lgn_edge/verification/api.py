@@ -26,6 +26,7 @@ def verify(
     backends: Sequence[str] | None = None,
     samples: int = 1000,
     data: Samples | None = None,
+    scale: float | None = None,
     seed: int = 0,
     save_failure: StrPath | None = None,
     force: bool = False,
@@ -41,6 +42,7 @@ def verify(
         backends: names of those to run; None for all the ordinary ones.
         samples: the most samples of each vector (emulators get fewer, and the report says how many).
         data: real samples [n, features]; None loads the data set that the network names, where it is at hand.
+        scale: multiply these real samples by it first, and round them for uint8 (see `Network.check`).
         seed: of the random samples.
         save_failure: folder for what shows a difference again; nothing is written when there is none.
         force: replace the folder of `save_failure` whatever is in it.
@@ -63,7 +65,11 @@ def verify(
     notes = []
     if any(isinstance(backend, OnnxRuntimeWrittenBackend) and backend.library for backend in chosen):
         notes += _library(bar)
-    if data is None:
+    if data is not None:
+        data = network.check(data, scale=scale)
+    elif scale is not None:
+        raise InputError(f"scale is {scale}, but there are no samples that it could be for; give data")
+    else:
         data, note = _dataset(network, samples)
         notes += [note] if note else []
     return run_backends(
@@ -118,6 +124,6 @@ def _dataset(network: Network, most: int) -> tuple[Samples | None, str]:
 
         if name != "digits" and not Path(os.environ.get(DATA_VARIABLE, ""), name).is_dir():
             return None, f"no real data: ${DATA_VARIABLE} holds no folder {name}; set it, or give samples with --input"
-        return thin(network.encoder.check(load_dataset(name).test_x), most), ""
+        return thin(network.check(load_dataset(name).test_x), most), ""
     except (LgnError, ImportError) as error:
         return None, f"no real data: {name} cannot be loaded ({error}); give samples with --input"

@@ -46,7 +46,7 @@ def make_vectors(
     encoder = network.encoder
     levels = _levels(encoder)
     rng = np.random.default_rng(seed)
-    vectors = [] if data is None else [Vector("data", thin(encoder.check(data), samples))]
+    vectors = [] if data is None else [Vector("data", thin(network.check(data), samples))]
     if math.prod(len(level) for level in levels) <= MAX_EXHAUSTIVE:
         vectors.append(Vector("exhaustive", np.array(list(product(*levels)), encoder.input_dtype)))
     low, high = (np.array([level[end] for level in levels], encoder.input_dtype)[None] for end in (0, -1))

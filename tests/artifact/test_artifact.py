@@ -130,6 +130,14 @@ def test_a_stride_out_of_reach_is_refused(built: Artifact) -> None:
     assert (classes == 7).all()
 
 
+def test_an_artifact_knows_the_scale_of_its_training(built: Artifact, tmp_path: Path) -> None:
+    samples = random_samples(OCTET, 20)
+    assert built.predict(samples / 255, scale=255) == OCTET.evaluate(samples)
+    build(dataclasses.replace(OCTET, provenance={"scale": "16"}), "c", tmp_path / "c")
+    with pytest.raises(InputError, match=r"the artifact takes uint8: it was trained on 0\.\.16, .* give scale 16"):
+        load_artifact(tmp_path / "c").predict(samples / 255)
+
+
 def test_threads_and_simultaneous_calls(built: Artifact) -> None:
     x = random_samples(OCTET, 3000)
     want = OCTET.evaluate(x)

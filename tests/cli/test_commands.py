@@ -344,3 +344,25 @@ def test_a_full_disk_does_not_hide_a_difference(lgn_edge_command, files, full_di
     assert "circuit: failed to load: ZeroDivisionError" in done.stdout
     assert "note: the difference is not saved" in done.stdout
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("form", ["model", "artifact"])
+def test_run_brings_samples_to_the_scale_of_training(lgn_edge_command, files, artifact, tmp_path, form):
+    subject = files / "model.onnx" if form == "model" else artifact
+    np.save("halves.npy", np.load(files / "samples.npy") / np.float64(2))
+    expected = lgn_edge_command("run", subject, "--input", files / "samples.npy")
+    found = lgn_edge_command("run", subject, "--input", "halves.npy", "--scale", "2")
+    assert found.code == 0, found.stderr
+    assert found.stdout == expected.stdout
+    done = lgn_edge_command("run", subject, "--input", "halves.npy", "--scale", "0")
+    assert (done.code, done.stdout) == (2, "")
+    assert "scale is 0.0; it must be positive and finite" in done.stderr
+
+
+def test_verify_brings_real_samples_to_the_scale_of_training(lgn_edge_command, files):
+    np.save("halves.npy", np.load(files / "samples.npy") / np.float64(2))
+    done = lgn_edge_command("verify", files / "model.onnx", *FAST, "--input", "halves.npy", "--scale", "2")
+    assert done.code == 0, done.stderr
+    done = lgn_edge_command("verify", files / "model.onnx", *FAST, "--scale", "2")
+    assert (done.code, done.stdout) == (2, "")
+    assert "there are no samples that it could be for; give data" in done.stderr

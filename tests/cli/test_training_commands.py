@@ -71,6 +71,19 @@ def test_train_again_needs_resume(lgn_edge_command, trained):
     assert resumed.stderr.splitlines()[-1].startswith("next: lgn-edge export")
 
 
+def test_train_extends_a_run_and_starts_from_one(lgn_edge_command, trained, tmp_path):
+    start = ("train", "digits", "-o", "tuned", "--start-from", trained, *SMALL)
+    done = lgn_edge_command(*start)
+    assert done.code == 0, done.stderr
+    extended = lgn_edge_command("train", "digits", "-o", "tuned", "--resume", *SMALL, "--set", "training.epochs=2")
+    assert extended.code == 0, extended.stderr
+    assert load_checkpoint(tmp_path / "tuned").provenance["started_from"]
+    assert (tmp_path / "tuned" / "history.csv").read_text().count("\n") == 3
+    other = lgn_edge_command(*start, "-o", "other", "--set", "layers.1.width=50")
+    assert (other.code, other.stdout) == (2, "")
+    assert "it has out_features 40 in layer 1, but the recipe says 50; give it the same layers" in other.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -91,7 +104,7 @@ def test_train_names_mistakes(lgn_edge_command, tmp_path, arguments, text):
 def test_export(lgn_edge_command, trained):
     done = lgn_edge_command("export", trained, "-o", "model.onnx")
     assert (done.code, done.stdout) == (0, "model.onnx\n")
-    assert "2 layers, 100 gates, 10 classes" in done.stderr
+    assert "2 layers, 100 gates, 10 outputs" in done.stderr
     assert lgn_edge.load("model.onnx").provenance["dataset"] == "digits"
 
 

@@ -92,13 +92,11 @@ def test_refuses() -> None:
     x, y = np.zeros((3, 2), np.uint8), np.array([0, 1, 2])
     with pytest.raises(InputError, match=r"train labels are 0..2; its 2 classes are 0..1"):
         Dataset("own", x, y, x, y, ("a", "b"), "uint8")
-    with pytest.raises(InputError, match="train samples are uint8, not float32"):
-        Dataset("own", x, y, x, y, ("a", "b", "c"), "float32")
     with pytest.raises(InputError, match=r"shape \[3, 2\] and labels \[2\]"):
         Dataset("own", x, y[:2], x, y, ("a", "b", "c"), "uint8")
     x = np.zeros((3, 2), np.float32)
     x[1, 0] = np.nan
-    with pytest.raises(InputError, match="feature 0 of test sample 1 is nan; remove the sample"):
+    with pytest.raises(InputError, match="test sample 1 has nan as feature 0; remove the sample"):
         Dataset("own", np.zeros((3, 2), np.float32), y, x, y, ("a", "b", "c"), "float32")
     assert len(np.unique(load_dataset("digits").train_y)) == 10
 

@@ -386,13 +386,15 @@ def test_says_what_to_do_without_memory(tmp_path: Path, monkeypatch: pytest.Monk
         train(one, data=dataset(), output=tmp_path, progress=False)
 
 
-def test_a_state_of_an_older_version_is_taken_up(tmp_path: Path) -> None:
+def test_a_state_of_version_1_is_taken_up(tmp_path: Path) -> None:
     with pytest.raises(CutOffError):
         train(RECIPE, data=dataset(), output=tmp_path, progress=False, on_epoch=cut_off_after(2))
-    document = tmp_path / "state" / "epoch-00002" / "model.json"
-    text = json.loads(document.read_text())
-    del text["recipe"]["training"]["precision"]  # a setting that came later
-    document.write_text(json.dumps(text))
+    file = tmp_path / "state" / "epoch-00002" / "model.json"
+    document = json.loads(file.read_text())
+    del document["data"]
+    flat = {"name": "small", "dataset": "xor", "widths": [24, 12], "levels": 1, "init_shift": 1.0, "tau": 1.0}
+    document |= {"version": 1, "recipe": {**flat, "epochs": 4, "batch": 32, "seed": 3, "threads": 1}}
+    file.write_text(json.dumps(document))
     assert len(train(RECIPE, data=dataset(), output=tmp_path, progress=False, resume=True).history) == 4
 
 
@@ -464,3 +466,131 @@ def test_refuses(tmp_path: Path) -> None:
     mirrored = RECIPE.changed({"flip": True})
     with pytest.raises(InputError, match="flip is true, but the samples of xor are no images; set it to false"):
         train(mirrored, data=dataset(), output=tmp_path / "mirrored", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"train_x": dataset(1).train_x}, "samples"),
+        ({"test_x": dataset(1).test_x}, "samples"),
+        ({"train_y": 1 - dataset().train_y}, "labels"),
+        ({"class_names": ("a", "b")}, "class names"),
+    ],
+)
+def test_refuses_to_resume_with_other_data(tmp_path: Path, changed: dict[str, object], what: str) -> None:
+    with pytest.raises(CutOffError):
+        train(RECIPE, data=dataset(), output=tmp_path, progress=False, on_epoch=cut_off_after(1))
+    before = files(tmp_path)
+    with pytest.raises(InputError, match=f"was trained with other {what} than data set xor has now"):
+        train(RECIPE, data=replace(dataset(), **changed), output=tmp_path, resume=True, progress=False)
+    assert files(tmp_path) == before
+
+
+def test_a_run_of_constant_rate_is_extended_as_if_it_had_been_longer(tmp_path: Path) -> None:
+    recipe = RECIPE.changed({"schedule": "constant"})
+    longer = recipe.changed({"epochs": 6, "patience": 50})
+    train(recipe, data=dataset(), output=tmp_path / "extended", progress=False)
+    extended = train(longer, data=dataset(), output=tmp_path / "extended", resume=True, progress=False)
+    straight = train(longer, data=dataset(), output=tmp_path / "straight", progress=False)
+    assert len(extended.history) == 6
+    assert extended.history == straight.history
+    assert files(tmp_path / "extended") == files(tmp_path / "straight")
+    with pytest.raises(InputError, match="has 6 epochs already, but the recipe says 4"):
+        train(recipe, data=dataset(), output=tmp_path / "extended", resume=True, progress=False)
+
+
+def test_an_extended_run_has_the_rates_of_the_longer_schedule(tmp_path: Path) -> None:
+    longer = RECIPE.changed({"epochs": 6})
+    train(RECIPE, data=dataset(), output=tmp_path / "extended", progress=False)
+    extended = train(longer, data=dataset(), output=tmp_path / "extended", resume=True, progress=False)
+    straight = train(longer, data=dataset(), output=tmp_path / "straight", progress=False)
+    rates, longer_rates = ([row.learning_rate for row in run.history] for run in (extended, straight))
+    assert rates[4:] == longer_rates[4:]
+    assert rates[4] > rates[3] < longer_rates[3]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"wiring": "learned", "candidates": 3},
+        {"kind": "lookup", "layers.0.arity": 3},
+        {"threshold_rate": 0.01},
+    ],
+)
+def test_starts_from_a_checkpoint(tmp_path: Path, settings: dict[str, object]) -> None:
+    recipe = RECIPE.changed(settings)
+    first = train(recipe, data=dataset(), output=tmp_path / "first", progress=False)
+    rates = ["learning_rate", *(["choice_rate"] if "wiring" in settings else [])]
+    still = recipe.changed({**dict.fromkeys(rates, 1e-30), "threshold_rate": 0.0, "epochs": 1})
+    other = replace(dataset(), train_x=2 * dataset().train_x + 1)  # to which another encoder would be fitted
+    same = train(still, data=other, output=tmp_path / "same", start_from=tmp_path / "first", progress=False)
+    assert same.network == replace(first.network, provenance=same.network.provenance)
+    assert same.network.provenance["started_from"] == first.network.fingerprint()
+
+
+def test_a_run_that_started_from_a_checkpoint_is_resumed(tmp_path: Path) -> None:
+    start, other = tmp_path / "start", dataset(1)
+    train(RECIPE, data=dataset(), output=start, progress=False)
+    straight = train(RECIPE, data=other, output=tmp_path / "straight", start_from=start, progress=False)
+    for epoch, given in ((1, start), (2, None), (3, start)):
+        with pytest.raises(CutOffError):
+            train(
+                RECIPE,
+                data=other,
+                output=tmp_path / "cut",
+                resume=epoch > 1,
+                progress=False,
+                on_epoch=cut_off_after(epoch),
+                start_from=given,
+            )
+    with pytest.raises(InputError, match=r"did not start from .*straight; resume it without"):
+        train(RECIPE, data=other, output=tmp_path / "cut", resume=True, start_from=tmp_path / "straight")
+    resumed = train(RECIPE, data=other, output=tmp_path / "cut", resume=True, progress=False)
+    assert resumed.history == straight.history
+    assert files(tmp_path / "cut") == files(tmp_path / "straight")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"widths": [24, 14]}, "it has out_features 12 in layer 1, but the recipe says 14; give it the same layers"),
+        ({"widths": [12]}, "it has 2 layers, but the recipe says 1"),
+        ({"parametrization": "raw"}, "it has parametrization 'light' in layer 0, but the recipe says 'raw'"),
+        ({"kind": "lookup"}, "it has arity 2 in layer 0, but the recipe says 3"),
+        ({"wiring": "learned"}, "it has wiring 'random' in layer 0, but the recipe says 'learned'"),
+    ],
+)
+def test_refuses_to_start_from_other_layers(tmp_path: Path, settings: dict[str, object], message: str) -> None:
+    train(RECIPE.changed({"epochs": 1}), data=dataset(), output=tmp_path / "start", progress=False)
+    with pytest.raises(InputError, match=message):
+        train(RECIPE.changed(settings), data=dataset(), output=tmp_path / "run", start_from=tmp_path / "start")
+    assert not (tmp_path / "run").exists()
+
+
+def test_refuses_data_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="data is a tuple; give a Dataset, or the folder where data sets lie"):
+        train(RECIPE, data=(dataset().train_x, dataset().train_y), output=tmp_path)
+
+
+def test_refuses_to_start_with_other_features_or_candidates(tmp_path: Path) -> None:
+    learned = RECIPE.changed({"epochs": 1, "wiring": "learned", "candidates": 3})
+    train(learned, data=dataset(), output=tmp_path / "start", progress=False)
+    with pytest.raises(InputError, match=r"choice.* \[2, 24, 3\] in layer 0, but the recipe says \[2, 24, 4\]"):
+        train(
+            learned.changed({"candidates": 4}), data=dataset(), output=tmp_path / "run", start_from=tmp_path / "start"
+        )
+    narrow = replace(dataset(), train_x=dataset().train_x[:, :4], test_x=dataset().test_x[:, :4])
+    with pytest.raises(InputError, match="takes float32 samples of 5 features, but those of xor are float32 of 4"):
+        train(learned, data=narrow, output=tmp_path / "run", start_from=tmp_path / "start")
+
+
+def test_a_network_of_bytes_says_the_scale_of_its_training(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).integers(0, 17, (200, 5)).astype(np.uint8)
+    y = (x[:, 0] > x[:, 1]).astype(np.int64)
+    data = Dataset("bytes", x[:150], y[:150], x[150:], y[150:], ("no", "yes"), "uint8")
+    network = train(RECIPE, data=data, output=tmp_path, progress=False).network
+    assert network.provenance["scale"] == "16"
+    with pytest.raises(InputError, match=r"these are 0\.\.1, so give scale 16"):
+        network.evaluate(data.test_x / 16)
+    assert network.evaluate(data.test_x / 16, scale=16) == network.evaluate(data.test_x)

@@ -1,0 +1,75 @@
+"""Samples of another type or scale: brought over without loss, or refused with the way to mend them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lgn_edge.errors import InputError
+from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
+
+LAYER = LogicDense(4, [0, 1], [2, 3], [6, 8])
+BYTES = Network(
+    Threshold(2, [0, 1, 0, 1], [7, 0, 11, 15], "uint8"), (LAYER,), GroupSum(2, 2), provenance={"scale": "16"}
+)
+WHOLE = np.arange(34, dtype=np.uint8).reshape(17, 2) % 17
+
+
+@pytest.mark.parametrize("scale", [1, 2, 16, 17, 100, 255])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_scale_takes_back_what_was_divided(scale: int, dtype: type[np.floating[Any]]) -> None:
+    x = np.arange(scale + 1, dtype=np.uint8).repeat(2).reshape(-1, 2)
+    divided = x.astype(dtype) / dtype(scale)
+    np.testing.assert_array_equal(BYTES.check(divided, scale=scale), x)
+    assert BYTES.evaluate(divided, scale=scale) == BYTES.evaluate(x)
+
+
+def test_a_scale_of_float_features() -> None:
+    floats = replace(BYTES, encoder=replace(BYTES.encoder, input_dtype="float32"))
+    checked = floats.check(WHOLE / 16, scale=16)
+    assert checked.dtype == np.float32
+    np.testing.assert_array_equal(checked, WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (WHOLE / 16, r"takes uint8: it was trained on 0\.\.16, and these are 0\.\.1, so give scale 16"),
+        (np.eye(2), r"so give scale 16"),
+        (WHOLE.astype(np.int64), r"convert them with \.astype\('uint8'\)"),
+        (WHOLE.astype(np.float32), r"convert them with \.astype\('uint8'\)"),
+        (WHOLE * 300.5, r"which no cast keeps, it was trained on 0\.\.16; prepare them as for its training"),
+        (WHOLE.astype(np.int64) - 5, r"these are -5\.\.11, which no cast keeps"),
+        (np.full((2, 2), np.nan), "which no cast keeps"),
+        (np.zeros((0, 2)), r"convert them with \.astype"),
+    ],
+)
+def test_no_advice_to_lose_samples(samples: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        BYTES.evaluate(samples)
+
+
+def test_without_a_known_scale() -> None:
+    with pytest.raises(InputError, match="give the scale that training used, such as 255 for images of bytes"):
+        replace(BYTES, provenance={}).evaluate(WHOLE / 16)
+    with pytest.raises(InputError, match="give the scale that training used"):
+        BYTES.encoder.evaluate(WHOLE / 16)  # which knows no training
+
+
+@pytest.mark.parametrize(
+    ("samples", "scale", "message"),
+    [
+        (WHOLE / 16, 400, r"feature . of sample .* with the scale 400 it is .*; a uint8 is 0\.\.255"),
+        (WHOLE / -16, 16, r"a uint8 is 0\.\.255"),
+        (np.full((2, 2), np.nan), 16, "feature 0 of sample 0 is nan"),
+        (WHOLE, 0, "scale is 0; it must be positive and finite"),
+        (WHOLE, np.inf, "scale is inf"),
+        (WHOLE.astype(str), 16, "only numbers have a scale"),
+    ],
+)
+def test_refuses_scales(samples: np.ndarray, scale: float, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        BYTES.evaluate(samples, scale=scale)
