@@ -13,7 +13,8 @@ from lgn_edge.network import Circuit, Network
 from lgn_edge.targets.target import Target
 
 OPTIMIZE: Final = ("balanced", "speed", "size")
-_LARGEST_STRAIGHT: Final = {"speed": 10_000, "balanced": 4_000, "size": 1_000}  # gates; beyond, it is not looked at
+# gates, and outputs; beyond, straight-line code is not looked at
+_LARGEST_STRAIGHT: Final = {"speed": 10_000, "balanced": 4_000, "size": 1_000}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def choose(network: Network, circuit: Circuit, target: Target, optimize: str, bu
     if optimize not in OPTIMIZE:
         raise InputError(f"cannot optimize for {optimize!r}; choose one of {', '.join(OPTIMIZE)}")
     programs = {TABLE: device_program(network, circuit, TABLE, target.core, batch)}
-    if circuit.n_gates <= _LARGEST_STRAIGHT[optimize]:
+    if max(circuit.n_gates, len(circuit.outputs)) <= _LARGEST_STRAIGHT[optimize]:
         programs[STRAIGHT] = device_program(network, circuit, STRAIGHT, target.core, batch)
     predicted = {form: predict(program, network, target) for form, program in programs.items()}
     known = {form: cost for form, cost in predicted.items() if cost is not None}
