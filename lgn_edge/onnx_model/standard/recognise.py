@@ -13,9 +13,9 @@ from lgn_edge.onnx_model.form import BOOL, PACKED, STANDARD, Form
 from lgn_edge.onnx_model.metadata import Metadata
 from lgn_edge.onnx_model.regenerated import check_nodes
 from lgn_edge.onnx_model.standard.gates import KINDS
-from lgn_edge.onnx_model.standard.level import last_layer
 from lgn_edge.onnx_model.standard.model import VERSION, VERSION_KEY, lowered
 from lgn_edge.onnx_model.tensors import Initializers
+from lgn_edge.passes.layered import last_layer
 
 
 def recognises(model: ModelProto) -> bool:
@@ -55,15 +55,7 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
 
 
 def _encoder(initializers: Initializers, chosen: str, features: int) -> Threshold:
-    if chosen == "uint8":
-        threshold = initializers.array("threshold.threshold", np.uint8).astype(np.float32)
-        if "threshold.always" in initializers.by_name:
-            always = initializers.array("threshold.always", np.uint8)
-            if len(always) != len(threshold) or (always * threshold).any():
-                raise InputError("threshold.always must be 1 for some bits whose threshold is 0, and 0 for the others")
-            threshold -= always != 0
-    else:
-        threshold = initializers.array("threshold.threshold", np.float32)
+    threshold = initializers.array("threshold.threshold", np.float32)
     feature = np.arange(features, dtype=np.int32)
     if "threshold.feature" in initializers.by_name:
         feature = initializers.array("threshold.feature", np.int32)
