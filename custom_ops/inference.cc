@@ -136,6 +136,13 @@ OrtStatus *group_sum(const Inference &node)
     return node.set(1, dims);
 }
 
+OrtStatus *bits(const Inference &node)
+{
+    Dim words[2];
+    LGN_TRY(node.dims(0, words));
+    return node.set(0, {Dim::unknown(), words[0]});  // the number of samples is data
+}
+
 template <OrtStatus *infer(const Inference &)> OrtStatusPtr call(const OrtCustomOp *, OrtShapeInferContext *context)
 {
     if (OrtStatus *const status = infer(Inference(context))) {
@@ -148,12 +155,13 @@ template <OrtStatus *infer(const Inference &)> OrtStatusPtr call(const OrtCustom
 
 ShapeInference *shape_inference(const char *op)
 {
-    // Not LogicNetwork: ONNX Runtime does not say which outputs a node has, and until 1.23 crashes where an optional input
+    // Not LogicNetwork and LogicCircuit: ONNX Runtime does not say which outputs a node has, and until 1.23 crashes where an optional input
     // is absent.
     static const struct {
         const char *op;
         ShapeInference *infer;
-    } known[] = {{"Threshold", call<threshold>}, {"LogicLayer", call<logic_layer>}, {"GroupSum", call<group_sum>}};
+    } known[] = {{"Threshold", call<threshold>}, {"LogicLayer", call<logic_layer>}, {"GroupSum", call<group_sum>},
+                 {"Bits", call<bits>}};
     for (const auto &entry : known) {
         if (strcmp(entry.op, op) == 0) {
             return entry.infer;

@@ -10,7 +10,9 @@ namespace lgn {
 const OrtCustomOp *threshold_op();
 const OrtCustomOp *logic_layer_op();
 const OrtCustomOp *group_sum_op();
+const OrtCustomOp *bits_op();
 const OrtCustomOp *logic_network_op();
+const OrtCustomOp *logic_circuit_op();
 
 }  // namespace lgn
 

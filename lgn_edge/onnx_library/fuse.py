@@ -1,4 +1,4 @@
-"""Chains of the domain's nodes become one LogicNetwork node, in memory, when a session is made.
+"""Chains of the domain's nodes become one node, LogicNetwork or LogicCircuit, in memory, when a session is made.
 
 A node a layer is what files are made of, and what every runtime can run; but then every layer writes all its bits to
 memory for the next one. The one node keeps a block of samples in the cache from the first layer to the last.
@@ -13,13 +13,14 @@ from typing import Final
 from onnx import GraphProto, ModelProto, NodeProto, TensorShapeProto, helper
 
 from lgn_edge.onnx_model.domain import DOMAIN
-from lgn_edge.onnx_model.ops import group_sum, logic_layer, logic_network, threshold
+from lgn_edge.onnx_model.ops import bits, group_sum, logic_circuit, logic_layer, logic_network, threshold
 
-_INPUTS: Final = {threshold.OP.name: 3, logic_layer.OP.name: 4, group_sum.OP.name: 2}
+_INPUTS: Final = {threshold.OP.name: 3, logic_layer.OP.name: 4, group_sum.OP.name: 2, bits.OP.name: 2}
+_WHOLE_OF_HEAD: Final = {group_sum.OP.name: logic_network.OP.name, bits.OP.name: logic_circuit.OP.name}
 
 
 def fuse(model: ModelProto) -> int:
-    """Replace every chain Threshold, LogicLayer, ..., GroupSum by one node, and return how many there were.
+    """Replace every chain Threshold, LogicLayer, ..., GroupSum or Bits by one node, and return how many there were.
 
     Kept: a chain of which an inner value is read by somebody else, whose constants are no initializers, or whose number
     of samples is not that of its samples; what is wrong with such a node is for ONNX Runtime to say. The nodes that
@@ -31,7 +32,7 @@ def fuse(model: ModelProto) -> int:
     for head, chain in fused:
         index = list(graph.node).index(head)
         graph.node.insert(index, _node(head, chain, values))
-        _declare(graph, head, chain[0].input[0])
+        _declare(graph, head, chain, values)
         for node in (*chain, head):
             graph.node.remove(node)
     return len(fused)
@@ -67,8 +68,8 @@ class _Values:
 
 
 def _chain(head: NodeProto, values: _Values) -> list[NodeProto] | None:
-    """The nodes before a GroupSum, Threshold first; None when they are no chain."""
-    if not _is(head, group_sum.OP.name):
+    """The nodes before a head, Threshold first; None when they are no chain."""
+    if not any(_is(head, op) for op in _WHOLE_OF_HEAD):
         return None
     chain: list[NodeProto] = []
     value = head.input[0]
@@ -95,20 +96,22 @@ def _counts(node: NodeProto | None, samples: str) -> bool:
     return {attribute.name: attribute.i for attribute in node.attribute} == {"start": 0, "end": 1}
 
 
-def _declare(graph: GraphProto, head: NodeProto, samples: str) -> None:
+def _declare(graph: GraphProto, head: NodeProto, chain: list[NodeProto], values: _Values) -> None:
     """Say what shapes the outputs have that tell none: ONNX Runtime cannot infer them from the one node."""
     known = {value.name: value.type.tensor_type.shape.dim for value in (*graph.value_info, *graph.input)}
+    samples, last = chain[0].input[0], chain[-1]
     rows = list(known.get(samples, ()))[:1] or [TensorShapeProto.Dimension()]
-    classes = [TensorShapeProto.Dimension(dim_value=a.i) for a in head.attribute if a.name == "classes"]
+    numbers = [a.i for a in head.attribute if a.name == "classes"] or [values.lengths[last.input[-1]]]
+    width = TensorShapeProto.Dimension(dim_value=numbers[0])
     for output in graph.output:
         if output.name in head.output and not output.type.tensor_type.HasField("shape"):
-            output.type.tensor_type.shape.dim.extend([*rows, *classes])
+            output.type.tensor_type.shape.dim.extend([*rows, width])
 
 
 def _node(head: NodeProto, chain: list[NodeProto], values: _Values) -> NodeProto:
     encoder, *layers = chain
     node = helper.make_node(
-        logic_network.OP.name,
+        _WHOLE_OF_HEAD[head.op_type],
         [*encoder.input, *(name for layer in layers for name in layer.input[1:])],
         list(head.output),
         head.name,

@@ -29,6 +29,8 @@ NETWORKS = {
     "wide samples": random_network(3, features=100, bits=300, widths=(400, 411), classes=3),
     "many thresholds a feature": random_network(4, features=20, bits=3000, widths=(300, 40), classes=4),
     "constants": random_network(5, features=8, bits=8, widths=(6, 6), classes=2, tables=(0, 15)),
+    "bits": random_network(9, features=9, bits=80, widths=(90, 94), classes=0),
+    "a bit": random_network(10, widths=(9, 1), classes=0, input_dtype="uint8"),
     "wires": random_network(
         6, features=8, bits=8, widths=(6, 6), classes=2, input_dtype="uint8", tables=(3, 5, 10, 12)
     ),
