@@ -9,13 +9,14 @@ BIN := .venv/bin
 READY := .venv/.ready
 PEERS := .venv-peers/.ready
 NODE := build/node/.ready
+OLD_RUNTIME := build/old-runtime/.ready
 PACKAGERS := build/packagers/.ready
 AARCH64 := build/aarch64/.ready
 HEADER := build/header/.ready
 WHEELS := x86-64 aarch64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check bench peers node packagers aarch64 wheel clean
+.PHONY: help demo test test-full check bench peers node old-runtime packagers aarch64 wheel clean
 
 help:
 	@echo "make demo        train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
@@ -25,6 +26,7 @@ help:
 	@echo "make bench       every benchmark, the short way"
 	@echo "make peers       other projects' packages, in .venv-peers, for benchmarks/cpu_vs_peers.py"
 	@echo "make node        ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
+	@echo "make old-runtime ONNX Runtime 1.17, in build/old-runtime, for tests/onnx_model/test_old_runtime.py"
 	@echo "make packagers   PlatformIO, ESP-IDF's component manager, Kconfig, CMake: for tests/artifact/test_packagers.py"
 	@echo "make aarch64     ONNX Runtime for aarch64, in build/aarch64, for tests/custom_ops/test_aarch64.py (Debian, QEMU)"
 	@echo "make header      ONNX Runtime's C header, in build/header, for tests/custom_ops/test_abi.py (Debian)"
@@ -89,6 +91,13 @@ $(NODE): tests/onnx_model/node/package.json
 	@touch $@
 
 node: $(NODE)
+
+$(OLD_RUNTIME): tests/onnx_model/old_runtime/requirements.txt | $(READY)
+	$(BIN)/python -m venv build/old-runtime
+	build/old-runtime/bin/python -m pip install --quiet -r $<
+	@touch $@
+
+old-runtime: $(OLD_RUNTIME)
 
 $(AARCH64): tests/custom_ops/aarch64/install.sh tests/debian.sh constraints.txt | $(READY)
 	$< build/aarch64 $(BIN)/python

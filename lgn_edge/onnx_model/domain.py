@@ -7,7 +7,7 @@ from typing import Final
 DOMAIN: Final = "ai.lgn"
 VERSION: Final = 1
 OPSET: Final = 18  # the first with the bitwise ops; nothing newer is needed
-IR_VERSION: Final = 10  # ONNX Runtime refuses models above 13
+IR_VERSION: Final = 8  # the first with function bodies; older runtimes refuse newer ones
 WORD_BITS: Final = 64
 STANDARD_DOMAINS: Final = ("", "ai.onnx")
 

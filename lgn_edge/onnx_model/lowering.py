@@ -9,6 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 from onnx import FunctionProto, NodeProto, ValueInfoProto
 
+from lgn_edge.onnx_model.domain import OPSET
+
 
 @dataclass(frozen=True)
 class Lowering:
@@ -19,6 +21,7 @@ class Lowering:
         constants: vectors by name, the initializers of the graph.
         properties: metadata that belong to the lowering.
         domains: versions by domain, besides the standard one.
+        opset: version of the standard domain: the lowest that has the ops.
         functions: bodies of the ops of these domains.
         values: types and shapes of values between the nodes, for runtimes that cannot infer them.
     """
@@ -29,3 +32,4 @@ class Lowering:
     domains: Mapping[str, int] = field(default_factory=dict)
     functions: Sequence[FunctionProto] = ()
     values: Sequence[ValueInfoProto] = ()
+    opset: int = OPSET

@@ -18,7 +18,7 @@ from lgn_edge.network import Head, Layer, LogicDense, Network, Threshold
 from lgn_edge.network.truth_table import UInt8Array
 from lgn_edge.onnx_model import interface, metadata
 from lgn_edge.onnx_model.builder import Builder
-from lgn_edge.onnx_model.domain import OPSET, SCORES
+from lgn_edge.onnx_model.domain import SCORES
 from lgn_edge.onnx_model.form import BOOL, PACKED, QONNX, Form, input_info
 from lgn_edge.onnx_model.lowering import Lowering
 from lgn_edge.onnx_model.metadata import HEAD, Metadata
@@ -28,6 +28,7 @@ from lgn_edge.onnx_model.tensors import Initializers
 DOMAIN: Final = "qonnx.custom_op.lnn"
 DOMAIN_VERSION: Final = 3
 OP: Final = "LookupTable"
+_OPSET: Final = 15  # the first whose Shape has a start and an end; nothing newer is needed
 KEY: Final = "ai.lgn.qonnx"
 VERSION: Final = "1"  # of the nodes around the LookupTables; a reader checks a file against them
 
@@ -36,7 +37,7 @@ _SHIFT: Final = np.array([3, 1, 2, 0], np.uint8)
 
 # The last axis is named by its number: ONNX Runtime does not reduce an empty tensor along axis -1.
 _BODY: Final = f"""
-<domain: "{DOMAIN}", opset_import: ["" : {OPSET}]>
+<domain: "{DOMAIN}", opset_import: ["" : {_OPSET}]>
 {OP} <input_bits, out_bits> (X, indices, table) => (Y)
 {{
   zero = Constant <value_int = 0> ()
@@ -96,7 +97,7 @@ def lower(network: Network, form: Form) -> Lowering:
         signals = name
     _sum(graph, network.head, signals, form)
     properties = {KEY: VERSION, HEAD: metadata.head_text(network.head)}
-    return Lowering(graph.nodes, graph.constants, properties, {DOMAIN: DOMAIN_VERSION}, [function()])
+    return Lowering(graph.nodes, graph.constants, properties, {DOMAIN: DOMAIN_VERSION}, [function()], opset=_OPSET)
 
 
 def entries(table: UInt8Array) -> UInt8Array:

@@ -16,7 +16,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.files import atomic_path, check_file, write_atomic
 from lgn_edge.network import Network
 from lgn_edge.onnx_model import custom, external, fused, metadata, qonnx, standard
-from lgn_edge.onnx_model.domain import IR_VERSION, OPSET
+from lgn_edge.onnx_model.domain import IR_VERSION
 from lgn_edge.onnx_model.form import CUSTOM, FUSED, QONNX, STANDARD, Form, input_info, output_infos, resolved
 from lgn_edge.onnx_model.lowering import Lowering
 from lgn_edge.onnx_model.tensors import describe, inline
@@ -140,7 +140,7 @@ class _Plan:
         self.lowering = _LOWERINGS[self._form.ops](self._inside, self._form)
 
     def model(self, tensor: Tensors) -> ModelProto:
-        versions = {"": OPSET, **self.lowering.domains}
+        versions = {"": self.lowering.opset, **self.lowering.domains}
         graph = helper.make_graph(
             self.lowering.nodes,
             self._inside.name or "network",

@@ -76,11 +76,12 @@ def test_the_same_bits(runtime: str, name: str, tmp_path: Path) -> None:
             questions.append(question(network, form, path, samples))
             wanted.append(network.evaluate(samples))
     for asked, answer, want in zip(questions, run(runtime, questions), wanted, strict=True):
-        n = len(want.classes)
+        n = len(want.scores)
         scores, logits = answer["scores"], answer["logits"]
         assert scores["type"] == "int32"
         got = np.array(scores["data"], np.int32).reshape(scores["dims"])[:n]
         np.testing.assert_array_equal(got, want.scores, err_msg=asked["model"])
         floats = np.array(logits["data"], np.float32).reshape(logits["dims"])[:n]
         assert floats.tobytes() == network.head.logits(want.scores).tobytes()
-        assert [int(c) for c in answer["class"]["data"][:n]] == want.classes.tolist()
+        if want.decision is not None:
+            assert [int(c) for c in answer["class"]["data"][:n]] == want.classes.tolist()

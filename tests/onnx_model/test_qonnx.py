@@ -63,7 +63,7 @@ def test_files(tmp_path: Path, threshold_bytes: int) -> None:
 
 def test_nodes_are_those_of_the_specification() -> None:
     model = to_model(random_network(1), QONNX)
-    assert {entry.domain: entry.version for entry in model.opset_import} == {"": 18, "qonnx.custom_op.lnn": 3}
+    assert {entry.domain: entry.version for entry in model.opset_import} == {"": 15, "qonnx.custom_op.lnn": 3}
     nodes = [node for node in model.graph.node if node.domain]
     assert [node.op_type for node in nodes] == ["LookupTable"] * 2
     assert {a.name: a.i for a in nodes[0].attribute} == {"input_bits": 1, "out_bits": 1}

@@ -75,7 +75,7 @@ def test_model_says_where_it_comes_from() -> None:
     assert json.loads(about.pop("ai.lgn.provenance")) == {"k": "v"}
     assert not about
     assert model.producer_name == "lgn-edge"
-    assert model.ir_version == 10
+    assert model.ir_version == 8
     assert {entry.domain: entry.version for entry in model.opset_import} == {"": 18, "ai.lgn": 1}
 
 

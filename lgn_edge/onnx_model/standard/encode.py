@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -11,38 +10,23 @@ from onnx import TensorProto
 from lgn_edge.network import Threshold
 from lgn_edge.onnx_model.builder import Builder
 
-_LIMIT_OF_UINT8: Final = 255
-
 # Eight bits of 0 or 1 times the powers of two are a byte, and eight bytes times the powers of 256 are a word.
 _BITS: Final = np.kron(np.eye(8), 2 ** np.arange(8))
 _BYTES: Final = 1 << np.arange(0, 64, 8, dtype=np.uint64)
 
 
-def normalised(encoder: Threshold) -> Threshold:
-    """The encoder with whole thresholds from -1 to 255 where it takes uint8, which exceed the same numbers."""
-    if encoder.input_dtype != "uint8":
-        return encoder
-    return replace(encoder, threshold=np.clip(np.floor(encoder.threshold), -1, _LIMIT_OF_UINT8))
-
-
 def threshold(graph: Builder, encoder: Threshold, samples: str) -> str:
-    """Add the nodes of a `normalised` encoder for samples [64 * W, features]; returns packed bits int64 [bits, W]."""
+    """Add the nodes of an encoder for samples [64 * W, features]; returns packed bits int64 [bits, W]."""
     values = samples
     if not np.array_equal(encoder.feature, np.arange(encoder.n_features)):
         feature = graph.data("threshold.feature", encoder.feature)
         by_feature = graph.node("Transpose", values, name="threshold.by_feature", perm=[1, 0])
         watched = graph.node("Gather", by_feature, feature, name="threshold.watched", axis=0)
         values = graph.node("Transpose", watched, name="threshold.values", perm=[1, 0])
-    limits = encoder.threshold
-    always = limits < 0
-    if encoder.input_dtype == "uint8":
-        limits = np.where(always, 0, limits).astype(np.uint8)
-    above = graph.node("Greater", values, graph.data("threshold.threshold", limits), name="threshold.above")
-    if encoder.input_dtype == "uint8" and always.any():
-        ones = graph.data("threshold.always", always.astype(np.uint8))
-        ones = graph.node("Cast", ones, name="threshold.ones", to=TensorProto.BOOL)
-        above = graph.node("Or", above, ones, name="threshold.bits")
-    return pack(graph, above, encoder.n_outputs)
+    if encoder.input_dtype == "uint8":  # ONNX Runtime compares no bytes before 1.18
+        values = graph.node("Cast", values, name="threshold.numbers", to=TensorProto.FLOAT)
+    limits = graph.data("threshold.threshold", encoder.threshold)
+    return pack(graph, graph.node("Greater", values, limits, name="threshold.above"), encoder.n_outputs)
 
 
 def pack(graph: Builder, bits: str, n_bits: int) -> str:

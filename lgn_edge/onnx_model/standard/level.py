@@ -20,7 +20,6 @@ from lgn_edge.network.truth_table import (
     SAME_INPUT,
     UInt8Array,
 )
-from lgn_edge.onnx_model.standard.encode import normalised
 from lgn_edge.passes import simplify
 from lgn_edge.passes.prune import prune
 from lgn_edge.passes.rewrite import stable_order
@@ -31,7 +30,7 @@ def levelled(network: Network) -> Network:
 
     In every layer but the last, gates are sorted by table, then by inputs, and none is one of ~a&b, b, ~b, ~a|b; a
     signal that a later layer still reads is kept by a wire. Zeros that all classes have in common are left out, so the
-    group sum may have fewer inputs. The encoder is `normalised`. The scores are the same for all samples.
+    group sum may have fewer inputs. The scores are the same for all samples.
     """
     circuit = _absorb_inversions(simplify(flatten(network))[0])
     layers = []
@@ -46,7 +45,7 @@ def levelled(network: Network) -> Network:
     rows = _counted(circuit, row, classes)
     layers.append(last_layer(rows, width))
     head = replace(network.head, n_inputs=rows.size)
-    return replace(network, encoder=normalised(network.encoder), layers=tuple(layers), head=head)
+    return replace(network, layers=tuple(layers), head=head)
 
 
 def counted(network: Network) -> Int32Array:

@@ -16,7 +16,7 @@ from lgn_edge.onnx_model.metadata import HEAD
 from lgn_edge.onnx_model.standard import blocks, count, encode, gates
 from lgn_edge.onnx_model.standard.level import counted, levelled
 
-VERSION: Final = "1"  # of the graph that `lowered` writes; a reader checks a file against it node by node
+VERSION: Final = "2"  # of the graph that `lowered` writes; a reader checks a file against it node by node
 VERSION_KEY: Final = "ai.lgn.standard"
 
 

@@ -55,15 +55,7 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
 
 
 def _encoder(initializers: Initializers, chosen: str, features: int) -> Threshold:
-    if chosen == "uint8":
-        threshold = initializers.array("threshold.threshold", np.uint8).astype(np.float32)
-        if "threshold.always" in initializers.by_name:
-            always = initializers.array("threshold.always", np.uint8)
-            if len(always) != len(threshold) or (always * threshold).any():
-                raise InputError("threshold.always must be 1 for some bits whose threshold is 0, and 0 for the others")
-            threshold -= always != 0
-    else:
-        threshold = initializers.array("threshold.threshold", np.float32)
+    threshold = initializers.array("threshold.threshold", np.float32)
     feature = np.arange(features, dtype=np.int32)
     if "threshold.feature" in initializers.by_name:
         feature = initializers.array("threshold.feature", np.int32)
