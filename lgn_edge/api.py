@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lgn_edge.errors import InputError
-from lgn_edge.network import Network
+from lgn_edge.network import Circuit, Network
 
 StrPath = str | os.PathLike[str]
 
@@ -25,7 +25,7 @@ def load(path: StrPath) -> Network:
 
 
 def export(
-    source: Network | StrPath | Any,
+    source: Network | Circuit | StrPath | Any,
     output: StrPath,
     *,
     ops: str = "custom",
@@ -36,8 +36,8 @@ def export(
     """Write the ONNX file of a network, and return the network.
 
     Args:
-        source: a `Network`, a `lgn_edge.nn.LogicGateNetwork`, a checkpoint folder that training wrote, or an ONNX file
-            that is to be written in another form.
+        source: a `Network`, a `Circuit`, a `lgn_edge.nn.LogicGateNetwork`, a checkpoint folder that training
+            wrote, or an ONNX file that is to be written in another form.
         output: the file to write; its folder must exist.
         ops: "custom": nodes of the domain `ai.lgn` with function bodies; "standard": standard ops only, the fastest
             where no library of the domain is registered; "qonnx": LookupTable nodes of QONNX.
@@ -70,9 +70,13 @@ def _same_file(one: StrPath, other: StrPath) -> bool:
     return Path(one).is_file() and Path(other).is_file() and Path(one).samefile(other)
 
 
-def _discrete(source: Network | StrPath | Any) -> Network:
+def _discrete(source: Network | Circuit | StrPath | Any) -> Network:
     if isinstance(source, Network):
         return source
+    if isinstance(source, Circuit):
+        from lgn_edge.passes.layered import as_network
+
+        return as_network(source)
     if isinstance(source, str | os.PathLike):
         if Path(source).is_file():
             return load(source)

@@ -26,10 +26,11 @@ from lgn_edge.files import atomic_directory, check_folder, scratch_folder, sha25
 from lgn_edge.forms.choice import Budget, Plan, check_batch, check_budget, plan
 from lgn_edge.forms.form import Vectors
 from lgn_edge.forms.prediction import Cost
-from lgn_edge.network import Network, flatten
+from lgn_edge.network import Circuit, Network, flatten
 from lgn_edge.network.heads import MAX_CLASSES
 from lgn_edge.network.samples import SCALE
 from lgn_edge.passes import simplify
+from lgn_edge.passes.layered import as_network
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
 from lgn_edge.templates import c_literal, render
@@ -42,7 +43,7 @@ _PACKAGES = ("apache-tvm", "ziglang", "numpy")
 
 
 def build(
-    model: Network | str | Path,
+    model: Network | Circuit | str | Path,
     target: str,
     output: str | Path,
     *,
@@ -62,7 +63,7 @@ def build(
     whole. The same model and target give the same bytes.
 
     Args:
-        model: a network, or the path of an ONNX file of ours.
+        model: a network, a circuit, or the path of an ONNX file of one.
         target: its name (`lgn_edge.targets.registry`).
         output: the folder.
         name: what symbols and files are called (`lgn_NAME_predict`); the network's own name by default. What a C
@@ -93,7 +94,7 @@ def build(
         raise MissingProgramError(f"target {machine.name} needs a linker: {reason}")
     clock = _Clock()
     with clock("read"):
-        network = model if isinstance(model, Network) else _read(model)
+        network = _network(model)
     if network.head.n_outputs > MAX_CLASSES:
         raise InputError(f"{network.name} has {network.head.n_outputs} outputs; an artifact has {MAX_CLASSES} at most")
     identifier = c_identifier(name if name is not None else network.name)
@@ -141,10 +142,14 @@ def build(
     return replace(load_artifact(output), seconds=clock.seconds)
 
 
-def _read(path: str | Path) -> Network:
+def _network(model: Network | Circuit | str | Path) -> Network:
+    if isinstance(model, Network):
+        return model
+    if isinstance(model, Circuit):
+        return as_network(model)
     from lgn_edge import onnx_model  # a network at hand needs no onnx
 
-    return onnx_model.read(path)
+    return onnx_model.read(model)
 
 
 def c_identifier(name: str) -> str:

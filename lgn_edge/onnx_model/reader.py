@@ -13,9 +13,11 @@ from onnx import GraphProto, ModelProto
 from lgn_edge.errors import InputError, LgnError
 from lgn_edge.network import Circuit, Network
 from lgn_edge.onnx_model import bitwise, chain, external, fused, metadata, qonnx, standard
-from lgn_edge.onnx_model.domain import STANDARD_DOMAINS
+from lgn_edge.onnx_model.domain import DOMAIN, STANDARD_DOMAINS
+from lgn_edge.onnx_model.metadata import Metadata
 from lgn_edge.onnx_model.tensors import Initializers
 from lgn_edge.onnx_model.text import check_text
+from lgn_edge.passes.layered import as_network
 
 _RECOGNISED: Final = (
     (standard.recognises, standard.network),
@@ -27,6 +29,8 @@ _RECOGNISED: Final = (
 def read(path: str | os.PathLike[str]) -> Network:
     """Read a network from an ONNX file; its external data, if any, must lie beside it.
 
+    A foreign file of bitwise or logical ops (see `bitwise.circuit`) is read as a network that hands out bits.
+
     Raises:
         InputError: the file is missing, truncated, not ONNX, or not a legal network.
         UnsupportedError: a newer domain or format version.
@@ -37,6 +41,15 @@ def read(path: str | os.PathLike[str]) -> Network:
         return _from_model(model, source.parent)
     except LgnError as error:
         raise type(error)(f"{source}: {error}") from error
+
+
+def is_foreign(path: str | os.PathLike[str]) -> bool:
+    """Whether an ONNX file was not written as one of our forms, so that its inputs and outputs are its own.
+
+    Raises:
+        InputError: the file is missing, truncated or not ONNX.
+    """
+    return not _is_ours(_load(Path(path)))
 
 
 def from_model(model: ModelProto) -> Network:
@@ -93,7 +106,24 @@ def _from_model(model: ModelProto, folder: Path | None) -> Network:
     for recognises, network in _RECOGNISED:
         if recognises(model):
             return network(model, initializers, about)
+    if not _is_ours(model):
+        return _foreign(model, about)
     return chain.network(model, initializers, about)
+
+
+def _is_ours(model: ModelProto) -> bool:
+    domains = {entry.domain for entry in model.opset_import}
+    return DOMAIN in domains or any(recognises(model) for recognises, _ in _RECOGNISED)
+
+
+def _foreign(model: ModelProto, about: Metadata) -> Network:
+    """The network of a file that does not name our domain, if its graph is a circuit."""
+    try:
+        return as_network(bitwise.circuit(model), about.name)
+    except InputError as error:
+        raise InputError(
+            f"the model does not import the domain {DOMAIN} of logic gate networks, and is no circuit: {error}"
+        ) from error
 
 
 def _check_header(model: ModelProto) -> None:

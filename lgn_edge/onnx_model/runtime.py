@@ -115,6 +115,8 @@ def _run(
 ) -> Run:
     if source == SAMPLES:
         return lambda samples: dict(zip(names, call(list(names), {source: np.asarray(samples)}), strict=True))
+    if source not in (BITS, WORDS):
+        raise InputError(f"the model was not written here, its input is {source!r}; write it anew with lgn-edge export")
     chosen = {BITS: BOOL, WORDS: PACKED}[source]
     encoder = outside(chosen, width, metadata.encoder(properties))
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lgn_edge.errors import InputError, LgnError
-from lgn_edge.network import Network
+from lgn_edge.network import Circuit, Network
+from lgn_edge.passes.layered import as_network
 from lgn_edge.verification.backends import DEFAULT_BACKENDS, find_backends
 from lgn_edge.verification.backends.onnxruntime_written import OnnxRuntimeWrittenBackend
 from lgn_edge.verification.report import VerifyReport
@@ -19,7 +20,7 @@ StrPath = str | os.PathLike[str]
 
 
 def verify(
-    model: Network | StrPath,
+    model: Network | Circuit | StrPath,
     *,
     checkpoint: StrPath | None = None,
     artifacts: Sequence[StrPath] = (),
@@ -36,7 +37,7 @@ def verify(
     """Run every form of a network on the same samples and compare them, bit for bit.
 
     Args:
-        model: a network, or an ONNX file of one.
+        model: a network, a circuit, or an ONNX file of one.
         checkpoint: folder of the torch module that it came from.
         artifacts: folders that `build` wrote; what they hold is run. Other targets are built for the occasion.
         backends: names of those to run; None for all the ordinary ones.
@@ -54,7 +55,7 @@ def verify(
     """
     if samples < 1:
         raise InputError(f"samples is {samples}; give at least 1")
-    network, path = _load(model)
+    network, path, notes = _load(model)
     folders = _by_target(artifacts)
     if checkpoint is not None and not Path(checkpoint).is_dir():
         raise InputError(f"no checkpoint at {checkpoint}; give the folder that training wrote")
@@ -62,7 +63,6 @@ def verify(
     chosen = DEFAULT_BACKENDS if backends is None else find_backends(backends)
     present = {backend.name for backend in chosen}
     chosen += find_backends([target for target in folders if target not in present])
-    notes = []
     if any(isinstance(backend, OnnxRuntimeWrittenBackend) and backend.library for backend in chosen):
         notes += _library(bar)
     if data is not None:
@@ -85,12 +85,19 @@ def verify(
     )
 
 
-def _load(model: Network | StrPath) -> tuple[Network, Path | None]:
+def _load(model: Network | Circuit | StrPath) -> tuple[Network, Path | None, list[str]]:
+    """The network, the file that backends shall run, and what the report must say about it."""
     if isinstance(model, Network):
-        return model, None
-    from lgn_edge.onnx_model import read
+        return model, None, []
+    if isinstance(model, Circuit):
+        return as_network(model), None, []
+    from lgn_edge.onnx_model import is_foreign, read
 
-    return read(Path(model)), Path(model)
+    path = Path(model)
+    network = read(path)
+    if is_foreign(path):
+        return network, None, [f"{path} is a foreign circuit: what runs is written from what was read of it"]
+    return network, path, []
 
 
 def _library(bar: bool) -> list[str]:

@@ -61,7 +61,7 @@ def without(op: str) -> Change:
 
 # nodes: 0 Threshold, 1 layer0, 2 layer1, 3 Shape, 4 GroupSum, 5 ArgMax
 CHANGES: dict[str, tuple[Change, str]] = {
-    "no domain": (lambda m: m.opset_import.pop(), "imports the domain ai.lgn 0 times"),
+    "no domain": (lambda m: m.opset_import.pop(), "does not import the domain ai.lgn.*and is no circuit"),
     "no standard domain": (lambda m: m.opset_import.pop(0), "import the standard ONNX domain once"),
     "no imports": (lambda m: m.ClearField("opset_import"), "not an ONNX model"),
     "no graph": (lambda m: m.ClearField("graph"), "not an ONNX model"),

@@ -13,9 +13,9 @@ from lgn_edge.onnx_model.form import BOOL, PACKED, STANDARD, Form
 from lgn_edge.onnx_model.metadata import Metadata
 from lgn_edge.onnx_model.regenerated import check_nodes
 from lgn_edge.onnx_model.standard.gates import KINDS
-from lgn_edge.onnx_model.standard.level import last_layer
 from lgn_edge.onnx_model.standard.model import VERSION, VERSION_KEY, lowered
 from lgn_edge.onnx_model.tensors import Initializers
+from lgn_edge.passes.layered import last_layer
 
 
 def recognises(model: ModelProto) -> bool:
