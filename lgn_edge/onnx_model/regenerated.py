@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 from onnx import GraphProto, NodeProto
 
 from lgn_edge.errors import InputError
@@ -31,13 +33,25 @@ def _core(node: NodeProto) -> bytes:
     """What a node computes, but for the nodes of its bodies."""
     core = NodeProto()
     core.CopyFrom(node)
-    core.ClearField("doc_string")
-    core.ClearField("metadata_props")
     for body in _bodies(core):
-        for field in ("node", "doc_string", "value_info", "metadata_props"):
+        read = {name for inner in body.node for name in inner.input}
+        kept = [tensor for tensor in body.initializer if tensor.name in read]
+        for field in ("node", "value_info", "initializer"):
             body.ClearField(field)
+        body.initializer.extend(kept)
+    _clear_texts(core)
     serialised: bytes = core.SerializeToString(deterministic=True)
     return serialised
+
+
+def _clear_texts(message: Message) -> None:
+    """Clear what is for people, at any depth."""
+    for field, value in message.ListFields():
+        if field.name in ("doc_string", "metadata_props"):
+            message.ClearField(field.name)
+        elif field.type == FieldDescriptor.TYPE_MESSAGE:
+            for child in [value] if isinstance(value, Message) else value:
+                _clear_texts(child)
 
 
 def _bodies(node: NodeProto) -> list[GraphProto]:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given
+from hypothesis import strategies as st
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper, parser
 from onnx.reference import ReferenceEvaluator
 
@@ -90,6 +92,48 @@ def test_bools() -> None:
     np.testing.assert_array_equal(unpack(found.evaluate(pack(bits)), len(bits)), want)
 
 
+OLD = """
+<ir_version: 3, opset_import: ["": 11]>
+g (bool[N,5] x, bool[N,2] z, int64[3] left, bool[3] mask) => (bool[N,3] y, bool[N,2] w)
+<int64[3] left = {0, 4, 2}, bool[3] mask = {1, 0, 1}>
+{
+  a = Gather <axis = 1> (x, left)
+  b, rest = Split <axis = 1, split = [3, 2]> (x)
+  c = And (a, b)
+  d = Xor (mask, c)
+  e = Or (rest, z)
+  starts = Constant <value = int64[1] {-1}> ()
+  ends = Constant <value = int64[1] {-9}> ()
+  axes = Constant <value = int64[1] {1}> ()
+  steps = Constant <value = int64[1] {-1}> ()
+  y = Slice (d, starts, ends, axes, steps)
+  f = Slice (e, starts, ends, axes, steps)
+  w = Not (f)
+}
+"""
+
+
+def test_an_old_file_of_several_inputs_and_outputs() -> None:
+    """Initialisers that are listed as inputs, sizes of Split as an attribute, a constant of fewer axes, Slice."""
+    model = parser.parse_model(OLD)
+    found = circuit(model)
+    bits = all_inputs(7)
+    want = ReferenceEvaluator(model).run(None, {"x": bits[:, :5], "z": bits[:, 5:]})
+    np.testing.assert_array_equal(unpack(found.evaluate(pack(bits)), len(bits)), np.concatenate(want, axis=1))
+
+
+@given(st.integers(1, 6), st.integers(-9, 9), st.integers(-9, 9), st.sampled_from([-3, -2, -1, 1, 2, 3]))
+def test_slices_are_those_of_onnx(n: int, start: int, stop: int, step: int) -> None:
+    text = f"""<ir_version: 8, opset_import: ["": 18]> g (bool[N,{n}] x) => (bool[N,M] y)
+    <int64[1] s = {{{start}}}, int64[1] e = {{{stop}}}, int64[1] a = {{-1}}, int64[1] b = {{{step}}}>
+    {{ c = Slice (x, s, e, a, b)
+       y = Concat <axis = 1> (c, x) }}"""
+    model = parser.parse_model(text)
+    bits = all_inputs(n)
+    (want,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": bits})
+    np.testing.assert_array_equal(unpack(circuit(model).evaluate(pack(bits)), len(bits)), want)
+
+
 def as_graph(source: Circuit) -> ModelProto:
     """A circuit as a naive graph: a node a gate, of the packed signals one by one."""
     nodes, tensors = [], [numpy_helper.from_array(np.array([0]), "axes"), numpy_helper.from_array(np.array(-1), "ones")]
@@ -162,13 +206,17 @@ REFUSED: dict[str, tuple[Callable[[ModelProto], object], str]] = {
     "signals not fixed": (lambda m: m.graph.input[0].type.tensor_type.shape.dim[0].__setattr__("dim_param", "Q"),
                           "one axis of signals"),
     "floats": (lambda m: m.graph.input[0].type.tensor_type.__setattr__("elem_type", 1), "bool or integers"),
-    "two inputs": (lambda m: m.graph.input.add(name="z"), "a circuit has one"),
-    "two outputs": (lambda m: m.graph.output.add(name="c"), "a circuit has one, of signals"),
+    "an input of another type": (lambda m: m.graph.input.add(name="z"), "must have one type and rank"),
+    "an output that is no value": (lambda m: m.graph.output.add(name="q"), "each must be a list of signals"),
+    "an old version": (lambda m: m.opset_import[0].__setattr__("version", 6), "is read in one of 7"),
+    "op newer than the version": (lambda m: m.opset_import[0].__setattr__("version", 17), "has no such op"),
+    "attribute of another version": (lambda m: node(m, "e").attribute.add(name="split", ints=[1, 2], type=7),
+                                     "no attribute 'split' in version 18"),
     "no output": (lambda m: m.graph.ClearField("output"), "and an output"),
-    "output unknown": (lambda m: m.graph.output[0].__setattr__("name", "q"), "a circuit has one, of signals"),
+    "output unknown": (lambda m: m.graph.output[0].__setattr__("name", "q"), "each must be a list of signals"),
     "external": (lambda m: m.graph.initializer[0].__setattr__("data_location", 1), "external data"),
     "bytes missing": (lambda m: m.graph.initializer[0].__setattr__("raw_data", b"123"), "not a whole tensor"),
-    "no graph": (lambda m: m.ClearField("graph"), "a circuit has one"),
+    "no graph": (lambda m: m.ClearField("graph"), "a circuit has one at least"),
 }  # fmt: skip
 
 

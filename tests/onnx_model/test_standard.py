@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, checker, numpy_helper
@@ -271,10 +271,22 @@ def test_other_version_of_the_graph() -> None:
 def test_texts_for_people_may_differ() -> None:
     network = random_network(1)
     model = to_model(network, STANDARD)
-    for node in nodes_of(model.graph):
-        node.doc_string = "a note"
+    annotate(model.graph)
     model.graph.value_info.add(name="layer0")
+    (body,) = [attribute.g for node in model.graph.node for attribute in node.attribute if attribute.HasField("g")]
+    body.value_info.add(name="layer0")
+    body.initializer.append(numpy_helper.from_array(np.zeros(1), "unread"))
     assert from_model(model) == from_model(to_model(network, STANDARD))
+
+
+def annotate(message: Message) -> None:
+    """Write a note into everything that has room for one, at any depth."""
+    if "doc_string" in message.DESCRIPTOR.fields_by_name:
+        message.doc_string = "a note"
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for child in [value] if isinstance(value, Message) else value:
+                annotate(child)
 
 
 def test_the_encoder_outside_is_in_the_metadata() -> None:
