@@ -7,62 +7,146 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness import Options, Row, random_network, random_samples, run
+import numpy as np
+from harness import TRUE_GATES, Options, Row, random_network, random_samples, run
 
-# widths, must: seconds of export and build together, must: GiB of the process at its highest
-SIZES = {
-    "48,000 gates": ((8000,) * 6, "<= 3", ""),
-    "1,000,000 gates": ((250_000,) * 4, "<= 30", "<= 4"),
+from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
+from lgn_edge.network.truth_table import OR, PASS_A, XOR
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network, and what building it may take.
+
+    Attributes:
+        make: the network.
+        targets: that it is built for.
+        seconds: a target's export and build together, must.
+        aim: the same, aim.
+        gibibytes: of the process at its highest, must.
+        once: measured once, as it takes long; with --quick not at all.
+    """
+
+    make: Callable[[], Network]
+    targets: tuple[str, ...]
+    seconds: str
+    aim: str = ""
+    gibibytes: str = ""
+    once: bool = False
+
+
+DEVICES = ("native", "cortex-m4", "riscv32", "wasm")
+CASES = {
+    "48,000 gates": Case(lambda: random_network((8000,) * 6), ("native",), "<= 3"),
+    "1,000,000 gates": Case(lambda: random_network((250_000,) * 4), ("native",), "<= 30", "", "<= 4"),
+    "deep, 10,000 steps": Case(lambda: chain(10_000), DEVICES, "<= 20"),
+    "deep, 100 steps": Case(lambda: chain(100), (*DEVICES, "atmega328p"), "<= 20"),
+    "wide, 65,537 features": Case(lambda: wide(65_537), DEVICES, "<= 20"),
+    "1,000 classes": Case(lambda: random_network((4_000,) * 2, classes=1_000), DEVICES, "<= 20"),
+    "61,000,020 gates": Case(
+        lambda: random_network((10_166_670,) * 6), ("native",), "<= 240", "<= 120", "<= 20", once=True
+    ),
 }
 
 
-def measure(options: Options) -> list[Row]:
-    """Each size in a process of its own, after imports; the artifact is checked against the reference."""
-    rows = []
-    for name, (widths, seconds, gibibytes) in SIZES.items():
-        rounds = 1 if options.quick else 5
-        results = sorted(_in_process(widths) for _ in range(rounds))
-        export, build, peak = results[rounds // 2]
-        note = f"export {export:.2f} s + build native {build:.2f} s, median of {rounds}"
-        rows.append(Row(f"{name}: export + build", export + build, "s", seconds, "", note))
-        rows.append(
-            Row(f"{name}: peak memory", peak, "GiB", gibibytes, "", "of the process, interpreter and TVM included")
+def chain(steps: int, inputs: int = 8) -> Network:
+    """Two running bits that each step mixes with each other and with an input: every gate is read twice or more."""
+    width = inputs + 2
+    kept = range(2, width)
+    layers = []
+    for step in range(steps):
+        x = 2 + step % inputs
+        a, b, table = ((0, 0), (x, 1), (OR, XOR)) if step % 2 else ((0, 1), (1, x), (XOR, XOR))
+        layers.append(
+            LogicDense(
+                width,
+                np.array([*a, *kept], np.int32),
+                np.array([*b, *kept], np.int32),
+                np.array([*table, *[PASS_A] * inputs], np.uint8),
+            )
         )
+    encoder = Threshold(width, np.arange(width, dtype=np.int32), np.full(width, 100, np.float32), "uint8")
+    return Network(encoder, tuple(layers), GroupSum(width, 2), name="chain")
+
+
+def wide(features: int) -> Network:
+    """A gate for each feature, of it and of one drawn at random."""
+    rng = np.random.default_rng(0)
+    gates = features - features % 10
+    layer = LogicDense(
+        features,
+        np.arange(gates, dtype=np.int32),
+        rng.integers(0, features, gates).astype(np.int32),
+        rng.choice(TRUE_GATES, gates).astype(np.uint8),
+    )
+    threshold = rng.integers(0, 255, features).astype(np.float32)
+    encoder = Threshold(features, np.arange(features, dtype=np.int32), threshold, "uint8")
+    return Network(encoder, (layer,), GroupSum(gates, 10), name="wide")
+
+
+def measure(options: Options) -> list[Row]:
+    """Each network and target in a process of its own, after imports; native artifacts are checked with the reference.
+
+    What does not end within ten times its bar has an infinite figure.
+    """
+    return [row for name in CASES for row in rows_of(name, options)]
+
+
+def rows_of(name: str, options: Options) -> list[Row]:
+    """The rows of one of CASES."""
+    case, rows = CASES[name], []
+    for target in case.targets:
+        label = name if case.targets == ("native",) else f"{name}, {target}"
+        if case.once and options.quick:
+            rows.append(Row(f"{label}: export + build", None, "s", case.seconds, case.aim, "not with --quick"))
+            continue
+        rounds = 1 if options.quick or case.once or len(case.targets) > 1 else 5
+        results = sorted(_in_process(name, target, case) for _ in range(rounds))
+        export, build, peak = results[rounds // 2]
+        note = f"export {export:.2f} s + build {build:.2f} s, median of {rounds}"
+        rows.append(Row(f"{label}: export + build", export + build, "s", case.seconds, case.aim, note))
+        rows.append(Row(f"{label}: peak memory", peak, "GiB", case.gibibytes, "", "of the process"))
     return rows
 
 
-def _in_process(widths: Sequence[int]) -> tuple[float, float, float]:
-    command = [sys.executable, __file__, "--one", ",".join(map(str, widths))]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def _in_process(name: str, target: str, case: Case) -> tuple[float, float, float]:
+    command = [sys.executable, __file__, "--one", name, target]
+    limit = 10 * float(case.seconds.split()[1])
+    try:
+        output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=limit).stdout
+    except subprocess.TimeoutExpired:
+        return 0.0, float("inf"), 0.0
     export, build, peak = map(float, output.split())
     return export, build, peak
 
 
-def _one(widths: Sequence[int]) -> None:
+def _one(name: str, target: str) -> None:
     import tvm  # noqa: F401  imports are not part of the time
 
     from lgn_edge import onnx_model
     from lgn_edge.artifact import build
 
-    network = random_network(widths)
+    network = CASES[name].make()
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
         start = time.perf_counter()
         onnx_model.write(network, model)
         written = time.perf_counter()
-        artifact = build(model, "native", Path(folder) / "native")
+        artifact = build(model, target, Path(folder) / "artifact")
         built = time.perf_counter()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        samples = random_samples(network, 65)
-        assert artifact.predict(samples) == network.evaluate(samples), "the artifact differs from the reference"
+        if target == "native":
+            samples = random_samples(network, 65)
+            assert artifact.predict(samples) == network.evaluate(samples), "the artifact differs from the reference"
     print(written - start, built - written, peak)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
-        _one([int(width) for width in sys.argv[2].split(",")])
+        _one(*sys.argv[2:])
     else:
         run("build_time", measure)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lgn_edge.kernels.tir import Kernel, Table
 
 STRAIGHT: Final = "straight"
-_LARGEST: Final = {"speed": 10_000, "balanced": 4_000, "size": 1_000}  # gates; beyond, it is not looked at
+_LARGEST: Final = {"speed": 10_000, "balanced": 4_000, "size": 1_000}  # gates, and outputs; beyond, no code
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,8 @@ class Straight:
 
     def serves(self, task: Task) -> bool:
         """Machines without vector units, while the code stays small enough for its aim."""
-        return task.target.shape.lanes == 1 and task.circuit.n_gates <= _LARGEST[task.optimize]
+        size = max(task.circuit.n_gates, len(task.circuit.outputs))
+        return task.target.shape.lanes == 1 and size <= _LARGEST[task.optimize]
 
     def plan(self, task: Task) -> StraightPart:
         """The code, its registers allocated for the core."""

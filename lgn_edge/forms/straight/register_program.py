@@ -18,6 +18,7 @@ from lgn_edge.network.truth_table import AND, XOR
 from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
 
 _NEVER: Final = 1 << 60
+_EXCHANGED: Final = 100  # classes at most that are exchanged between lanes: every two of them are tried
 _EXECUTE_TABLE: Final = dict(zip(OPERATIONS, EXECUTE, strict=True))
 
 
@@ -160,7 +161,7 @@ def register_program(
     """
     where = lanes(head, totals)
     n_turns = min(where.turns, head.n_outputs) - 1 if values else 0
-    if n_turns:
+    if n_turns and head.n_outputs <= _EXCHANGED:
         where = _apart(circuit, head, where)
     turn = _turns(circuit, head, where) if n_turns else np.zeros(circuit.n_gates, np.int64)
     order = register_order(circuit, turn)

@@ -142,6 +142,8 @@ def make_tape(circuit: Circuit, head: Head, feature: IntArray | None = None) -> 
     """
     circuit = prune(push_complements(circuit))
     narrow = _lay_out(circuit, head, feature, _NARROW)
+    if max(int(narrow.step.max(initial=0)), int(narrow.slot_step.max(initial=0))) < _NARROW:
+        return narrow  # no step was too long, so that wider ones would change nothing
     wide = _lay_out(circuit, head, feature, _WIDE) if 3 * len(narrow.step) > 4 * circuit.n_gates else narrow
     return narrow if 3 * len(narrow.step) <= 4 * len(wide.step) else wide
 
