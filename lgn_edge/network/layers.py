@@ -53,7 +53,7 @@ def frozen_array(values: ArrayLike, dtype: type[np.generic], what: str) -> NDArr
         raise InputError(f"{what} must be {np.dtype(dtype).name}, found {given.dtype}")
     with np.errstate(invalid="ignore", over="ignore"):
         array = np.array(given, dtype=dtype, order="C")
-    changed = array != given
+    changed = np.zeros(0, np.bool_) if given.dtype == array.dtype else array != given
     if changed.any() and not np.isnan(given[changed]).all():
         at = int(np.argmax(changed))
         raise InputError(f"{what}[{at}] is {given[at]}, which is not a value of {np.dtype(dtype).name}")

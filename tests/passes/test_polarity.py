@@ -58,3 +58,18 @@ def test_more_outputs_are_counted_in_one() -> None:
         return int(((uses[circuit.n_inputs :] == 1) & (circuit.table == AND)).sum())
 
     assert products(push_complements(given, input_polarity(given))) > 1.5 * products(given)
+
+
+def gates_of_two(n_inputs: int, n: int) -> Circuit:
+    """Gate i is `i & ~(i + 1)`, and an output."""
+    a = np.arange(n, dtype=np.int32)
+    outputs = np.arange(n_inputs, n_inputs + n, dtype=np.int32)
+    return Circuit(n_inputs, np.full(n, A_AND_NOT_B, np.uint8), a, a + 1, outputs, np.zeros(n, np.bool_))
+
+
+def test_inputs_that_nothing_reads_take_no_work() -> None:
+    assert np.flatnonzero(input_polarity(gates_of_two(200_000, 1))).tolist() == [1]  # an AND of the complement
+
+
+def test_a_circuit_that_takes_too_long_is_left_as_it_is() -> None:
+    assert not input_polarity(gates_of_two(4_001, 4_000)).any()
