@@ -10,12 +10,13 @@ READY := .venv/.ready
 PEERS := .venv-peers/.ready
 NODE := build/node/.ready
 PACKAGERS := build/packagers/.ready
+LIGHTNING := build/lightning/.ready
 AARCH64 := build/aarch64/.ready
 HEADER := build/header/.ready
 WHEELS := x86-64 aarch64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check bench peers node packagers aarch64 wheel clean
+.PHONY: help demo test test-full check bench peers node packagers lightning aarch64 wheel clean
 
 help:
 	@echo "make demo        train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
@@ -26,6 +27,7 @@ help:
 	@echo "make peers       other projects' packages, in .venv-peers, for benchmarks/cpu_vs_peers.py"
 	@echo "make node        ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
 	@echo "make packagers   PlatformIO, ESP-IDF's component manager, Kconfig, CMake: for tests/artifact/test_packagers.py"
+	@echo "make lightning   PyTorch Lightning, in build/lightning, for tests/nn/test_torch_citizens.py"
 	@echo "make aarch64     ONNX Runtime for aarch64, in build/aarch64, for tests/custom_ops/test_aarch64.py (Debian, QEMU)"
 	@echo "make header      ONNX Runtime's C header, in build/header, for tests/custom_ops/test_abi.py (Debian)"
 	@echo "make wheel       wheels in dist/ with the ONNX Runtime library, for Linux on x86-64 and aarch64"
@@ -108,6 +110,13 @@ $(PACKAGERS): tests/artifact/packagers.txt
 	@touch $@
 
 packagers: $(PACKAGERS)
+
+$(LIGHTNING): tests/nn/lightning.txt | $(READY)
+	rm -rf build/lightning
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/lightning -r $<
+	@touch $@
+
+lightning: $(LIGHTNING)
 
 clean:
 	rm -rf .venv .venv-peers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
