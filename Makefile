@@ -11,12 +11,13 @@ PEERS := .venv-peers/.ready
 NODE := build/node/.ready
 OLD_RUNTIME := build/old-runtime/.ready
 PACKAGERS := build/packagers/.ready
+LIGHTNING := build/lightning/.ready
 AARCH64 := build/aarch64/.ready
 HEADER := build/header/.ready
 WHEELS := x86-64 aarch64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check bench peers node old-runtime packagers aarch64 wheel clean
+.PHONY: help demo test test-full check bench peers node old-runtime packagers lightning aarch64 wheel clean
 
 help:
 	@echo "make demo        train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
@@ -28,6 +29,7 @@ help:
 	@echo "make node        ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
 	@echo "make old-runtime ONNX Runtime 1.17, in build/old-runtime, for tests/onnx_model/test_old_runtime.py"
 	@echo "make packagers   PlatformIO, ESP-IDF's component manager, Kconfig, CMake: for tests/artifact/test_packagers.py"
+	@echo "make lightning   PyTorch Lightning, in build/lightning, for tests/nn/test_torch_citizens.py"
 	@echo "make aarch64     ONNX Runtime for aarch64, in build/aarch64, for tests/custom_ops/test_aarch64.py (Debian, QEMU)"
 	@echo "make header      ONNX Runtime's C header, in build/header, for tests/custom_ops/test_abi.py (Debian)"
 	@echo "make wheel       wheels in dist/ with the ONNX Runtime library, for Linux on x86-64 and aarch64"
@@ -117,6 +119,13 @@ $(PACKAGERS): tests/artifact/packagers.txt
 	@touch $@
 
 packagers: $(PACKAGERS)
+
+$(LIGHTNING): tests/nn/lightning.txt | $(READY)
+	rm -rf build/lightning
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/lightning -r $<
+	@touch $@
+
+lightning: $(LIGHTNING)
 
 clean:
 	rm -rf .venv .venv-peers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

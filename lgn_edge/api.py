@@ -36,8 +36,8 @@ def export(
     """Write the ONNX file of a network, and return the network.
 
     Args:
-        source: a `Network`, a `Circuit`, a `lgn_edge.nn.LogicGateNetwork`, a checkpoint folder that training
-            wrote, or an ONNX file that is to be written in another form.
+        source: a `Network`, a `Circuit`, a `lgn_edge.nn.LogicGateNetwork` (or a wrapped one, or a Sequential of its
+            parts), a checkpoint folder that training wrote, or an ONNX file that is to be written in another form.
         output: the file to write; its folder must exist.
         ops: "custom": nodes of the domain `ai.lgn` with function bodies; "standard": standard ops only, the fastest
             where no library of the domain is registered; "qonnx": LookupTable nodes of QONNX.
@@ -83,9 +83,11 @@ def _discrete(source: Network | Circuit | StrPath | Any) -> Network:
         from lgn_edge.training import load_checkpoint
 
         source = load_checkpoint(Path(source))
-    from lgn_edge.nn import LogicGateNetwork, discretise
+    from torch.nn import Module
 
-    if not isinstance(source, LogicGateNetwork):
+    from lgn_edge.nn import discretise
+
+    if not isinstance(source, Module):
         raise InputError(
             f"cannot export a {type(source).__name__}; give a Network, a LogicGateNetwork, the folder of a checkpoint"
             " or an ONNX file"

@@ -7,24 +7,32 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
-from lgn_edge.nn.model import LogicGateNetwork
+from lgn_edge.nn.unwrap import network_of
 
 
-def discretise(model: LogicGateNetwork) -> network.Network:
+def discretise(module: nn.Module) -> network.Network:
     """The discrete network of a model: the same scores as the model in evaluation mode, for all samples.
 
     light corners are `w > 0`, light-sine corners `sin(w) > 0`, raw gates the first maximum. Gates of more inputs become
-    layers of two-input gates.
+    layers of two-input gates. A model that was moved to another type is what its rounded parameters say, in float32.
+
+    Args:
+        module: a `LogicGateNetwork`, or what users make of one (see `unwrap.network_of`).
 
     Raises:
-        InputError: a weight or a threshold is not finite, or the wiring is out of range.
+        InputError: it holds no network, a weight or a threshold is not finite, or the wiring is out of range.
     """
+    model = network_of(module)
     if not bool(torch.isfinite(model.encoder.limits()).all()):
-        raise InputError("network: a learned threshold is not finite; train with a smaller threshold_rate")
+        kept = str(model.encoder.threshold.dtype).removeprefix("torch.")
+        raise InputError(
+            f"network: a threshold is not finite in {kept}; train with a smaller threshold_rate, and do not move a"
+            " model to a type that cannot hold its thresholds"
+        )
     for i, layer in enumerate(model.logic):
         if not bool(torch.isfinite(layer.weight).all()):
             raise InputError(f"network: layer {i} has a weight that is not finite; train with a smaller learning rate")

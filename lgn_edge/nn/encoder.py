@@ -164,7 +164,7 @@ class Threshold(nn.Module):
     @property
     def out_features(self) -> int:
         """Bits of an encoded sample."""
-        return len(self.feature)
+        return self.feature.shape[0]
 
     def forward(self, x: Tensor) -> Tensor:
         """Bits float32 0.0 or 1.0 [..., bits] of samples [..., features]; see `encode`.
@@ -191,7 +191,8 @@ class Threshold(nn.Module):
 
     def _watched(self, x: Tensor) -> Tensor:
         """The feature that each bit watches, float32 [..., bits]."""
-        if not x.ndim or x.shape[-1] != self.n_features or x.dtype not in _TAKEN[self.input_dtype]:
+        fits = x.ndim and (traced() or x.shape[-1] == self.n_features)  # a traced size is not compared
+        if not fits or x.dtype not in _TAKEN[self.input_dtype]:
             raise InputError(
                 f"encoder: samples are {str(x.dtype).removeprefix('torch.')} {list(x.shape)};"
                 f" the model takes {self.input_dtype} [..., {self.n_features}]"

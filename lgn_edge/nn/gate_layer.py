@@ -18,7 +18,7 @@ from lgn_edge.nn.estimator import DISCRETE, ESTIMATORS, soft
 from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS, Light, LightSine
 from lgn_edge.nn.rows import Rows
-from lgn_edge.nn.tracing import computed
+from lgn_edge.nn.tracing import computed, traced
 from lgn_edge.nn.wiring import Connections, Wiring
 from lgn_edge.tables import Table, not_negative, positive, whole, word
 
@@ -155,7 +155,7 @@ class GateLayer(nn.Module, ABC):
 
     def _kept(self, join: Callable[[tuple[Tensor, ...]], Tensor], *buffers: Tensor) -> Connections:
         """Connections of buffers joined to [arity, gates]; kept, as sorting them takes longer than a layer on a GPU."""
-        if not computed() or any(buffer.is_inference() for buffer in buffers):
+        if not computed() or any(buffer.is_meta or buffer.is_inference() for buffer in buffers):
             return Connections(self.in_features, join(buffers))
         state = [(buffer, buffer._version) for buffer in buffers]
         known, connections = self._connections
@@ -211,6 +211,8 @@ def require_signals(x: Tensor | Blocks | Rows, n_inputs: int) -> None:
     Raises:
         InputError: it is not [..., n_inputs].
     """
+    if traced():
+        return  # sizes are recorded, too, and comparing them would be one warning a layer
     shape = list(x.shape) if isinstance(x, Tensor) else [x.batch, x.signals]
     if not shape or shape[-1] != n_inputs:
         raise InputError(f"logic layer: signals have shape {shape}; it reads [..., {n_inputs}]")

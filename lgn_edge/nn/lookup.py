@@ -145,7 +145,7 @@ class LookupDense(GateLayer):
 def interpolated(rows: Tensor, wires: Tensor, corners: Tensor) -> Tensor:
     """Multilinear interpolation [gates, batch] of corners [gates, 2**k] by rows that wires [k, gates] choose."""
     values = corners.unsqueeze(2)
-    for wire in wires:
+    for wire in wires.unbind(0):
         low, high = values.chunk(2, 1)
         values = low + (high - low) * rows.index_select(0, wire).to(corners.dtype).unsqueeze(1)
     return values.squeeze(1)

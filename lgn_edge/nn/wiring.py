@@ -7,10 +7,9 @@ nobody reads is lost. `Connections` is a wiring as kernels want it, from both en
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +20,8 @@ from lgn_edge.tables import Table, whole
 WIRINGS: Final = ("random", "unique", "aligned")
 
 _TRIES: Final = 100
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Connections:
 
     n_inputs: int
     wires: Tensor
+    _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def a(self) -> Tensor:
@@ -97,22 +99,31 @@ class Connections:
         """The second one."""
         return self.wires[1]
 
-    @cached_property
+    @property
     def entries(self) -> Tensor:
         """The inputs of each gate, int32 [gates, k]; entry k * gate + j of its memory is input j of a gate."""
-        with torch.inference_mode(False):
-            return self.wires.t().clone(memory_format=torch.contiguous_format)
+        return self._once("entries", lambda: self.wires.t().clone(memory_format=torch.contiguous_format))
 
-    @cached_property
+    @property
     def readers(self) -> tuple[Tensor, Tensor]:
         """Which of `entries` read a signal: starts int32 [n_inputs + 1], and numbers of entries int32 [k * gates].
 
         Signal s is read by `numbers[starts[s] : starts[s + 1]]`, in ascending order.
         """
-        with torch.inference_mode(False):
-            signals, entries = self.entries.flatten().sort(stable=True)
-            bounds = torch.arange(self.n_inputs + 1, dtype=torch.int32, device=signals.device)
-            return torch.searchsorted(signals, bounds, out_int32=True), entries.to(torch.int32)
+        return self._once("readers", self._readers)
+
+    def _readers(self) -> tuple[Tensor, Tensor]:
+        signals, entries = self.entries.flatten().sort(stable=True)
+        bounds = torch.arange(self.n_inputs + 1, dtype=torch.int32, device=signals.device)
+        return torch.searchsorted(signals, bounds, out_int32=True), entries.to(torch.int32)
+
+    def _once(self, name: str, make: Callable[[], T]) -> T:
+        """What make returns, made once, and not in inference mode, so that it can have a part in training."""
+        if name not in self._found:  # cached_property has a lock, which torch.compile does not take
+            with torch.inference_mode(False):
+                self._found[name] = make()
+        found: T = self._found[name]
+        return found
 
     def require_inputs(self) -> None:
         """Check the wires, as kernels follow them without looking.

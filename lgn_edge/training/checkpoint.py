@@ -206,8 +206,13 @@ def _place(folder: str | os.PathLike[str]) -> Path:
 
 
 def _pack(tensors: Mapping[str, Tensor]) -> bytes:
-    packed: bytes = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    packed: bytes = save({name: _kept(tensor.detach().cpu()).contiguous() for name, tensor in tensors.items()})
     return packed
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    """The tensor; the numbers of a model in 16 bits as float32, in which models are loaded."""
+    return tensor.to(torch.float32) if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:

@@ -32,6 +32,7 @@ def missing() -> str | None:
     return None
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # it looks for files, which compile to nothing
 def usable(device_type: str) -> bool:
     """Whether tensors of a device ("cpu", "cuda") can go through the kernels."""
     return device_type == "cpu" and not _switched_off and missing() is None

@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
+import torch
 from torch import Tensor
 
 GATES: Final = 4  # of a tile; with 128 samples, a few registers a thread for each of four sums
@@ -24,6 +25,7 @@ def missing() -> str | None:
     return None
 
 
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]  # it looks for files, which compile to nothing
 def usable(device_type: str) -> bool:
     """Whether tensors of a device ("cpu", "cuda") can go through the kernels."""
     return device_type == "cuda" and missing() is None

@@ -14,8 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import torch
-
-from lgn_edge.errors import UnsupportedError
+from torch.autograd.function import once_differentiable
 
 NAMESPACE: Final = "lgn_edge"
 
@@ -39,8 +38,8 @@ def operator(
         fill: writes the results; it gets `room`'s tensors, then the arguments.
         key: the dispatch key that it works for: "CPU", or "CompositeExplicitAutograd" for any memory.
         saved: names of the arguments that the gradient needs.
-        gradient: from a context with `saved_tensors` and the results' gradients to one gradient an argument; without
-            it, asking for one is an error.
+        gradient: from a context with `saved_tensors` and the results' gradients to one gradient an argument, which is
+            itself not differentiable; without it, results are constants.
     """
     name = schema.partition("(")[0]
     places = [list(inspect.signature(room).parameters).index(argument) for argument in saved]
@@ -54,12 +53,13 @@ def operator(
         ctx.save_for_backward(*(inputs[place] for place in places))
         ctx.set_materialize_grads(False)
 
-    def refuse(ctx: Any, *gradients: Any) -> Any:
-        raise UnsupportedError(f"{NAMESPACE}::{name}: gates have no gradient of a gradient; leave out create_graph")
-
     _library.define(schema)
     _library.impl(name, compute, key)
     torch.library.register_fake(f"{NAMESPACE}::{name}", room, lib=_library)
-    torch.library.register_autograd(f"{NAMESPACE}::{name}", gradient or refuse, setup_context=save, lib=_library)
+    if gradient is None:  # nothing between the caller and the kernel
+        _library.impl(name, torch.library.fallthrough_kernel, "Autograd")
+    else:
+        once = once_differentiable(gradient)
+        torch.library.register_autograd(f"{NAMESPACE}::{name}", once, setup_context=save, lib=_library)
     found: Callable[..., Any] = getattr(getattr(torch.ops, NAMESPACE), name).default
     return found
