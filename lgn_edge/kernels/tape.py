@@ -53,7 +53,7 @@ def pack_one(
             T.buffer_store(column, at, [0])
             if octets:
                 # bit 8 of the difference is its borrow; what the entry holds above the level does not reach it
-                value = ((entry - as_index(sample[at])) >> 8) & 1
+                value = borrow(entry - as_index(sample[at]))
             else:
                 value = float_above(sample[at], as_index(table[1][bit]))
                 value = tirx.Cast("int32", value) ^ (entry & 1) if flips else value
@@ -186,6 +186,8 @@ class Walk:
                 T.buffer_store(self._slots, tirx.Cast(self._slot, EXECUTE[op](a, b)), [self._place[0]])
                 T.buffer_store(self._place, self._place[0] + 1, [0])
 
+        if not self._stored.any():
+            return
         with T.serial(0, len(self._tape.where)) as group:
             T.buffer_store(self._place, as_index(self._where[group]), [0])
             self._runs(group, self._stored, store)
@@ -253,6 +255,12 @@ def _pairs(tape: Tape) -> tuple[Integers, bool]:
     return narrow(np.concatenate([steps, b], axis=1).ravel()), together
 
 
+def borrow(difference: Expr) -> Expr:
+    """Bit 8 of a difference, 0 or 1: unsigned, as C leaves to its compiler how a negative number is moved."""
+    eighth = (tirx.Cast("uint32", difference) >> constant(8, "uint32")) & constant(1, "uint32")
+    return tirx.Cast("int32", eighth)
+
+
 def first_maximum(scores: Buffer, classes: Buffer, n_classes: int, sample: Expr) -> None:
     """Emit the first maximum of a sample's scores."""
     best, winner = variable(), variable()
@@ -274,7 +282,7 @@ def variable(dtype: str = "int32") -> Buffer:
 def _unrolled(count: Expr | int, factor: int, emit: Callable[[Expr], None]) -> None:
     """`emit(0)` to `emit(count - 1)`: a loop that takes `factor`, a power of two, at a time, and one for the rest."""
     done: Expr | int = 0
-    if factor > 1:
+    if factor > 1 and not (isinstance(count, int) and count < factor):
         with T.serial(0, count // factor if isinstance(count, int) else count >> (factor.bit_length() - 1)) as group:
             for i in range(factor):
                 emit(group * factor + i)

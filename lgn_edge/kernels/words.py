@@ -15,7 +15,16 @@ from tvm.tirx.script.builder import ir as T
 from lgn_edge.kernels.encoding import Comparisons
 from lgn_edge.kernels.pack import float_above
 from lgn_edge.kernels.shape import Shape
-from lgn_edge.kernels.tape import LEVEL_BITS, Operands, Walk, encoder_tables, first_maximum, tape_tables, variable
+from lgn_edge.kernels.tape import (
+    LEVEL_BITS,
+    Operands,
+    Walk,
+    borrow,
+    encoder_tables,
+    first_maximum,
+    tape_tables,
+    variable,
+)
 from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, Table, as_index, constant, kernel, narrow
 from lgn_edge.network import GroupSum
 from lgn_edge.network.layers import Int32Array
@@ -52,7 +61,7 @@ def pack_words(bits: Comparisons, n_slots: int, shape: Shape, tables: str, prefi
             with T.serial(0, shape.word_bits // _TOGETHER) as four:
                 for i in range(_TOGETHER):  # the last sample first
                     x = sample[last - (four * _TOGETHER + i) * bits.n_features]
-                    above = ((entry - as_index(x)) >> 8) & 1 if octets else float_above(x, as_index(table[1][bit]))
+                    above = borrow(entry - as_index(x)) if octets else float_above(x, as_index(table[1][bit]))
                     shifted = tirx.Cast("uint32", word[0]) << constant(1, "uint32")
                     T.buffer_store(word, tirx.Cast(shape.word, shifted | tirx.Cast("uint32", above)), [0])
             T.buffer_store(slots, word[0], [bit])
