@@ -141,8 +141,8 @@ def run_demo(
     with steps("export"):
         network = lgn_edge.export(checkpoint, model)
     with steps("build"):
-        native = lgn_edge.build(model, "native", output / "native", name=dataset)
-        firmware = lgn_edge.build(model, FIRMWARE_TARGET, output / FIRMWARE_TARGET, name=dataset)
+        native = lgn_edge.build(model, "native", output / "native", name=dataset, samples=images.test_x)
+        firmware = lgn_edge.build(model, FIRMWARE_TARGET, output / FIRMWARE_TARGET, name=dataset, samples=images.test_x)
     with steps("verify"):
         report = lgn_edge.verify(
             model,

@@ -6,21 +6,26 @@ import importlib.metadata
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
 
 from lgn_edge import toolchain
 from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
 from lgn_edge.artifact.choice import Budget, Choice, check_batch, check_budget, choose
+from lgn_edge.artifact.class_names import c_table, example_values, javascript
 from lgn_edge.artifact.device import DeviceProgram, c_literal, c_rows, write_kernels
-from lgn_edge.artifact.layout import copy_board, templates
+from lgn_edge.artifact.example import example_samples
+from lgn_edge.artifact.layout import copy_board, copy_license, templates
 from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest, sha256
 from lgn_edge.artifact.measure import measure
-from lgn_edge.artifact.packaging import check_packages, write_packages
+from lgn_edge.artifact.packaging import check_packages, package_values, write_packages
 from lgn_edge.artifact.prediction import Cost
 from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
 from lgn_edge.artifact.selftest import selftest_samples
@@ -50,6 +55,9 @@ def build(
     clock_hz: int | None = None,
     packages: Sequence[str] = (),
     batch: int = 1,
+    samples: ArrayLike | None = None,
+    package_version: str | None = None,
+    package_url: str | None = None,
 ) -> Artifact:
     """Compile a network for a target and write the artifact's folder.
 
@@ -69,13 +77,16 @@ def build(
         packages: of `lgn_edge.artifact.packaging.PACKAGES`: what the sources are made into besides.
         batch: samples that firmware shall take at once where a call has so many: 1, or the bits of the machine's word
             (32; on AVR 8), which takes a table, more code and a word of RAM for each value that is alive.
+        samples: real ones [n, features], of which the examples classify the first eight; else made-up ones.
+        package_version: of the packages, such as "1.2.3"; 1.0.0 by default.
+        package_url: of the packages, their address in the web; one of example.com by default.
 
     Raises:
         InputError: a bad model, target or folder, or the network does not fit; says what it needs.
         MissingProgramError: the C toolchain is not installed.
     """
     machine = find_target(target)
-    check_packages(packages, machine)
+    check_packages(packages, machine, package_version, package_url)
     check_batch(batch, machine)
     if clock_hz and not machine.clock_hz:
         raise InputError(f"no cycles are known of {machine.name}, so a clock gives no time; build without --clock")
@@ -86,6 +97,7 @@ def build(
     with clock("read"):
         network = model if isinstance(model, Network) else _read(model)
     identifier = c_identifier(name if name is not None else network.name)
+    shown = example_samples(network, samples, machine.selftest_vectors)
     with clock("simplify"):
         circuit, _ = simplify(flatten(network))
     budget = Budget(flash or machine.flash_bytes or None, ram or machine.ram_bytes or None)
@@ -93,7 +105,8 @@ def build(
         program, choice = _schedule(circuit, network, machine, optimize, budget, batch)
     with atomic_directory(output) as folder, tempfile.TemporaryDirectory() as work:
         manifest = _interface(network, program, machine, identifier)
-        values = _write_sources(folder, network, program, manifest, machine)
+        about = package_values(identifier, package_version, package_url)
+        values = _write_sources(folder, network, program, manifest, machine, about | _example_values(manifest, *shown))
         write_packages(folder, packages, identifier, values)
         with clock("compile"):
             objects = _compile(network, program, machine, manifest, folder, Path(work))
@@ -203,12 +216,31 @@ def _interface(network: Network, program: UniformProgram | DeviceProgram, target
     )
 
 
+def _example_values(manifest: Manifest, samples: NDArray[Any], what: str) -> dict[str, object]:
+    macro = f"LGN_{manifest.name.upper()}_CLASS_NAMES"
+    return {
+        "class_names": c_table(manifest.class_names, macro),
+        "class_names_js": javascript(manifest.class_names),
+        "examples": len(samples),
+        "example_samples": c_rows(samples),
+        "samples_js": ", ".join(map(str, samples.ravel().tolist())),
+        "samples_are": what,
+        **example_values(manifest.class_names, macro),
+    }
+
+
 def _write_sources(
-    folder: Path, network: Network, program: UniformProgram | DeviceProgram, manifest: Manifest, target: Target
+    folder: Path,
+    network: Network,
+    program: UniformProgram | DeviceProgram,
+    manifest: Manifest,
+    target: Target,
+    given: Mapping[str, object],
 ) -> dict[str, object]:
     """Write everything but libraries and reports; returns what the templates were filled with."""
     samples = selftest_samples(network, target.selftest_vectors)
     values: dict[str, object] = {
+        **given,
         "name": manifest.name,
         "NAME": manifest.name.upper(),
         "version": __version__,
@@ -229,13 +261,11 @@ def _write_sources(
         "input_type": _INPUT_TYPES[manifest.input_dtype],
         "word_type": f"uint{manifest.word_bits}_t",
         "vectors": target.selftest_vectors,
-        "sample": ", ".join(map(c_literal, samples[-1].tolist())),
         "zig": f"-target {target.machine.triple} -mcpu={target.machine.cpu}",
         "tau_js": manifest.tau,
         "beta_js": manifest.beta,
         "name_js": manifest.name.replace("_", "-"),
         "input_array": _INPUT_ARRAYS[manifest.input_dtype],
-        "sample_js": ", ".join(map(str, samples[-1].tolist())),
         "gcc": target.gcc[0],
         "gcc_flags": target.gcc[1],
         "from_source": "ON" if target.family == "riscv32" else "OFF",  # an object there fits one way to pass floats
@@ -263,6 +293,7 @@ def _write_sources(
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(render(template, values))
     copy_board(folder, target)
+    copy_license(folder)
     return values
 
 

@@ -13,6 +13,7 @@ from lgn_edge.errors import InputError
 FORMAT = 1
 ABI_VERSION = 1
 FILE = "manifest.json"
+LICENSE = "MIT-0"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Manifest:
         model_hash: sha256 of what the network computes (`Network.fingerprint`).
         versions: of the programs that made it.
         files: sha256 of each file, by its path in the folder.
+        license: of all of these files, as SPDX names it.
         abi_version: of the C interface.
         format: of this file.
     """
@@ -65,6 +67,7 @@ class Manifest:
     model_hash: str
     versions: dict[str, str]
     files: dict[str, str]
+    license: str = LICENSE
     abi_version: int = ABI_VERSION
     format: int = FORMAT
 

@@ -26,6 +26,7 @@ SIZES: Final = (
     "reads",
     "writes",
     "far",
+    "floats",
 )
 WORK: Final = (
     "one",
@@ -39,8 +40,10 @@ WORK: Final = (
     "far",
     "runs",
     "classes",
+    "float_bits",
+    "fast_float_bits",
 )
-DEPTH: Final = ("one", "alive", "far")
+DEPTH: Final = ("one", "alive", "far", "floats")
 
 
 @dataclass(frozen=True)
@@ -92,39 +95,39 @@ class WordRates:
 
 _NEAR: Final = 250  # slots on the stack that a short load reaches
 
-# Least squares over networks with uint8 inputs, built and executed on each core: seventeen of 30 to 8,000 gates for
-# tables, fourteen of 30 to 1,800 for straight-line code. Errors of at most 8 % of flash and 10 % of instructions. The
-# other Cortex-M run M4's code.
+# Fitted by benchmarks/fit_prediction.py, which prints their errors too: networks of uint8 and float32 inputs, built and
+# executed on each core, sixteen of 30 to 5,000 gates of each type for tables, thirteen of up to 1,500 for straight-line
+# code. Errors of at most a tenth of flash and of instructions. The other Cortex-M run M4's code.
 _RATES: Final = {
     ("armv6-m", TABLE): Rates(
-        (360.2, 58.72, 197.2, 49.66, 546.6, 0.9938, 0, 0.3367, 0, 0, 0, 0),
-        (0, 13.19, 11.5, 9.512, 8.2, 6.686, 0, 0, 0, 24.97, 0),
-        (132.4, 0, 0),
+        (338.3, 54.89, 88.53, 51.09, 378.4, 1.005, 0.09999, 0.1965, 0, 0, 0, 0, 66.8),
+        (139.3, 12.08, 7.553, 10.71, 9.019, 6.241, 0, 0, 0, 2.652, 135.3, 24.62, 21.81),
+        (125.2, 0, 0, 0),
     ),
     ("armv6-m", STRAIGHT): Rates(
-        (267.4, 0, 0, 0, 0, 1.309, 2.625, 1.237, 0, 2.836, 0, 6.964),
-        (43.69, 0, 9.44, 1.463, 0, 0.519, 0, 1.384, 2.147, 0, 13.41),
-        (112, 0.08, 0.5),
+        (324.7, 0, 0, 0, 0, 0.868, 1.598, 2.039, 0, 3.472, 0.4438, 6.988, 180.5),
+        (87.07, 0, 8.439, 0.4532, 0, 1.401, 0, 2.235, 2.011, 0, 6.414, 0, 22.77),
+        (117.8, 0.02674, 0.5961, 17.77),
     ),
     ("armv7-m", TABLE): Rates(
-        (441.6, 57.65, 293.4, 81.64, 852.7, 0.9855, 0, 0.4359, 0, 0, 0, 0),
-        (9.853, 9.355, 6.9, 7.845, 7.2, 6.256, 0, 0, 0, 16.16, 38.52),
-        (91.59, 0, 0),
+        (434.6, 54.04, 264.3, 60.15, 370, 1.012, 0.04498, 0.2032, 0, 0, 0, 0, 56.07),
+        (105.6, 10.61, 6.647, 8.563, 7.639, 4.821, 0, 0, 0, 14.6, 7.832, 21.35, 18.68),
+        (90.21, 0, 0, 3.111),
     ),
     ("armv7-m", STRAIGHT): Rates(
-        (287.1, 0, 0, 0, 0, 1.476, 3.512, 2.136, 3.32, 2.265, 1.003, 2.603),
-        (43.26, 0, 7.161, 1.223, 0, 0.4389, 0.5774, 1.462, 0, 0, 12.43),
-        (107.9, 0.04866, 0),
+        (294.6, 0, 0, 0, 0, 0.979, 4.867, 2.717, 3.158, 1.495, 0, 2.521, 204.6),
+        (41.34, 0, 6.677, 1.116, 0, 0.9594, 0.7065, 1.539, 0, 0, 12.17, 0, 21.02),
+        (100.6, 0.05792, 0, 11.42),
     ),
     ("rv32", TABLE): Rates(
-        (446.4, 85.86, 336.2, 103.5, 631.4, 1.006, 0, 0.518, 0, 0, 0, 0),
-        (0, 9.94, 8.2, 11.81, 10.6, 7.476, 0, 0, 0, 2.817, 117.2),
-        (81.4, 0, 0),
+        (496.1, 76.29, 139.7, 45.22, 974.6, 0.9868, 0.2185, 0.3966, 0, 0, 0, 0, 92.99),
+        (163.5, 11.75, 8.828, 11.94, 10.84, 6.057, 0, 0, 0, 0, 90.78, 17.12, 13.14),
+        (76.48, 0, 0, 1.766),
     ),
     ("rv32", STRAIGHT): Rates(
-        (328.1, 0, 0, 0, 0, 1.365, 1.319, 2.127, 0, 8.251, 1.698, 3.247),
-        (50.1, 0, 9.85, 1.498, 0, 0.3294, 0, 1.572, 0, 0, 16.3),
-        (80.61, 0.07927, 0),
+        (340.3, 0, 0, 0, 0, 0.8137, 4.63, 2.111, 0, 4.076, 0.7535, 1.911, 128.3),
+        (33.34, 0, 7.927, 0.741, 0, 0.7997, 0, 2.537, 0, 0, 23.89, 0, 14.79),
+        (75.08, 0.05084, 0.03958, 0),
     ),
 }
 # The same of eight networks, what `batch` adds; errors of at most 3 % of the whole.
@@ -172,9 +175,10 @@ def _with_words(cost: Cost, program: DeviceProgram, network: Network, rates: Wor
 
 def units(program: DeviceProgram, network: Network) -> dict[str, int]:
     """How often a program has what rates are for."""
-    bits = "fast_bits" if packs_by_four(program) else "bits"
+    floats = network.encoder.input_dtype == "float32"
+    bits = ("fast_" if packs_by_four(program) else "") + ("float_bits" if floats else "bits")
     found = dict.fromkeys((*SIZES, *WORK, *DEPTH), 0)
-    found |= {"one": 1, bits: program.tape.n_live_inputs, "classes": network.head.classes}
+    found |= {"one": 1, bits: program.tape.n_live_inputs, "classes": network.head.classes, "floats": int(floats)}
     found |= _tape_units(program.tape, network) if program.steps is None else _step_units(program)
     found["tables"] += _encoder_bytes(program, network)
     return found
