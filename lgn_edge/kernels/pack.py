@@ -113,10 +113,9 @@ def compare_scalar(
 def float_above(x: Expr, level: Expr) -> Expr:
     """Whether the float with the bit pattern `x` is above the float with the key `level`.
 
-    The sign is moved as an unsigned number: C leaves to its compiler what a negative one becomes.
+    The sign is multiplied, not moved: C leaves to its compiler what a negative number moved to the right becomes.
     """
-    negative = constant(0, "uint32") - (tirx.Cast("uint32", x) >> constant(31, "uint32"))  # all ones, or none
-    key = x ^ tirx.Cast("int32", negative & constant(0x7FFFFFFF, "uint32"))
+    key = x ^ (tirx.Cast("int32", x < 0) * constant(0x7FFFFFFF, "int32"))
     return tirx.And(key > level, key <= constant(INFINITY_KEY, "int32"))
 
 
