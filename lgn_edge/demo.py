@@ -150,8 +150,11 @@ def run_demo(
     with steps("export"):
         network = lgn_edge.export(checkpoint, model, force=force)
     with steps("build"):
-        native = lgn_edge.build(model, "native", output / "native", name=dataset, force=force)
-        firmware = lgn_edge.build(model, FIRMWARE_TARGET, output / FIRMWARE_TARGET, name=dataset, force=force)
+        shown = images.test_x
+        native = lgn_edge.build(model, "native", output / "native", name=dataset, samples=shown, force=force)
+        firmware = lgn_edge.build(
+            model, FIRMWARE_TARGET, output / FIRMWARE_TARGET, name=dataset, samples=shown, force=force
+        )
     with steps("ONNX Runtime library"):
         build_on_first_use(bar=bar)
     with steps("verify"):

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT-0 */
 /* What avr-gcc's own libraries have and an image without them lacks. Linked into no program. */
 
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT-0 */
 /* Where a function that an emulator calls returns to: a breakpoint is set here. Linked into no program. */
 
 void lgn_emulator_exit(void);

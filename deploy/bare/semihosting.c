@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT-0 */
 /* Semihosting: an operation and its argument in the first two argument registers, then a breakpoint that the debugger
  * knows. On Arm cores that execute Thumb it is bkpt 0xAB; on RISC-V an ebreak between two shifts that do nothing. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT-0 */
 /* Output and exit through a debugger or an emulator: no pins, no serial port.
  *
  * Without one of them attached, the breakpoint instruction is a HardFault: for tests and examples, not for products.

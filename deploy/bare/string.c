@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT-0 */
 /* The functions that compilers call although nobody wrote a call: for programs that link no C library.
  *
  * All weak: a C library that is linked as well wins. Short and simple, a byte at a time.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT-0 */
 /* Start-up of a Cortex-M program: vector table and reset. C99, for M0, M0+, M3, M4, M7, M33 and later cores.
  *
  * linker.ld gives the symbols. A program that returns from main calls lgn_exit; the one here waits for ever,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT-0 */
 /* Start-up of a RISC-V program in machine mode, without interrupts. C99.
  *
  * linker.ld gives the symbols. A program that returns from main calls lgn_exit; the one here waits for ever,

@@ -5,20 +5,23 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from numpy.typing import ArrayLike
+
 from lgn_edge import toolchain
 from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
+from lgn_edge.artifact.example import example_samples, example_values
 from lgn_edge.artifact.head_text import head_values
-from lgn_edge.artifact.layout import copy_board, templates
+from lgn_edge.artifact.layout import copy_board, copy_license, templates
 from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest
 from lgn_edge.artifact.measure import measure
-from lgn_edge.artifact.packaging import check_packages, write_packages
+from lgn_edge.artifact.packaging import check_packages, package_values, write_packages
 from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.errors import InputError, MissingProgramError
@@ -33,7 +36,7 @@ from lgn_edge.passes import simplify
 from lgn_edge.passes.layered import as_network
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
-from lgn_edge.templates import c_literal, render
+from lgn_edge.templates import render
 
 KIND = "artifact"  # of the folder, for those who replace it
 _INPUT_ARRAYS = {"uint8": "Uint8Array", "float32": "Float32Array"}
@@ -54,6 +57,9 @@ def build(
     clock_hz: int | None = None,
     packages: Sequence[str] = (),
     batch: int = 1,
+    samples: ArrayLike | None = None,
+    package_version: str | None = None,
+    package_url: str | None = None,
     force: bool = False,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Artifact:
@@ -75,6 +81,9 @@ def build(
         packages: of `lgn_edge.artifact.packaging.PACKAGES`: what the sources are made into besides.
         batch: samples that firmware shall take at once where a call has so many: 1, or the bits of the machine's word
             (32; on AVR 8), which takes a table, more code and a word of RAM for each value that is alive.
+        samples: real ones [n, features], of which the examples classify the first eight; else made-up ones.
+        package_version: of the packages, such as "1.2.3"; 1.0.0 by default.
+        package_url: of the packages, their address in the web; one of example.com by default.
         force: replace a folder whatever is in it.
         progress: told what is built, once it is read and checked.
 
@@ -84,7 +93,7 @@ def build(
         MissingProgramError: the C toolchain is not installed.
     """
     machine = find_target(target)
-    check_packages(packages, machine)
+    check_packages(packages, machine, package_version, package_url)
     check_batch(batch, machine)
     if clock_hz and not machine.clock_hz:
         raise InputError(f"no cycles are known of {machine.name}, so a clock gives no time; build without --clock")
@@ -98,17 +107,20 @@ def build(
     if network.head.n_outputs > MAX_CLASSES:
         raise InputError(f"{network.name} has {network.head.n_outputs} outputs; an artifact has {MAX_CLASSES} at most")
     identifier = c_identifier(name if name is not None else network.name)
+    shown, shown_are = example_samples(network, samples, machine.selftest_vectors)
     progress(f"building {network.name} for {machine.name}: {network.n_gates:,} gates")
     with clock("simplify"):
         circuit, _ = simplify(flatten(network))
     budget = Budget(flash or machine.flash_bytes or None, ram or machine.ram_bytes or None)
     with clock("schedule"):
         planned = plan(network, circuit, machine, optimize, budget, batch)
-    samples = selftest_samples(network, machine.selftest_vectors)
-    vectors = Vectors(samples, network.evaluate(samples).scores)
+    tested = selftest_samples(network, machine.selftest_vectors)
+    vectors = Vectors(tested, network.evaluate(tested).scores)
     with atomic_directory(output, KIND, force=force) as folder, scratch_folder() as work:
         manifest = _interface(network, planned, machine, identifier)
-        values = _write_sources(folder, network, planned, vectors, manifest, machine)
+        about = package_values(identifier, package_version, package_url)
+        about |= example_values(identifier, network.class_names, shown, shown_are)
+        values = _write_sources(folder, network, planned, vectors, manifest, machine, about)
         write_packages(folder, packages, identifier, values)
         with clock("compile"):
             objects = _compile(planned, vectors, machine, manifest, folder, work)
@@ -206,11 +218,17 @@ def _interface(network: Network, planned: Plan, target: Target, identifier: str)
 
 
 def _write_sources(
-    folder: Path, network: Network, planned: Plan, vectors: Vectors, manifest: Manifest, target: Target
+    folder: Path,
+    network: Network,
+    planned: Plan,
+    vectors: Vectors,
+    manifest: Manifest,
+    target: Target,
+    given: Mapping[str, object],
 ) -> dict[str, object]:
     """Write everything but libraries and reports; returns what the templates were filled with."""
-    sample = vectors.samples[-1].tolist()
     values: dict[str, object] = {
+        **given,
         "name": manifest.name,
         "NAME": manifest.name.upper(),
         "version": __version__,
@@ -229,11 +247,9 @@ def _write_sources(
         "input_type": _INPUT_TYPES[manifest.input_dtype],
         "word_type": f"uint{manifest.word_bits}_t",
         "vectors": target.selftest_vectors,
-        "sample": ", ".join(map(c_literal, sample)),
         "zig": f"-target {target.machine.triple} -mcpu={target.machine.cpu}",
         "name_js": manifest.name.replace("_", "-"),
         "input_array": _INPUT_ARRAYS[manifest.input_dtype],
-        "sample_js": ", ".join(map(str, sample)),
         "gcc": target.gcc[0],
         "gcc_flags": target.gcc[1],
         "from_source": "ON" if target.family == "riscv32" else "OFF",  # an object there fits one way to pass floats
@@ -254,6 +270,7 @@ def _write_sources(
         output.parent.mkdir(exist_ok=True)
         output.write_text(render(template, values))
     copy_board(folder, target)
+    copy_license(folder)
     return values
 
 

@@ -40,6 +40,11 @@ def templates(target: Target) -> dict[str, str]:
     return {"include/lgn_{name}.h": "model.h.in", **levels, **{path: template for template, path in files}}
 
 
+def copy_license(folder: Path) -> None:
+    """Copy the licence under which all that a build writes stands."""
+    shutil.copy(deploy_folder() / "LICENSE.txt", folder / "LICENSE.txt")
+
+
 def copy_board(folder: Path, target: Target) -> None:
     """Copy what a program on the bare machine needs to folder/board."""
     if target.family in _WITH_BOARD:

@@ -13,6 +13,7 @@ from lgn_edge.files import sha256
 FORMAT = 1
 ABI_VERSION = 1
 FILE = "manifest.json"
+LICENSE = "MIT-0"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Manifest:
         versions: of the programs that made it.
         files: sha256 of each file, by its path in the folder.
         scale: the greatest feature of the training samples, if they were uint8 and it is known.
+        license: of all of these files, as SPDX names it.
         abi_version: of the C interface.
         format: of this file.
     """
@@ -67,6 +69,7 @@ class Manifest:
     versions: dict[str, str]
     files: dict[str, str]
     scale: str = ""
+    license: str = LICENSE
     abi_version: int = ABI_VERSION
     format: int = FORMAT
 

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
+from lgn_edge.cli.arrays import load_array
 from lgn_edge.cli.console import detail, emit_json, emit_table, flat, properties, say
 from lgn_edge.errors import InputError
 
@@ -49,6 +50,16 @@ def build(
         int, typer.Option("--batch", help="Samples that firmware takes at once where a call has so many: 1 or 32.")
     ] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace the output folder whatever is in it.")] = False,
+    samples_file: Annotated[
+        Path | None,
+        typer.Option("--samples", help="Real samples [n, features], .npy: the example classifies the first eight."),
+    ] = None,
+    package_version: Annotated[
+        str | None, typer.Option("--package-version", help="Version that packages have; 1.0.0 by default.")
+    ] = None,
+    package_url: Annotated[
+        str | None, typer.Option("--package-url", help="Web address that packages name, such as their repository.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Compile a model for a machine.
@@ -71,6 +82,9 @@ def build(
         batch=batch,
         force=force,
         progress=say,
+        samples=None if samples_file is None else load_array(samples_file),
+        package_version=package_version,
+        package_url=package_url,
     )
     detail(", ".join(f"{step} {seconds:.2f} s" for step, seconds in artifact.seconds.items()))
     if as_json:

@@ -46,14 +46,15 @@ def run(
     """Predict samples with a model or an artifact.
 
     An ONNX file runs in ONNX Runtime, an artifact on this CPU or in an emulator of its own.
-    Prints the class of each sample, one a line; with labels the accuracy instead.
+    Prints the class of each sample, one a line: its number, and its name where the model has names. With labels the
+    accuracy instead.
     """
     from lgn_edge.files import check_file
 
     if output is not None:
         check_file(output, _ours, force)
     samples = load_array(samples_file)
-    execution, predict = _predictor(form, threads, scale)
+    execution, names, predict = _predictor(form, threads, scale)
     if samples.ndim == 0:
         samples = samples[None]  # refused by the model with its own words
     labels = None if labels_file is None else load_labels(labels_file, len(samples))
@@ -66,28 +67,35 @@ def run(
     accuracy = None if labels is None or not len(labels) else float((prediction.classes == labels).mean())
     if as_json:
         document: dict[str, Any] = {"schema": 1, "samples": len(samples), "execution": execution}
-        emit_json(document | {"accuracy": accuracy, "classes": prediction.classes.tolist()})
+        emit_json(document | {"accuracy": accuracy, "class_names": names, "classes": prediction.classes.tolist()})
     elif labels is not None:
         emit("accuracy: no samples" if accuracy is None else f"accuracy: {accuracy:.4%}")
     elif output is None:
-        emit("\n".join(map(str, prediction.classes.tolist())))
+        emit("\n".join(_line(best, names) for best in prediction.classes.tolist()))
     else:
         emit(str(output))
 
 
-def _predictor(form: Path, threads: int, scale: float | None) -> tuple[str, Callable[[Any], Prediction]]:
-    """How the file or folder is executed, and the function that does it."""
+def _line(best: int, names: list[str]) -> str:
+    """A class by its number, and behind a tab by its name; what would break the line is escaped."""
+    name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in names[best]) if names else ""
+    return f"{best}\t{name}" if names else str(best)
+
+
+def _predictor(form: Path, threads: int, scale: float | None) -> tuple[str, list[str], Callable[[Any], Prediction]]:
+    """How the file or folder is executed, the names of its classes, and the function that does it."""
     if form.is_dir():
         from lgn_edge import load_artifact
 
         artifact = load_artifact(form)
-        return str(artifact.execution), lambda samples: artifact.predict(samples, threads=threads, scale=scale)
+        names = list(artifact.manifest.class_names)
+        return str(artifact.execution), names, lambda samples: artifact.predict(samples, threads=threads, scale=scale)
     from lgn_edge.onnx_model import read
     from lgn_edge.onnx_model.runtime import onnxruntime_session
 
     network = read(form)  # says what is wrong with the file or the samples, in our words
     session = onnxruntime_session(form, threads=threads)
-    return "onnxruntime", lambda samples: session(network.check(samples, scale=scale))
+    return "onnxruntime", list(network.class_names), lambda samples: session(network.check(samples, scale=scale))
 
 
 def _save(output: Path, prediction: Prediction, force: bool) -> None:

@@ -38,7 +38,7 @@ def c_source(kernels: Sequence[Kernel], comment: str, prologue: str = "", epilog
         prologue: C that goes before them.
         epilogue: C that goes behind them.
     """
-    parts = [f"/* {comment} */\n\n{_PROLOGUE}", *([prologue] if prologue else [])]
+    parts = [f"/* SPDX-License-Identifier: MIT-0 */\n/* {comment} */\n\n{_PROLOGUE}", *([prologue] if prologue else [])]
     written = set()
     for kernel in kernels:
         parts += [_table(table) for table in kernel.tables if table.symbol not in written]

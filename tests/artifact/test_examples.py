@@ -11,14 +11,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lgn_edge import emulate, toolchain
 from lgn_edge.artifact import Artifact, build
 from lgn_edge.artifact.selftest import selftest_samples
+from lgn_edge.errors import InputError
 from lgn_edge.targets.registry import find_target
 from tests.artifact.test_artifact import OCTET
 from tests.outside import needs
+from tests.strategies import random_network, random_samples
 
 BOARDS = {
     "microbit": "cortex-m0",
@@ -33,7 +36,7 @@ GCC = ("LDFLAGS=-lgcc",)
 
 def expected(target: str) -> str:
     """What the example must print."""
-    want = OCTET.evaluate(selftest_samples(OCTET, find_target(target).selftest_vectors))
+    want = OCTET.evaluate(selftest_samples(OCTET, find_target(target).selftest_vectors)[:8])
     lines = [f"class {best}, score {scores[best]}\n" for best, scores in zip(want.classes, want.scores, strict=True)]
     assert len(set(lines)) > 1
     return "".join(["self-test: ok\n", *lines])
@@ -121,10 +124,38 @@ def test_linux_programs_run_in_qemu(target: str, tmp_path: Path) -> None:
     parts = [tmp_path / "main.o", artifact.folder / "lib" / f"liblgn_{artifact.name}.a"]
     toolchain.compile_c(artifact.folder / "examples" / "main.c", parts[0], musl, include=[artifact.folder / "include"])
     toolchain.link_program(parts, tmp_path / "program", musl)
-    want = OCTET.evaluate(selftest_samples(OCTET, find_target(target).selftest_vectors)[-1:])
-    best = want.classes[0]
-    printed = output(qemu, tmp_path / "program")
-    assert printed == f"self-test: ok\nclass {best}, score {want.scores[0, best]}\n"
+    assert output(qemu, tmp_path / "program") == expected(target)
+
+
+@pytest.mark.parametrize("target", ["native", "cortex-m4"])
+def test_real_samples_are_those_of_the_example(target: str, tmp_path: Path) -> None:
+    real = random_samples(OCTET, 20, seed=5)
+    artifact = build(OCTET, target, tmp_path / "a", samples=real)
+    text = (artifact.folder / "examples" / "main.c").read_text()
+    assert "Real samples" in text
+    if target == "cortex-m4":
+        want = OCTET.evaluate(real[:8])
+        pairs = zip(want.classes, want.scores, strict=True)
+        lines = [f"class {best}, score {scores[best]}\n" for best, scores in pairs]
+        assert emulate.boot(made(artifact, *zig(target)), target).output == "".join(["self-test: ok\n", *lines])
+    made_up = build(OCTET, target, tmp_path / "b").folder / "examples" / "main.c"
+    assert "Made up" in made_up.read_text()
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.zeros((3, 5), np.float32), r"samples have shape \[3, 5\]; the example takes \[n, 4\]"),
+        (np.zeros((0, 4), np.float32), "no samples for the example; give at least one"),
+        (np.full((1, 4), np.nan, np.float32), "hold NaN or infinity, which C has no constant for"),
+        (np.zeros((1, 4)), r"samples are float64; the example takes float32: convert them"),
+    ],
+)
+def test_samples_that_no_example_can_hold(samples: np.ndarray, message: str, tmp_path: Path) -> None:
+    network = random_network(3, features=4, bits=9, widths=(8,), classes=2)
+    with pytest.raises(InputError, match=message):
+        build(network, "cortex-m0", tmp_path / "a", samples=samples)
+    assert not list(tmp_path.iterdir())
 
 
 def test_boards_come_with_their_cores_only(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lgn_edge.artifact import build
 from lgn_edge.onnx_model import read, write
 from lgn_edge.onnx_model.runtime import onnxruntime_session
 from lgn_edge.verification.backends.circuit import CircuitBackend
@@ -173,6 +175,21 @@ def test_run_an_artifact_with_labels_and_output(lgn_edge_command, files, artifac
     assert (done.code, done.stdout) == (0, "accuracy: 100.0000%\n")
     with np.load("out.npz") as arrays:
         assert (arrays["scores"] == NETWORK.evaluate(np.load(files / "samples.npy")).scores).all()
+
+
+def test_run_names_the_classes(lgn_edge_command, files, tmp_path):
+    names = ("plain", "Grün", "two\nlines\tand a tab", "d", "e", "f", "g", "h", "i", "j")[: NETWORK.head.classes]
+    named = dataclasses.replace(NETWORK, class_names=names)
+    write(named, tmp_path / "named.onnx")
+    build(named, "native", tmp_path / "named", name="named")
+    labels = np.load(files / "labels.npy").tolist()
+    for form in (tmp_path / "named.onnx", tmp_path / "named"):
+        done = lgn_edge_command("run", form, "-i", files / "samples.npy")
+        want = [f"{c}\t{names[c]}".replace("two\nlines\tand", r"two\nlines\tand") for c in labels]
+        assert done.stdout.splitlines() == want
+        document = lgn_edge_command("run", form, "-i", files / "samples.npy", "--json").json
+        assert document["class_names"] == list(names)
+        assert document["classes"] == labels
 
 
 def test_run_json(lgn_edge_command, files, artifact):

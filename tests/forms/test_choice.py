@@ -25,6 +25,8 @@ NETWORKS = {
     "deep": random_network(
         23, features=30, bits=90, widths=(400, 300, 300, 300), classes=5, input_dtype="uint8", tables=TRUE_GATES
     ),
+    "few floats": random_network(24, features=12, bits=24, widths=(60, 48), classes=3),
+    "floats": random_network(25, features=50, bits=120, widths=(600, 500), classes=10, tables=TRUE_GATES),
 }
 
 

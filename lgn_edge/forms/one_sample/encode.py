@@ -58,7 +58,7 @@ def pack_one(
             T.buffer_store(column, at, [0])
             if octets:
                 # bit 8 of the difference is its borrow; what the entry holds above the level does not reach it
-                value = ((entry - as_index(sample[at])) >> 8) & 1
+                value = borrow(entry - as_index(sample[at]))
             else:
                 value = float_above(sample[at], as_index(table[1][bit]))
                 value = tirx.Cast("int32", value) ^ (entry & 1) if flips else value
@@ -81,6 +81,12 @@ def encoder_tables(bits: Comparisons, complemented: NDArray[np.bool_]) -> dict[s
         level = (bits.level + 256 * complemented) % (1 << LEVEL_BITS)
         return {"compare": narrow(step << LEVEL_BITS | level)}
     return {"step": narrow(step << 1 | complemented if complemented.any() else step), "level": bits.level}
+
+
+def borrow(difference: Expr) -> Expr:
+    """Bit 8 of a difference, 0 or 1: unsigned, as C leaves to its compiler how a negative number is moved."""
+    eighth = (tirx.Cast("uint32", difference) >> constant(8, "uint32")) & constant(1, "uint32")
+    return tirx.Cast("int32", eighth)
 
 
 def load_one(
@@ -113,7 +119,7 @@ def load_one(
 def _unrolled(count: Expr | int, factor: int, emit: Callable[[Expr], None]) -> None:
     """`emit(0)` to `emit(count - 1)`: a loop that takes `factor`, a power of two, at a time, and one for the rest."""
     done: Expr | int = 0
-    if factor > 1:
+    if factor > 1 and not (isinstance(count, int) and count < factor):
         with T.serial(0, count // factor if isinstance(count, int) else count >> (factor.bit_length() - 1)) as group:
             for i in range(factor):
                 emit(group * factor + i)

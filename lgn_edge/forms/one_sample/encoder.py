@@ -21,11 +21,15 @@ def unrolled(input_bit: Int32Array) -> int:
 def encoder_units(
     network: Network, input_bit: Int32Array, complemented: NDArray[np.bool_], unroll: int
 ) -> dict[str, int]:
-    """How often a program has what encoders cost: itself, comparisons, bytes of tables, classes."""
+    """How often a program has what encoders cost: itself, comparisons of a kind, bytes of tables, classes."""
+    floats = network.encoder.input_dtype == "float32"
+    kinds = dict.fromkeys(("bits", "fast_bits", "float_bits", "fast_float_bits"), 0)
+    kind = ("fast_" if unroll > 1 else "") + ("float_bits" if floats else "bits")
     return {
         "one": 1,
-        "bits": len(input_bit) if unroll == 1 else 0,
-        "fast_bits": len(input_bit) if unroll > 1 else 0,
+        "floats": int(floats),
+        **kinds,
+        kind: len(input_bit),
         "tables": table_bytes(network, input_bit, complemented),
         "classes": network.head.n_outputs,
     }

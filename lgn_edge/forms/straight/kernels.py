@@ -32,6 +32,9 @@ MACROS: Final = """\
 
 /* Read anew: a compiler that remembers the value instead would run out of registers. */
 #define lgn_read(x) (*(const volatile __typeof__(x)*)&(x))
+
+/* A parameter that the network has no use for: every score of it is constant. */
+#define lgn_unused(x) ((void)(x))
 """
 
 _EXECUTE_TABLE: Final = dict(zip(OPERATIONS, EXECUTE, strict=True))
@@ -55,6 +58,8 @@ def straight(circuit: Circuit, head: Head, program: RegisterProgram, slot: str, 
     def emit(slots: Buffer, scores: Buffer) -> None:
         known: dict[int, Expr] = {}
         totals = _Totals(circuit, head, program, core.register_bits)
+        if not program.count(Step.READ):
+            T.evaluate(tirx.call_extern("void", "lgn_unused", slots.data))
         for step, of, place in zip(program.step.tolist(), program.of.tolist(), program.slot.tolist(), strict=True):
             if step == Step.READ:
                 value = tirx.call_extern(slot, "lgn_read", slots[place]) if core.values else slots[place]

@@ -196,6 +196,14 @@ def _apart(circuit: Circuit, head: Head, where: Lanes) -> Lanes:
     return Lanes(where.bits, tuple(place))
 
 
+def _zeros(circuit: Circuit) -> NDArray[np.bool_]:
+    """The gates bool[G] that are 0 for every input, an XOR of a signal with itself, and that only outputs read."""
+    read = np.zeros(circuit.n_signals, np.bool_)
+    read[circuit.a] = read[circuit.b] = True
+    zero: NDArray[np.bool_] = (circuit.table == XOR) & (circuit.a == circuit.b) & ~read[circuit.n_inputs :]
+    return zero
+
+
 def _reached(circuit: Circuit, head: Head) -> NDArray[np.bool_]:
     """The classes that each gate has a part in, besides those it is counted for itself: bool[G, classes]."""
     read = np.zeros(circuit.n_signals, np.bool_)
@@ -238,12 +246,13 @@ class _Writer:
     ) -> None:
         self._circuit, self._values, self._fuses, self._where, self._group = circuit, values, fused, where, head.group
         self._a, self._b = circuit.a.tolist(), circuit.b.tolist()
+        self._zero = _zeros(circuit).tolist()
         self._input_bit = input_bit
         self._slot = {int(signal): place for place, signal in enumerate(input_bit)}
         self._n_slots, self._free = len(input_bit), list[int]()
         self._reads: dict[int, list[int]] = {}  # when each signal is read, the next time last
         for time in range(len(order) - 1, -1, -1):
-            for wire in {self._a[order[time]], self._b[order[time]]}:
+            for wire in self._wires(order[time]):
                 self._reads.setdefault(wire, []).append(time)
         self._uncounted: dict[int, list[int]] = {}
         for output, signal in enumerate(circuit.outputs.tolist()):
@@ -259,8 +268,11 @@ class _Writer:
         self._turn = number
 
     def gate(self, gate: int) -> None:
-        """Compute the next gate of the order."""
-        wires, signal = dict.fromkeys((self._a[gate], self._b[gate])), self._circuit.n_inputs + gate
+        """Compute the next gate of the order; one that counts as zero needs nothing."""
+        wires, signal = self._wires(gate), self._circuit.n_inputs + gate
+        if self._zero[gate]:
+            self._uncounted.pop(signal)
+            return
         for wire in wires:
             if wire not in self._held:
                 self._make_room(wires)
@@ -296,6 +308,10 @@ class _Writer:
             self._input_bit,
             self._n_slots,
         )
+
+    def _wires(self, gate: int) -> dict[int, None]:
+        """The signals that a gate is computed from, each once."""
+        return {} if self._zero[gate] else dict.fromkeys((self._a[gate], self._b[gate]))
 
     def _next_read(self, signal: int) -> int:
         times = self._reads.get(signal)

@@ -114,6 +114,8 @@ class Walk:
                 T.buffer_store(self._slots, tirx.Cast(self._slot, EXECUTE[op](a, b)), [self._place[0]])
                 T.buffer_store(self._place, self._place[0] + 1, [0])
 
+        if not self._stored.any():
+            return
         with T.serial(0, len(self._tape.where)) as group:
             T.buffer_store(self._place, as_index(self._where[group]), [0])
             self._runs(group, self._stored, store)
