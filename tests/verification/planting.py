@@ -110,7 +110,7 @@ def shifted_last_word(prediction: Prediction) -> Prediction:
     scores = prediction.scores.copy()
     start = len(scores) // WORD * WORD
     scores[start:] = np.roll(scores[start:], 1, axis=0)
-    return Prediction.of(scores)
+    return Prediction.of(scores, decides=prediction.decision is not None)
 
 
 def network_faults(network: Network) -> dict[str, Fault]:

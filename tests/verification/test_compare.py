@@ -10,7 +10,7 @@ from lgn_edge.verification import compare
 
 
 def prediction(*rows: list[int]) -> Prediction:
-    return Prediction.of(np.array(rows, np.int32))
+    return Prediction.of(np.array(rows, np.int32), decides=True)
 
 
 def test_equal():
@@ -46,4 +46,12 @@ def test_type_and_shape_count(got, text):
 
 def test_an_empty_answer_of_the_wrong_type_differs():
     got = Prediction(np.zeros((0, 2), np.int64), np.zeros(0, np.uint16))
-    assert compare("v", got, Prediction.of(np.zeros((0, 2), np.int32))).mismatches == 1
+    assert compare("v", got, Prediction.of(np.zeros((0, 2), np.int32), decides=True)).mismatches == 1
+
+
+def test_classes_where_there_are_none():
+    bits = Prediction(np.zeros((2, 3), np.int32), None)
+    classes = Prediction.of(bits.scores, decides=True)
+    assert compare("v", bits, bits).mismatches == 0
+    assert str(compare("v", classes, bits).first) == "classes in v: given, not none"
+    assert str(compare("v", bits, classes).first) == "classes in v: none, not given"
