@@ -1,7 +1,8 @@
-"""The rates of forms/table/cost.py and forms/straight/cost.py, fitted to networks that are built and executed on each core.
+"""The rates by which costs are predicted, fitted to networks that are built and executed on each core.
 
-Prints for each core and form the largest errors of the rates that are in the file, and with --fit new rates, to be
-copied into the form's cost.py. Relative errors are made small, not absolute ones: a small network counts as much as a large one.
+Prints for each core and form the largest errors of the rates in forms/table/cost.py and forms/straight/cost.py, and
+with --fit new rates, to be copied there. Relative errors are made small, not absolute ones: a small network counts as
+much as a large one.
 """
 
 from __future__ import annotations
