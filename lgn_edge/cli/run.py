@@ -47,7 +47,7 @@ def run(
 
     An ONNX file runs in ONNX Runtime, an artifact on this CPU or in an emulator of its own.
     Prints the class of each sample, one a line: its number, and its name where the model has names. With labels the
-    accuracy instead.
+    accuracy instead. Of a model without classes, the bits or the score of each sample.
     """
     from lgn_edge.files import check_file
 
@@ -67,13 +67,22 @@ def run(
     accuracy = None if labels is None or not len(labels) else float((prediction.classes == labels).mean())
     if as_json:
         document: dict[str, Any] = {"schema": 1, "samples": len(samples), "execution": execution}
-        emit_json(document | {"accuracy": accuracy, "class_names": names, "classes": prediction.classes.tolist()})
+        emit_json(document | {"accuracy": accuracy, "class_names": names} | _results(prediction))
     elif labels is not None:
         emit("accuracy: no samples" if accuracy is None else f"accuracy: {accuracy:.4%}")
-    elif output is None:
-        emit("\n".join(_line(best, names) for best in prediction.classes.tolist()))
-    else:
+    elif output is not None:
         emit(str(output))
+    elif prediction.decision is None:
+        emit("\n".join("\t".join(map(str, row)) for row in prediction.scores.tolist()))
+    else:
+        emit("\n".join(_line(best, names) for best in prediction.classes.tolist()))
+
+
+def _results(prediction: Prediction) -> dict[str, Any]:
+    """The classes; of a model without classes, its bits or its score."""
+    if prediction.decision is None:
+        return {"classes": None, "scores": prediction.scores.tolist()}
+    return {"classes": prediction.classes.tolist()}
 
 
 def _line(best: int, names: list[str]) -> str:
@@ -90,11 +99,14 @@ def _predictor(form: Path, threads: int, scale: float | None) -> tuple[str, list
         artifact = load_artifact(form)
         names = list(artifact.manifest.class_names)
         return str(artifact.execution), names, lambda samples: artifact.predict(samples, threads=threads, scale=scale)
-    from lgn_edge.onnx_model import read
+    from lgn_edge.onnx_model import is_foreign, read, to_model
     from lgn_edge.onnx_model.runtime import onnxruntime_session
 
     network = read(form)  # says what is wrong with the file or the samples, in our words
-    session = onnxruntime_session(form, threads=threads)
+    foreign = is_foreign(form)
+    if foreign:
+        say(f"{form} is a foreign circuit: what runs is written from what was read of it")
+    session = onnxruntime_session(to_model(network) if foreign else form, threads=threads)
     return "onnxruntime", list(network.class_names), lambda samples: session(network.check(samples, scale=scale))
 
 
@@ -104,7 +116,10 @@ def _save(output: Path, prediction: Prediction, force: bool) -> None:
     from lgn_edge.files import atomic_path
 
     with atomic_path(output, ours=_ours, force=force) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, scores=prediction.scores, classes=prediction.classes)
+        if prediction.decision is None:
+            np.savez_compressed(file, scores=prediction.scores)
+        else:
+            np.savez_compressed(file, scores=prediction.scores, classes=prediction.classes)
 
 
 def _ours(path: Path) -> bool:
@@ -113,6 +128,6 @@ def _ours(path: Path) -> bool:
 
     try:
         with zipfile.ZipFile(path) as archive:
-            return sorted(archive.namelist()) == ["classes.npy", "scores.npy"]
+            return sorted(archive.namelist()) in (["classes.npy", "scores.npy"], ["scores.npy"])
     except zipfile.BadZipFile:
         return False

@@ -54,6 +54,23 @@ def test_command_line(path: Path, tmp_path: Path) -> None:
         assert done.exit_code == 0, done.output
 
 
+def test_run_prints_bits(path: Path, tmp_path: Path) -> None:
+    circuit = read_circuit(path)
+    samples = all_inputs(circuit.n_inputs).astype(np.uint8)
+    np.save(tmp_path / "samples.npy", samples)
+    lgn_edge.build(path, "native", tmp_path / "built", name="foreign")
+    for form in (path, tmp_path / "built"):
+        command = ["-q", "run", str(form), "--input", str(tmp_path / "samples.npy")]
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 0, done.output
+        printed = [[int(bit) for bit in line.split("\t")] for line in done.stdout.splitlines()]
+        np.testing.assert_array_equal(printed, outputs(circuit, samples))
+        kept = str(tmp_path / "bits.npz")
+        for _ in range(2):
+            assert CliRunner().invoke(app, [*command, "--output", kept]).exit_code == 0
+        np.testing.assert_array_equal(np.load(kept)["scores"], outputs(circuit, samples))
+
+
 def test_neither_network_nor_circuit(tmp_path: Path) -> None:
     file = tmp_path / "other.onnx"
     onnx.save(parser.parse_model(LOGICAL.replace("c = And (a, b)", "c = Equal (a, b)")), file)
