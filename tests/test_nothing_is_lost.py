@@ -294,11 +294,16 @@ def test_the_build_after_a_killed_one_clears_up(tmp_path: Path, step: str) -> No
 
 
 def test_a_working_folder_that_is_gone_is_one_sentence(tmp_path: Path) -> None:
-    script = f"rmdir ../gone; {sys.executable} -m lgn_edge.cli train digits --dry-run"
+    script = "import os; os.rmdir('../gone'); from lgn_edge.cli import main; main()"
     (tmp_path / "gone").mkdir()
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        ["sh", "-c", script], cwd=tmp_path / "gone", env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", script, "train", "digits", "--dry-run"],
+        cwd=tmp_path / "gone",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: the working folder is gone; ")

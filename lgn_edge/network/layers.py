@@ -38,6 +38,8 @@ class ArrayRecord:
 def _same(left: object, right: object) -> bool:
     if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
         return left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
+    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+        return False
     return bool(left == right)
 
 

@@ -21,6 +21,7 @@ from lgn_edge.artifact import threads as thread_choice
 from lgn_edge.artifact.builder import c_identifier
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.errors import InputError, LgnError, MissingProgramError, UnsupportedError
+from lgn_edge.forms import choice
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
 from lgn_edge.targets.cortex_m import CORTEX_M
 from lgn_edge.targets.native import native
@@ -184,10 +185,9 @@ def test_firmware_report_is_measured(arm: Artifact) -> None:
     _, usage = emulate.predict(arm.firmware, x)
     assert measured["instructions"] == usage.instructions > len(OCTET.layers[0].table)
     assert measured["flash_bytes"] == sum(measured["sections"][s] for s in ("text", "rodata", "data"))
-    gates = arm.report["gates_scheduled"]
-    assert 3 * gates < measured["sections"]["rodata"] < 8 * gates
     assert measured["ram_bytes"] == 0, "the workspace is on the stack"
-    assert arm.report["slots"] < measured["stack_bytes"] < arm.report["slots"] + 128
+    slots = 4 * arm.report["slots"]  # a word each
+    assert slots < measured["stack_bytes"] < slots + 128
 
 
 def test_example_program_runs(built: Artifact, tmp_path: Path) -> None:
@@ -221,10 +221,13 @@ def test_two_models_in_one_firmware(arm: Artifact, tmp_path: Path) -> None:
         assert emulate.predict(firmware, x)[0] == network.evaluate(x)
 
 
-@pytest.mark.parametrize(("optimize", "fewest"), [("size", 8), ("speed", 2)])
-def test_selftest_finds_every_changed_table(optimize: str, fewest: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "fewest"), [("table", 8), ("straight", 2)])
+def test_selftest_finds_every_changed_table(
+    form: str, fewest: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Flip a bit of each table in the linked image, then of the code: no flip of a table goes unnoticed."""
-    image = build(OCTET, "arm", tmp_path / "arm", optimize=optimize).firmware.image
+    monkeypatch.setattr(choice, "FORMS", tuple(each for each in choice.FORMS if each.name == form))
+    image = build(OCTET, "arm", tmp_path / "arm").firmware.image
     tables = [(name, symbol) for name, symbol in image.symbols.items() if symbol.section == ".rodata"]
     ours = [(name, symbol) for name, symbol in tables if name.startswith("lgn_random11_")]
     assert len(ours) >= fewest

@@ -14,7 +14,7 @@ from lgn_edge.deploy_files import deploy_folder
 from tests.artifact.test_artifact import ODD
 
 # what has no place for a word about it: the manifest names the licence of these
-DATA = {"report.json", "report.md", ".a", ".so", ".wasm", "LICENSE.txt"}
+DATA = {".lgn-edge.json", "report.json", "report.md", ".a", ".so", ".wasm", "LICENSE.txt"}
 
 
 @pytest.mark.parametrize("target", ["c", "cortex-m0", "riscv32", "atmega2560", "wasm", "x86-64"])

@@ -148,7 +148,7 @@ def test_a_fault_behind_the_layers_is_blamed_on_the_head():
         scores = prediction.scores.copy()
         if scores.shape[1] == 3:
             scores[:, 0] += 1
-        return type(prediction).of(scores)
+        return type(prediction).of(scores, decides=True)
 
     (row,) = report_of(Planted(REFERENCE, answer=wrong_for_three_classes)).results
     assert row.location.layer is None

@@ -102,7 +102,9 @@ class Walk:
         self._stored, self._counted = (part.sum(axis=0) > 0 for part in used)
         T.buffer_store(slots, constant(0, slot), [tape.n_live_inputs])
         T.buffer_store(slots, constant(one, slot), [tape.n_live_inputs + 1])
-        self._element, self._output, self._place = (variable() for _ in range(3))
+        self._element, self._output = variable(), variable()
+        if self._stored.any() or len(tape.slot_step):  # C compilers warn of a variable that nothing uses
+            self._place = variable()
         T.buffer_store(self._element, constant(0, "int32"), [0])
         T.buffer_store(self._output, constant(0, "int32"), [0])
 
