@@ -1,11 +1,13 @@
 """A foreign graph of bitwise or logical ops as a circuit, when it is one.
 
-Every value of such a graph is a list of signals along one axis; the other axes are samples, and nothing mixes them.
+An element of a value is one signal: a bit of each sample. Axes of no fixed size hold samples, and nothing mixes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -18,30 +20,31 @@ from lgn_edge.network.layers import MAX_SIGNALS
 from lgn_edge.network.truth_table import AND, COMPLEMENT_A, COMPLEMENT_B, FALSE, OR, XOR, UInt8Array
 from lgn_edge.onnx_model.domain import STANDARD_DOMAINS
 from lgn_edge.onnx_model.interface import short
+from lgn_edge.onnx_model.literals import SIGNALS, IntArray, Literals, broadcast, check_rank, concatenated, type_name
 from lgn_edge.onnx_model.qonnx import DOMAIN as QONNX
 from lgn_edge.onnx_model.qonnx import OP as LOOKUP
 from lgn_edge.onnx_model.qonnx import ids
 
-# A literal is 2 * signal, plus 1 for its complement; a value is a list of literals, or one literal without the axis.
-Literals = NDArray[np.int64]
-
 _MOST: Final = 1 << 27  # signals of one value, twice the largest network there is: a small file may name huge ones
 _ALL: Final = 4 * _MOST  # signals of all values, for the same reason: nodes that double a list are soon many
 _INTEGERS: Final = frozenset(getattr(TensorProto, f"{sign}INT{bits}") for sign in ("", "U") for bits in (8, 16, 32, 64))
+_FLOATS: Final = frozenset((TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16))
+_ELEMENTS: Final = frozenset({TensorProto.BOOL, *_INTEGERS, *_FLOATS})
 _SPLITS_UNEVENLY: Final = 18  # before it, parts that are not named are equal
 _OLDEST: Final = 7  # before it And, Or and Xor broadcast in another way
+_OPEN_END: Final = 2**31 - 1  # or more: what exporters write for "to the end"
 _BINARY: Final = {"And": AND, "Or": OR, "Xor": XOR}
-_MOVING: Final = ("Gather", "Slice", "Concat", "Split", "Squeeze", "Unsqueeze", "Identity", "Constant")
-_ALONG_AXIS: Final = ("Gather", "Concat", "Split")
+_LOGICAL: Final = (*_BINARY, "Not")
+_BITWISE: Final = tuple(f"Bitwise{op}" for op in _LOGICAL)
 
 
 def circuit(model: ModelProto) -> Circuit:
-    """The circuit of a graph of BitwiseAnd, BitwiseOr, BitwiseXor, BitwiseNot (integers) or And, Or, Xor, Not (bool).
+    """The circuit of a graph of BitwiseAnd, BitwiseOr, BitwiseXor, BitwiseNot (integers), And, Or, Xor, Not (bool).
 
-    A graph of QONNX LookupTable nodes of two 1-bit inputs is one too, its elements being single bits. Signals are
-    moved by Gather, Slice, Concat, Split, Squeeze, Unsqueeze and Identity; constants are rows of all zeros or all ones.
-    The inputs of the circuit are the signals of the graph's inputs, one after the other; so are its outputs. A node
-    means what it means in the version that the model imports. No gate is simplified.
+    QONNX LookupTable nodes of two 1-bit inputs are gates too. Signals are moved by the ops of `_MOVES`. An integer
+    holds a bit of as many samples as it has bits. But in a graph with Cast or LookupTable, it holds one bit, 0 or 1; so
+    does a float anywhere. The inputs of the circuit are the elements of one sample of the graph's inputs, one after the
+    other; so are its outputs. A node means what it means in the version that the model imports. No gate is simplified.
 
     Raises:
         InputError: the graph is something else; the message names the node.
@@ -69,8 +72,10 @@ class _Reading:
         self.values: dict[str, Literals] = {}
         self.constants: dict[str, TensorProto] = {}
         self.tables: list[UInt8Array] = []
-        self.wires: list[tuple[Literals, Literals]] = []
+        self.wires: list[tuple[IntArray, IntArray]] = []
         self.size = 0  # of all values
+        self.looks_up = any(_is_lookup(node) for node in graph.node)
+        self.words = not self.looks_up and all(node.op_type != "Cast" for node in graph.node)  # of samples
         self._find_inputs()
         self._find_constants()
 
@@ -80,14 +85,10 @@ class _Reading:
                 self._node(node)
             except InputError as error:
                 raise InputError(f"node {node.name!r} ({node.op_type}): {error}") from error
-        outputs = [self.values.get(output.name) for output in self.graph.output]
-        lists = [value for value in outputs if value is not None and value.ndim == 1]
-        if len(lists) != len(outputs):
-            raise InputError(
-                f"the outputs are {short(o.name for o in self.graph.output)}; each must be a list of signals"
-            )
-        found = np.concatenate(lists)
+        if missing := [output.name for output in self.graph.output if output.name not in self.values]:
+            raise InputError(f"the outputs {short(missing)} are no values; each must be a list of signals")
         empty = np.zeros(0, np.int64)
+        found = np.concatenate([self.values[output.name].array.ravel() for output in self.graph.output])
         return Circuit(
             self.n_inputs,
             np.concatenate([np.zeros(0, np.uint8), *self.tables]),
@@ -98,34 +99,39 @@ class _Reading:
         )
 
     def _find_inputs(self) -> None:
-        """Find the inputs, the axis of their signals, and the ops that belong to them."""
         constants = {tensor.name for tensor in self.graph.initializer}  # which old files list as inputs, too
         inputs = [value for value in self.graph.input if value.name not in constants]
         if not inputs or not self.graph.output:
             raise InputError(
                 f"the inputs are {short(i.name for i in inputs)}; a circuit has one at least, and an output"
             )
-        source = inputs[0]
-        kind = source.type.tensor_type
-        self.logical = kind.elem_type == TensorProto.BOOL
-        if not self.logical and kind.elem_type not in _INTEGERS:
-            raise InputError(f"the input {source.name!r} is of type {kind.elem_type}; a circuit takes bool or integers")
-        self.rank = len(kind.shape.dim)
-        self.operations = {("" if self.logical else "Bitwise") + op: op for op in (*_BINARY, "Not")}
-        if any(_is_lookup(node) for node in self.graph.node):
-            self.operations = {}  # elements are single bits, of which a bitwise complement is none
-        self.axis = self._axis([i for i, dim in enumerate(kind.shape.dim) if dim.dim_value > 0])
+        source, kind = inputs[0], inputs[0].type.tensor_type
+        self.element, rank = kind.elem_type, len(kind.shape.dim)
+        if self.element not in _ELEMENTS or not kind.HasField("shape"):
+            raise InputError(
+                f"the input {source.name!r} is of type {type_name(self.element)}; a circuit takes bool or integers,"
+                " or floats that are 0 or 1, of a known rank"
+            )
+        check_rank(rank)
         self.n_inputs = 0
         for value in inputs:
             other = value.type.tensor_type
-            if other.elem_type != kind.elem_type or len(other.shape.dim) != self.rank or value.name in self.values:
+            if other.elem_type != self.element or len(other.shape.dim) != rank or value.name in self.values:
                 raise InputError(
                     f"the inputs {source.name!r} and {value.name!r} must have one type and rank, two names"
                 )
-            count = other.shape.dim[self.axis].dim_value
-            if not 1 <= count <= _MOST - self.n_inputs:
-                raise InputError(f"the input {value.name!r} has no fixed number of signals along axis {self.axis}")
-            self.values[value.name] = 2 * (self.n_inputs + np.arange(count))
+            dims = [max(dim.dim_value, 0) for dim in other.shape.dim]
+            if rank and not any(dims):
+                raise InputError(
+                    f"the input {value.name!r} has no fixed number of signals; a circuit has at least one axis of"
+                    " signals, of a fixed size"
+                )
+            count = prod(size for size in dims if size)
+            if count > _MOST - self.n_inputs:
+                raise InputError(f"the inputs have more than {_MOST} signals, {count} of them in {value.name!r}")
+            numbers = 2 * (self.n_inputs + np.arange(count))
+            samples = tuple(SIGNALS if size else axis for axis, size in enumerate(dims))
+            self.values[value.name] = Literals(numbers.reshape([size or 1 for size in dims]), samples, self.element)
             self.n_inputs += count
         self.n_signals = self.n_inputs
 
@@ -135,53 +141,41 @@ class _Reading:
             if node.op_type == "Constant" and node.output and (found := _tensor(node)) is not None:
                 self.constants[node.output[0]] = found
 
-    def _axis(self, fixed: Sequence[int]) -> int:
-        """The axis of signals: the one that Gather, Concat and Split work along, or the only one of a fixed size."""
-        named = {
-            axis % self.rank if -self.rank <= (axis := _attribute(node, "axis", 0)) < self.rank else axis
-            for node in self.graph.node
-            if node.op_type in _ALONG_AXIS
-        } | {self.rank - 1 for node in self.graph.node if _is_lookup(node)}
-        candidates = named or set(fixed)
-        if len(candidates) != 1 or not candidates <= set(fixed):
-            raise InputError(
-                f"signals lie along the axes {sorted(candidates)} of the input; a circuit has one axis of signals, of a"
-                " fixed size"
-            )
-        return candidates.pop()
-
     def _node(self, node: NodeProto) -> None:
         name = node.op_type
         standard = node.domain in STANDARD_DOMAINS
-        operation = self.operations.get(name, "") if standard else ""
-        if not operation and not _is_lookup(node) and not (standard and name in _MOVING):
-            legal = ", ".join(self.operations) or LOOKUP
-            raise InputError(f"a circuit of this input is made of {legal}, moved by {', '.join(_MOVING)}")
-        if standard:
+        gates, why = self._standard_gates(node)
+        moves = standard and name in _MOVES
+        if not moves and not _is_lookup(node) and not (standard and name in gates):
+            legal = ", ".join((LOOKUP,) * self.looks_up + gates) or LOOKUP
+            raise InputError(f"a circuit of this input is made of {legal}{why}, moved by {', '.join(_MOVES)}")
+        if not _is_lookup(node):
             self._check_version(node)
         if name == "Constant":
             return
         if len(node.output) != 1 and name != "Split":
             raise InputError(f"it has {len(node.output)} outputs, not one")
-        if operation in _BINARY and len(node.input) == 2:
-            results = [self._gates(_BINARY[operation], *map(self._value, node.input))]
-        elif operation == "Not" and len(node.input) == 1:
-            results = [self._value(node.input[0]) ^ 1]
-        elif _is_lookup(node) and len(node.input) == 3:
-            results = [self._looked_up(node)]
-        elif not operation and not _is_lookup(node) and node.input:
-            results = self._moved(node)
-        else:
+        if not node.input or (not moves and len(node.input) != _inputs(node)):
             raise InputError(f"it has {len(node.input)} inputs")
+        results = _MOVES[name](self, node) if moves else [self._gate(node)]
         for output, result in zip(node.output, results, strict=True):
             if output in self.values or output in self.constants:
                 raise InputError(f"its output {output!r} is the name of another value")
-            self.size += result.size
-            if result.size > _MOST or self.size > _ALL:
-                raise InputError(
-                    f"its result has {result.size} signals, all so far {self.size}; the most are {_MOST} and {_ALL}"
-                )
+            self._check_room(result.array.size)
+            self.size += result.array.size
             self.values[output] = result
+
+    def _standard_gates(self, node: NodeProto) -> tuple[tuple[str, ...], str]:
+        """The gates of the standard domain for the type that a node reads, and why there are no others."""
+        known = self.values.get(node.input[0]) if node.input else None
+        element = self.element if known is None else known.element
+        if element == TensorProto.BOOL:
+            return _LOGICAL, ""
+        if element in _FLOATS:
+            return (), " (a float is read as 0 or 1; other gates take bool or integers)"
+        if self.words:
+            return _BITWISE, ""
+        return _BITWISE[:-1], " (with Cast or LookupTable an integer is read as 0 or 1; its complement is not)"
 
     def _check_version(self, node: NodeProto) -> None:
         """Check that the op exists in the version that the model imports, and has the node's attributes there."""
@@ -191,101 +185,150 @@ class _Reading:
         if unknown := [attribute.name for attribute in node.attribute if attribute.name not in legal]:
             raise InputError(f"the op has no attribute {unknown[0]!r} in version {self.opset}, which the model imports")
 
-    def _looked_up(self, node: NodeProto) -> Literals:
+    def _check_room(self, size: int) -> None:
+        """Check a result before it takes memory."""
+        total = self.size + size
+        if size > _MOST or total > _ALL:
+            raise InputError(
+                f"its result has {size} of at most {_MOST} signals, all so far {total}; the most are {_ALL}"
+            )
+
+    def _gate(self, node: NodeProto) -> Literals:
+        value = self._value(node.input[0])
+        if _is_lookup(node):
+            return self._looked_up(node, value)
+        operation = node.op_type.removeprefix("Bitwise")
+        if operation == "Not":
+            return replace(value, array=np.asarray(value.array ^ 1))
+        a, b = broadcast(value, self._value(node.input[1]))
+        return self._gates(_BINARY[operation], a, b)
+
+    def _looked_up(self, node: NodeProto, value: Literals) -> Literals:
         """The gates of a LookupTable: inputs [M, 2], entries [M, 4] by address a + 2 * b."""
-        value, wires = self._value(node.input[0]), self._integers(node, 1)
+        wires = self._integers(node, 1)
         entry = self._array(node.input[2]) if node.input[2] in self.constants else None
-        if value.ndim != 1 or self.axis != self.rank - 1:
-            raise InputError("it looks up the last axis; that must be the one of signals")
+        axis = value.signal_axis(-1)
+        n = value.array.shape[axis]
         if _attribute(node, "input_bits", 1) != 1 or wires.ndim != 2 or wires.shape[1] != 2:
             shape, bits = list(wires.shape), _attribute(node, "input_bits", 1)
             raise InputError(f"its indices are {shape} of {bits} bits; only two inputs of one bit are gates")
-        if ((wires < 0) | (wires >= len(value))).any():
-            raise InputError(f"its indices must be numbers in the {len(value)} signals it reads")
-        if entry is None or entry.shape != (len(wires), 4) or not np.isin(entry, (0, 1)).all():
+        if ((wires < 0) | (wires >= n)).any():
+            raise InputError(f"its indices must be numbers in the {n} signals it reads")
+        if entry is None or entry.shape != (len(wires), 4) or not ((entry == 0) | (entry == 1)).all():
             raise InputError(f"its table must be a constant [{len(wires)}, 4] of single bits")
-        return self._gates(ids(entry.astype(np.uint8)), value[wires[:, 0]], value[wires[:, 1]])
+        element = self.constants[node.input[2]].data_type
+        if element not in _ELEMENTS:
+            raise InputError(f"its table is of type {type_name(element)}; entries are bool, integers or floats")
+        self._check_room(prod(value.array.shape[:axis]) * len(wires))
+        a, b = (value.taken(wires[:, side], axis) for side in range(2))
+        return replace(self._gates(ids(entry.astype(np.uint8)), a, b), element=element)
 
     def _gates(self, table: int | UInt8Array, a: Literals, b: Literals) -> Literals:
-        if a.ndim != b.ndim or (a.ndim and len(a) != len(b) and 1 not in (len(a), len(b))):
-            raise InputError(f"its inputs have the shapes {list(a.shape)} and {list(b.shape)} of signals")
-        a, b = np.broadcast_arrays(a, b)
-        if self.n_signals + a.size > MAX_SIGNALS:
+        """A gate for each element of two values of one shape; the tables broadcast to it."""
+        self._check_room(a.array.size)
+        if self.n_signals + a.array.size > MAX_SIGNALS:
             raise InputError(f"a circuit has at most {MAX_SIGNALS} signals")
-        made = self.n_signals + np.arange(a.size, dtype=np.int64)
-        tables = np.full(a.size, table, np.uint8)
-        tables = np.where(a.ravel() & 1, COMPLEMENT_A[tables], tables)
-        tables = np.where(b.ravel() & 1, COMPLEMENT_B[tables], tables)
-        self.tables.append(tables)
-        self.wires.append((a.ravel(), b.ravel()))
-        self.n_signals += a.size
-        return np.asarray(2 * made).reshape(a.shape)
+        tables = np.broadcast_to(np.asarray(table, np.uint8), a.array.shape)
+        tables = np.where(a.array & 1, COMPLEMENT_A[tables], tables)
+        tables = np.where(b.array & 1, COMPLEMENT_B[tables], tables)
+        made = self.n_signals + np.arange(a.array.size, dtype=np.int64)
+        self.tables.append(tables.ravel())
+        self.wires.append((a.array.ravel(), b.array.ravel()))
+        self.n_signals += a.array.size
+        return replace(a, array=np.asarray(2 * made).reshape(a.array.shape))
 
-    def _moved(self, node: NodeProto) -> list[Literals]:
-        if node.op_type == "Identity":
-            return [self._value(node.input[0])]
-        if node.op_type == "Concat":
-            parts = [self._value(name) for name in node.input]
-            if any(part.ndim != 1 for part in parts) or sum(map(len, parts)) > _MOST:
-                raise InputError(f"it joins {len(parts)} values that are not lists of at most {_MOST} signals")
-            return [np.concatenate(parts)]
+    def _identity(self, node: NodeProto) -> list[Literals]:
+        return [self._value(node.input[0])]
+
+    def _cast(self, node: NodeProto) -> list[Literals]:
+        to = _attribute(node, "to", TensorProto.UNDEFINED)
+        if to not in _ELEMENTS:
+            raise InputError(f"it makes the type {type_name(to)}; bits are held by bool, integers and floats")
+        return [replace(self._value(node.input[0]), element=to)]
+
+    def _concat(self, node: NodeProto) -> list[Literals]:
+        parts = [self._value(name) for name in node.input]
+        self._check_room(sum(part.array.size for part in parts))
+        return [concatenated(parts, _attribute(node, "axis", 0))]
+
+    def _gather(self, node: NodeProto) -> list[Literals]:
+        value, index = self._value(node.input[0]), self._integers(node, 1)
+        axis = value.signal_axis(_attribute(node, "axis", 0))
+        n = value.array.shape[axis]
+        if index.ndim > 1 or ((index < -n) | (index >= n)).any():
+            raise InputError(f"its indices must be a list of numbers in the {n} signals it reads")
+        self._check_room(prod(value.array.shape[:axis] + value.array.shape[axis + 1 :]) * index.size)
+        return [value.taken(index, axis)]
+
+    def _transpose(self, node: NodeProto) -> list[Literals]:
         value = self._value(node.input[0])
-        if node.op_type == "Unsqueeze":
-            if value.ndim or not self._is_axis(self._listed(node, "axes", 1)):
-                raise InputError(f"it must give one signal the axis {self.axis}")
-            return [value[None]]
-        if node.op_type == "Squeeze":
-            if value.shape != (1,) or not self._is_axis(self._listed(node, "axes", 1)):
-                raise InputError(f"it must take the axis {self.axis} of one signal")
-            return [value[0]]
-        if value.ndim != 1:
-            raise InputError("it must read a list of signals")
-        if node.op_type == "Gather":
-            index = self._integers(node, 1)
-            if index.ndim > 1 or ((index < -len(value)) | (index >= len(value))).any():
-                raise InputError(f"its indices must be a list of numbers in the {len(value)} signals it reads")
-            return [value[index]]
-        return [self._sliced(node, value)] if node.op_type == "Slice" else self._split(node, value)
+        order = self._listed(node, "perm", len(node.input))
+        return [value.transposed(range(len(value.samples))[::-1] if order is None else order)]
 
-    def _sliced(self, node: NodeProto, value: Literals) -> Literals:
-        start, stop, axis = (self._listed(node, name, i) for i, name in enumerate(("starts", "ends", "axes"), 1))
-        step = self._listed(node, "steps", 4)
-        if start is None or stop is None or not (start.size == stop.size == 1 and self._is_axis(axis)):
-            raise InputError(f"it must cut along the axis {self.axis} alone, and say so")
-        if step is not None and (step.size != 1 or not step.ravel()[0]):
-            raise InputError(f"its steps are {step.tolist()}; one number, not 0, is a step")
-        by = 1 if step is None else int(step.ravel()[0])
-        first, last = int(start.ravel()[0]), int(stop.ravel()[0])
-        # as ONNX has it: numbers below 0 count from the end, and then are clamped; -1 behind a step below 0 is the end
-        n = len(value)
-        first, last = (number + n if number < 0 else number for number in (first, last))
-        if by > 0:
-            return value[np.arange(min(max(first, 0), n), min(max(last, 0), n), by)]
-        return value[np.arange(min(max(first, 0), n - 1), min(max(last, -1), n - 1), by)]
+    def _reshape(self, node: NodeProto) -> list[Literals]:
+        sizes = self._listed(node, "shape", 1)
+        if sizes is None:
+            raise InputError("it must have a constant shape")
+        return [self._value(node.input[0]).reshaped(sizes, zero_copies=not _attribute(node, "allowzero", 0))]
 
-    def _is_axis(self, axes: Literals | None) -> bool:
-        """Whether a list of axes is that of the signals alone."""
-        return axes is not None and axes.size == 1 and int(axes.ravel()[0]) in (self.axis, self.axis - self.rank)
+    def _squeeze(self, node: NodeProto) -> list[Literals]:
+        return [self._value(node.input[0]).squeezed(self._listed(node, "axes", 1))]
 
-    def _listed(self, node: NodeProto, name: str, index: int) -> Literals | None:
+    def _unsqueeze(self, node: NodeProto) -> list[Literals]:
+        axes = self._listed(node, "axes", 1)
+        if axes is None:
+            raise InputError("it must name its axes")
+        return [self._value(node.input[0]).unsqueezed(axes)]
+
+    def _slice(self, node: NodeProto) -> list[Literals]:
+        value = self._value(node.input[0])
+        starts, stops, axes, steps = (
+            self._listed(node, name, i) for i, name in enumerate(("starts", "ends", "axes", "steps"), 1)
+        )
+        if starts is None or stops is None:
+            raise InputError("it must have constant starts and ends")
+        axes = list(range(len(starts))) if axes is None else axes
+        steps = [1] * len(starts) if steps is None else steps
+        if not len(starts) == len(stops) == len(axes) == len(steps) or 0 in steps:
+            raise InputError(f"it cuts from {starts} to {stops} by {steps} along the axes {axes}; a step is not 0")
+        rank = len(value.samples)
+        if len({axis % max(rank, 1) for axis in axes}) != len(axes):
+            raise InputError(f"it cuts along the axes {axes}; each must be named once")
+        for axis, start, stop, step in zip(axes, starts, stops, steps, strict=True):
+            if (
+                (start, step) != (0, 1) or stop < _OPEN_END or not -rank <= axis < rank
+            ):  # else all of it, of samples too
+                value = value.sliced(value.signal_axis(axis), start, stop, step)
+        return [value]
+
+    def _split(self, node: NodeProto) -> list[Literals]:
+        value, parts = self._value(node.input[0]), len(node.output)
+        axis = value.signal_axis(_attribute(node, "axis", 0))
+        n = value.array.shape[axis]
+        sizes = self._listed(node, "split", 1)
+        if _attribute(node, "num_outputs", parts) != parts:
+            raise InputError(f"it says another number of outputs than the {parts} that it has")
+        if sizes is None:
+            size = -(-n // max(parts, 1))
+            sizes = [size] * (parts - 1)
+            sizes.append(n - sum(sizes))
+            if self.opset < _SPLITS_UNEVENLY and n % max(parts, 1):
+                raise InputError(f"it splits {n} signals into {parts} equal parts, which cannot be")
+        if len(sizes) != parts or min(sizes, default=-1) < 0 or sum(sizes) != n:
+            raise InputError(f"it splits {n} signals into {sizes} for {parts} outputs")
+        return value.split(sizes, axis)
+
+    def _listed(self, node: NodeProto, name: str, index: int) -> list[int] | None:
         """Integers that are an attribute in old versions of an op, an input in new ones; None where there are none."""
         for attribute in node.attribute:
             if attribute.name == name:
-                return np.array(attribute.ints, np.int64)
-        return self._integers(node, index) if len(node.input) > index and node.input[index] else None
-
-    def _split(self, node: NodeProto, value: Literals) -> list[Literals]:
-        parts = len(node.output)
-        sizes = self._listed(node, "split", 1)
-        if sizes is None:
-            size = -(-len(value) // max(parts, 1))
-            sizes = np.full(max(parts - 1, 0), size)
-            sizes = np.append(sizes, len(value) - sizes.sum())
-            if self.opset < _SPLITS_UNEVENLY and len(value) % max(parts, 1):
-                raise InputError(f"it splits {len(value)} signals into {parts} equal parts, which cannot be")
-        if sizes.ndim != 1 or len(sizes) != parts or (sizes < 0).any() or sizes.sum() != len(value):
-            raise InputError(f"it splits {len(value)} signals into {sizes.tolist()} for {parts} outputs")
-        return np.split(value, np.cumsum(sizes)[:-1])
+                return list(attribute.ints)
+        if len(node.input) <= index or not node.input[index]:
+            return None
+        array = self._integers(node, index)
+        if array.ndim != 1:
+            raise InputError(f"its input {node.input[index]!r} must be a list of numbers")
+        return [int(number) for number in array]
 
     def _value(self, name: str) -> Literals:
         if name not in self.values and name in self.constants:
@@ -295,20 +338,24 @@ class _Reading:
         return self.values[name]
 
     def _constant(self, name: str) -> Literals:
-        """A constant of all zeros or all ones in each row, as the complement or not of a gate that is 0."""
-        array = self._array(name)
-        one = np.array(True) if self.logical else ~np.zeros((), array.dtype) if array.dtype.kind in "iu" else None
-        if one is None or (array.dtype.kind == "b") != self.logical or not np.isin(array, (one, ~one)).all():
-            raise InputError(f"the constant {name!r} must be all zeros or all ones in each row")
-        dims = (1,) * (self.rank - array.ndim) + array.shape  # a constant of fewer axes broadcasts to the last ones
-        if len(dims) != self.rank or any(size != 1 for i, size in enumerate(dims) if i != self.axis):
-            raise InputError(f"the constant {name!r} has the shape {list(dims)}; one number a signal, or one for all")
+        """A constant of zeros and ones, as the complement or not of a gate that is 0."""
+        array, element = self._array(name), self.constants[name].data_type
+        if element not in _ELEMENTS:
+            raise InputError(
+                f"the constant {name!r} is of type {type_name(element)}; bits are bool, integers or floats"
+            )
+        words = self.words and element in _INTEGERS
+        one = ~np.zeros((), array.dtype) if words else np.ones((), array.dtype)
+        if not ((array == 0) | (array == one)).all():
+            held = "all zeros or all ones in each number" if words else "0 or 1 in each element"
+            raise InputError(f"the constant {name!r} must be {held}")
+        self._check_room(array.size)
         self.tables.append(np.array([FALSE], np.uint8))
         self.wires.append((np.zeros(1, np.int64), np.zeros(1, np.int64)))
         self.n_signals += 1
-        return np.asarray(2 * (self.n_signals - 1) + (array.ravel() == one))
+        return Literals(np.asarray(2 * (self.n_signals - 1) + (array == one)), (SIGNALS,) * array.ndim, element)
 
-    def _integers(self, node: NodeProto, index: int) -> Literals:
+    def _integers(self, node: NodeProto, index: int) -> IntArray:
         name = node.input[index] if len(node.input) > index else ""
         if name not in self.constants:
             raise InputError(f"its input {name!r} must be a constant")
@@ -329,8 +376,33 @@ class _Reading:
             raise InputError(f"the constant {name!r} is not a whole tensor") from error
 
 
+def _nothing(reading: _Reading, node: NodeProto) -> list[Literals]:
+    """A Constant node, which is found before all others."""
+    return []
+
+
+_MOVES: Final[dict[str, Callable[[_Reading, NodeProto], list[Literals]]]] = {
+    "Cast": _Reading._cast,
+    "Concat": _Reading._concat,
+    "Constant": _nothing,
+    "Gather": _Reading._gather,
+    "Identity": _Reading._identity,
+    "Reshape": _Reading._reshape,
+    "Slice": _Reading._slice,
+    "Split": _Reading._split,
+    "Squeeze": _Reading._squeeze,
+    "Transpose": _Reading._transpose,
+    "Unsqueeze": _Reading._unsqueeze,
+}
+
+
 def _is_lookup(node: NodeProto) -> bool:
     return node.domain == QONNX and node.op_type == LOOKUP
+
+
+def _inputs(node: NodeProto) -> int:
+    """The number of inputs of a gate."""
+    return 3 if node.op_type == LOOKUP else 1 if node.op_type.endswith("Not") else 2
 
 
 def _tensor(node: NodeProto) -> TensorProto | None:
@@ -339,6 +411,8 @@ def _tensor(node: NodeProto) -> TensorProto | None:
         "value": lambda attribute: attribute.t,
         "value_int": lambda attribute: numpy_helper.from_array(np.array(attribute.i, np.int64)),
         "value_ints": lambda attribute: numpy_helper.from_array(np.array(attribute.ints, np.int64)),
+        "value_float": lambda attribute: numpy_helper.from_array(np.array(attribute.f, np.float32)),
+        "value_floats": lambda attribute: numpy_helper.from_array(np.array(attribute.floats, np.float32)),
     }
     found = [read[attribute.name](attribute) for attribute in node.attribute if attribute.name in read]
     return found[0] if found else None
