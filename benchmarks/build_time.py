@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ def wide(features: int) -> Network:
 def measure(options: Options) -> list[Row]:
     """Each network and target in a process of its own, after imports; native artifacts are checked with the reference.
 
-    What does not end within ten times its bar has an infinite figure.
+    What does not end within ten times its bar is stopped; a row says so, as of builds that fail.
     """
     return [row for name in CASES for row in rows_of(name, options)]
 
@@ -101,27 +102,48 @@ def rows_of(name: str, options: Options) -> list[Row]:
     case, rows = CASES[name], []
     for target in case.targets:
         label = name if case.targets == ("native",) else f"{name}, {target}"
+        took = Row(f"{label}: export + build", None, "s", case.seconds, case.aim)
         if case.once and options.quick:
-            rows.append(Row(f"{label}: export + build", None, "s", case.seconds, case.aim, "not with --quick"))
+            rows.append(replace(took, note="not with --quick"))
             continue
         rounds = 1 if options.quick or case.once or len(case.targets) > 1 else 5
-        results = sorted(_in_process(name, target, case) for _ in range(rounds))
-        export, build, peak = results[rounds // 2]
-        note = f"export {export:.2f} s + build {build:.2f} s, median of {rounds}"
-        rows.append(Row(f"{label}: export + build", export + build, "s", case.seconds, case.aim, note))
-        rows.append(Row(f"{label}: peak memory", peak, "GiB", case.gibibytes, "", "of the process"))
+        try:
+            results = sorted(_in_process(name, target, case) for _ in range(rounds))
+        except _FailedError as error:
+            rows.append(replace(took, failed=True, note=str(error)))
+            continue
+        result = results[rounds // 2]
+        note = f"{result.processor:.2f} s of processors; export {result.export:.2f} s; median of {rounds}"
+        rows.append(replace(took, value=result.seconds, note=note))
+        rows.append(Row(f"{label}: peak memory", result.peak, "GiB", case.gibibytes, "", "of the process"))
     return rows
 
 
-def _in_process(name: str, target: str, case: Case) -> tuple[float, float, float]:
+@dataclass(frozen=True, order=True)
+class _Result:
+    """Seconds of export and build together, of export alone, of processors, those of child processes too; peak, GiB."""
+
+    seconds: float
+    export: float
+    processor: float
+    peak: float
+
+
+class _FailedError(Exception):
+    """A build that came to no end; the message says why."""
+
+
+def _in_process(name: str, target: str, case: Case) -> _Result:
     command = [sys.executable, __file__, "--one", name, target]
     limit = 10 * float(case.seconds.split()[1])
     try:
-        output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=limit).stdout
-    except subprocess.TimeoutExpired:
-        return 0.0, float("inf"), 0.0
-    export, build, peak = map(float, output.split())
-    return export, build, peak
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit)
+    except subprocess.TimeoutExpired as error:
+        raise _FailedError(f"failed: stopped after {limit:.0f} s") from error
+    if done.returncode:
+        reason = (done.stderr.splitlines() or [f"killed by signal {-done.returncode}"])[-1]
+        raise _FailedError(f"failed: {reason}")
+    return _Result(*map(float, done.stdout.split()))
 
 
 def _one(name: str, target: str) -> None:
@@ -133,16 +155,22 @@ def _one(name: str, target: str) -> None:
     network = CASES[name].make()
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.onnx"
-        start = time.perf_counter()
+        start, before = time.perf_counter(), _processor_seconds()
         onnx_model.write(network, model)
         written = time.perf_counter()
         artifact = build(model, target, Path(folder) / "artifact")
-        built = time.perf_counter()
+        built, processor = time.perf_counter(), _processor_seconds() - before
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         if target == "native":
             samples = random_samples(network, 65)
             assert artifact.predict(samples) == network.evaluate(samples), "the artifact differs from the reference"
-    print(written - start, built - written, peak)
+    print(built - start, written - start, processor, peak)
+
+
+def _processor_seconds() -> float:
+    """What this process and its children that have ended used."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ class Row:
         must: the bar, such as "<= 3", or empty.
         aim: what we would like, likewise.
         note: how it was measured, or why it was not.
+        failed: what was to be measured did not work, so that no bar holds.
     """
 
     name: str
@@ -43,10 +44,13 @@ class Row:
     must: str = ""
     aim: str = ""
     note: str = ""
+    failed: bool = False
 
     @property
     def holds(self) -> bool | None:
         """Whether the bar holds; None without a bar or a value."""
+        if self.failed:
+            return False
         if not self.must or self.value is None:
             return None
         relation, bound = self.must.split()

@@ -175,7 +175,7 @@ def _large_rows(name: str, width: int, form: str) -> list[Row]:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
         reason = (result.stderr.splitlines() or [f"killed by signal {-result.returncode}"])[-1]
-        return [Row(f"{name}, {what}: export, load, run", None, "", "works", "", f"failed: {reason}")]
+        return [Row(f"{name}, {what}: export, load, run", None, "", "works", "", f"failed: {reason}", True)]
     export, load, took, peak, size = map(float, result.stdout.split())
     note = f"single run, one thread; {size:,.0f} MB; equals the reference"
     return [
