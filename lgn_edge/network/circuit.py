@@ -49,10 +49,10 @@ class Circuit(ArrayRecord):
             raise InputError(f"circuit: {len(self.outputs)} outputs but {len(self.inverted)} inversions")
         if self.n_gates and self.table.max() > 15:
             raise InputError(f"circuit: a table is {int(self.table.max())}; a 2-input gate is 0..15")
-        own = np.arange(self.n_inputs, self.n_signals, dtype=np.int64)
+        own = np.arange(self.n_inputs, self.n_signals, dtype=np.uint32)
         for name in ("a", "b"):
             wires = getattr(self, name)
-            bad = (wires < 0) | (wires >= own)
+            bad = wires.view(np.uint32) >= own  # a negative wire is a large number then
             if bad.any():
                 at = int(np.argmax(bad))
                 raise InputError(f"circuit: {name}[{at}] is {int(wires[at])}; gate {at} may read 0..{int(own[at]) - 1}")

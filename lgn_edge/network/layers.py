@@ -22,6 +22,9 @@ Float32Array = NDArray[np.float32]
 
 INPUT_DTYPES: Final = ("float32", "uint8")
 MAX_SIGNALS: Final = 2**31 - 1  # wiring is int32
+_CACHED: Final = (
+    2**15
+)  # words of an operand that are evaluated together: what is computed on the way stays in the cache
 
 
 class ArrayRecord:
@@ -197,7 +200,12 @@ class LogicDense(ArrayRecord):
 
     def evaluate(self, words: Words) -> Words:
         """Packed outputs [gates, words] of packed inputs [n_inputs, words]."""
-        return evaluate_gates(self.table, words[self.a], words[self.b])
+        result = np.empty((self.n_outputs, words.shape[1]), words.dtype)
+        gates = max(1, _CACHED // max(1, words.shape[1]))
+        for start in range(0, self.n_outputs, gates):
+            here = slice(start, start + gates)
+            result[here] = evaluate_gates(self.table[here], words[self.a[here]], words[self.b[here]])
+        return result
 
     def gates(self) -> tuple[UInt8Array, Int32Array, Int32Array, Int32Array]:
         """The layer as a netlist (see `Layer.gates`)."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.network import Circuit
 from lgn_edge.network.truth_table import SWAP_INPUTS, UInt8Array
-from lgn_edge.passes.rewrite import IntArray, keep_gates, stable_order, substitute
+from lgn_edge.passes.rewrite import IntArray, stable_order, substitute
 
 _MAX_SIGNALS = 2**30  # table, a and b share one 64-bit key: 4 + 30 + 30 bits
 
@@ -50,7 +50,7 @@ def dedupe(circuit: Circuit) -> Circuit:
             _, first, group = np.unique(key, return_index=True, return_inverse=True)
             target[circuit.n_inputs + gates] = circuit.n_inputs + gates[first[group]]
     kept = target[circuit.n_inputs :] == np.arange(circuit.n_inputs, circuit.n_signals)
-    return keep_gates(substitute(circuit, target), kept)
+    return substitute(circuit, target, kept)
 
 
 def _key(table: UInt8Array, a: IntArray, b: IntArray) -> NDArray[np.uint64]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lgn_edge.network import Circuit
 from lgn_edge.network.truth_table import DEPENDS_ON_A, DEPENDS_ON_B, FALSE, FIX_A, FIX_B, SAME_INPUT, TRUE
-from lgn_edge.passes.rewrite import Readers
+from lgn_edge.passes.rewrite import Readers, distinct
 
 _FIX_A, _FIX_B = np.stack(FIX_A), np.stack(FIX_B)
 
@@ -43,7 +43,7 @@ def fold(circuit: Circuit) -> Circuit:
         table[by_a] = _FIX_A[value[of_a], table[by_a]]
         table[by_b] = _FIX_B[value[~of_a], table[by_b]]
         reached = np.concatenate([by_a, by_b])
-        wave = np.unique(reached[~constant[reached] & ((table[reached] == FALSE) | (table[reached] == TRUE))])
+        wave = distinct(reached[~constant[reached] & ((table[reached] == FALSE) | (table[reached] == TRUE))])
         constant[wave] = True
     a, b = np.where(DEPENDS_ON_A[table], a, b), np.where(DEPENDS_ON_B[table], b, a)
     a[constant] = b[constant] = 0

@@ -6,7 +6,7 @@ import numpy as np
 
 from lgn_edge.network import Circuit
 from lgn_edge.network.truth_table import NOT_A, NOT_B, PASS_A, PASS_B
-from lgn_edge.passes.rewrite import keep_gates, substitute
+from lgn_edge.passes.rewrite import substitute
 
 
 def forward(circuit: Circuit) -> Circuit:
@@ -32,10 +32,12 @@ def forward(circuit: Circuit) -> Circuit:
     target[circuit.n_inputs :][wire] = np.where(of_a, circuit.a, circuit.b)[wire]
     inverted = np.zeros(circuit.n_signals, np.bool_)
     inverted[circuit.n_inputs :] = np.isin(circuit.table, (NOT_A, NOT_B))
-    while True:
-        further = target[target]
-        if np.array_equal(further, target):
-            break
-        inverted ^= inverted[target]  # a source that is no wire is its own target and not inverted
-        target = further
-    return keep_gates(substitute(circuit, target, inverted), ~wire)
+    moving = circuit.n_inputs + np.flatnonzero(wire)
+    while len(moving):
+        source = target[moving]
+        further = target[source]
+        chained = further != source  # what is no wire is its own target
+        moving, source, further = moving[chained], source[chained], further[chained]
+        inverted[moving] ^= inverted[source]
+        target[moving] = further
+    return substitute(circuit, target, ~wire, inverted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from lgn_edge.network import Circuit
-from lgn_edge.passes.rewrite import keep_gates
+from lgn_edge.passes.rewrite import distinct, keep_gates
 
 
 def prune(circuit: Circuit) -> Circuit:
@@ -29,5 +29,5 @@ def prune(circuit: Circuit) -> Circuit:
         sources = np.concatenate([circuit.a[wave], circuit.b[wave]])
         np.subtract.at(readers, sources, 1)
         unread = sources[(readers[sources] == 0) & (sources >= circuit.n_inputs)]
-        wave = np.unique(unread) - circuit.n_inputs
+        wave = distinct(unread) - circuit.n_inputs
     return circuit if keep.all() else keep_gates(circuit, keep)
