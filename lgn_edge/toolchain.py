@@ -141,9 +141,8 @@ def link_wasm(objects: Sequence[Path], output: Path, exports: Sequence[str]) -> 
 
 
 def link_program(inputs: Sequence[Path], output: Path, machine: Machine) -> None:
-    """Link a hosted program with the C library that the toolchain brings, and without zig's runtime library."""
-    _zig("build-exe", *_machine(machine), "-fno-compiler-rt", "-fno-ubsan-rt", "-lc", *map(str, inputs),
-         f"-femit-bin={output}")  # fmt: skip
+    """Link a hosted program with the C library that the toolchain brings."""
+    _zig("build-exe", *_machine(machine), "-fno-ubsan-rt", "-lc", *map(str, inputs), f"-femit-bin={output}")
 
 
 def _compiler(machine: Machine) -> list[str]:

@@ -78,6 +78,9 @@ def check_output(output: Path, resume: bool) -> None:
             is false, or it cannot be written.
     """
     model, table, state = output / "model", output / TABLE, output / "state" / "epoch-00001"
+    for folder in (output, model, state.parent):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder} is a file; choose another output")
     states = _states(output)
     # Where there is a state, the table is read before it is replaced, which finds more.
     lost = lost_file(model) or (table if not states and table.exists() and not is_table(table) else None)

@@ -12,7 +12,7 @@ from lgn_edge.onnx_library.path import library_for
 from lgn_edge.onnx_model import write
 from lgn_edge.targets.aarch64 import AARCH64
 from tests.custom_ops.test_library import FORMS, NETWORKS
-from tests.onnx_model.forms import fed, suits
+from tests.onnx_model.forms import fed, outputs_of, suits
 from tests.outside import BUILD, needs, needs_made
 from tests.strategies import random_samples
 
@@ -32,11 +32,8 @@ def test_equals_the_reference(tmp_path: Path) -> None:
             arrays = {}
             for n in BATCHES:
                 samples = random_samples(network, n, seed=n)
-                want = network.evaluate(samples)
                 arrays[f"{n}:in"] = fed(network, form, samples)[1]
-                arrays[f"{n}:scores"] = want.scores
-                arrays[f"{n}:logits"] = network.head.logits(want.scores)
-                arrays[f"{n}:class"] = want.classes.astype(np.int64)
+                arrays |= {f"{n}:{output}": want for output, want in outputs_of(network, samples).items()}
                 calls += 1
             write(network, tmp_path / f"{name} {form_name}.onnx", form)
             np.savez(tmp_path / f"{name} {form_name}.npz", **arrays)

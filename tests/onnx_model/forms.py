@@ -43,15 +43,21 @@ def fed(network: Network, form: Form, samples: np.ndarray) -> tuple[str, np.ndar
     return input_info(inside, chosen).name, feed(encoder, chosen.input, converted(form, samples))
 
 
-def assert_same(network: Network, run: Run, samples: np.ndarray, form: Form | None = None) -> None:
-    form = resolved(network, form or Form())[1]
-    want, got = network.evaluate(samples), run(converted(form, samples))
-    assert tuple(got) == form.outputs
+def outputs_of(network: Network, samples: np.ndarray) -> dict[str, np.ndarray]:
+    """Every output that a model of the network may give, by its name."""
+    want = network.evaluate(samples)
     wanted = {"scores": want.scores, "output_bits": want.scores.astype(np.bool_)}
     if isinstance(network.head, GroupSum):
         wanted["logits"] = network.head.logits(want.scores)
     if want.decision is not None:
         wanted["class"] = want.decision.astype(np.int64)
+    return wanted
+
+
+def assert_same(network: Network, run: Run, samples: np.ndarray, form: Form | None = None) -> None:
+    form = resolved(network, form or Form())[1]
+    wanted, got = outputs_of(network, samples), run(converted(form, samples))
+    assert tuple(got) == form.outputs
     for name, array in got.items():
         np.testing.assert_array_equal(array, wanted[name], strict=True)
         assert array.tobytes() == wanted[name].tobytes()
