@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
-from lgn_edge.nn.autograd import apply
+from lgn_edge.nn.autograd import apply, once
 from lgn_edge.nn.tracing import traced
 from lgn_edge.tables import Table, not_negative, positive, whole, word
 
@@ -211,7 +210,7 @@ class _Bits(torch.autograd.Function):
         return (x > limits).to(torch.float32)
 
     @staticmethod
-    @once_differentiable
+    @once
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, None]:
         x, limits, width = ctx.saved_tensors
         soft = ((x - limits) / width).sigmoid_()

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
-from lgn_edge.nn.autograd import apply
+from lgn_edge.nn.autograd import apply, once
 from lgn_edge.nn.tracing import recorded
 
 
@@ -82,7 +82,7 @@ class _Gates(torch.autograd.Function):
         return y
 
     @staticmethod
-    @once_differentiable
+    @once
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, None, None, Tensor | None]:
         x, a, b, coefficients = ctx.saved_tensors
         dtype = coefficients.dtype

@@ -100,8 +100,18 @@ def test_kernels_refuse_memory_of_another_type() -> None:
 def test_a_gradient_of_a_gradient_is_refused() -> None:
     model = network("soft").train()
     found = torch.autograd.grad(model(samples()).square().sum(), list(model.parameters()), create_graph=True)
-    with pytest.raises(RuntimeError, match="trying to differentiate twice"):
+    with pytest.raises(RuntimeError, match="no gradient of a gradient"):
         sum(one.square().sum() for one in found).backward()
+
+
+@pytest.mark.parametrize("leaf", ["weight", "input"])
+@with_kernels
+def test_a_gradient_of_a_gradient_is_refused_on_every_way(leaf: str) -> None:
+    layer, signals = LogicDense(60, 64), torch.rand(5, 60, requires_grad=True)
+    wanted = layer.weight if leaf == "weight" else signals
+    (found,) = torch.autograd.grad(layer(signals).square().sum(), wanted, create_graph=True)
+    with pytest.raises(RuntimeError, match="no gradient of a gradient"):
+        torch.autograd.grad(found.sum(), wanted, allow_unused=True)
 
 
 @pytest.mark.parametrize("name", ["a", "wires"])

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import torch
-from torch.autograd.function import once_differentiable
+
+from lgn_edge.nn.autograd import once
 
 NAMESPACE: Final = "lgn_edge"
 
@@ -59,7 +60,6 @@ def operator(
     if gradient is None:  # nothing between the caller and the kernel
         _library.impl(name, torch.library.fallthrough_kernel, "Autograd")
     else:
-        once = once_differentiable(gradient)
-        torch.library.register_autograd(f"{NAMESPACE}::{name}", once, setup_context=save, lib=_library)
+        torch.library.register_autograd(f"{NAMESPACE}::{name}", once(gradient), setup_context=save, lib=_library)
     found: Callable[..., Any] = getattr(getattr(torch.ops, NAMESPACE), name).default
     return found
