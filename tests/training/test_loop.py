@@ -56,7 +56,9 @@ def dataset(seed: int = 0) -> Dataset:
 
 
 def files(run: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(run)): path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+    """All that is there, but for the empty lock that a process leaves when it is killed before it has marked it."""
+    found = {str(path.relative_to(run)): path.read_bytes() for path in sorted(run.rglob("*")) if path.is_file()}
+    return {name: content for name, content in found.items() if content or not name.endswith("/lock")}
 
 
 class CutOffError(Exception):
