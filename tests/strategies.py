@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from lgn_edge.network import Bits, Circuit, GroupSum, LogicDense, Network, Threshold
+from lgn_edge.network import Bits, Circuit, GroupSum, Layer, LogicConv2d, LogicDense, Network, OrPool2d, Threshold
 
 
 def random_network(
@@ -59,6 +59,47 @@ def networks(draw: st.DrawFn, max_width: int = 40, max_layers: int = 5) -> Netwo
         input_dtype=draw(st.sampled_from(["float32", "uint8"])),
         tables=tables,
     )
+
+
+def random_image_network(seed: int, classes: int = 3) -> Network:
+    """Convolutions and pools of odd sizes, one above the other, under a dense layer that may read any of them."""
+    rng = np.random.default_rng(seed)
+    channels, height, width = (int(n) for n in rng.integers(1, (4, 7, 7)))
+    bits = channels * height * width
+    features = int(rng.integers(1, 9))
+    encoder = Threshold(features, rng.integers(0, features, bits), rng.normal(size=bits).astype(np.float32))
+    layers: list[Layer] = []
+    reads: list[tuple[int, ...]] = []
+    for i in range(int(rng.integers(1, 4))):
+        layer = _random_image_layer(rng, channels, height, width)
+        layers.append(layer)
+        reads.append((i,))
+        channels, height, width = layer.out_shape
+    widths = [bits, *(layer.n_outputs for layer in layers)]
+    sources = tuple(int(i) for i in rng.permutation(len(widths))[: rng.integers(1, len(widths) + 1)])
+    given, gates = sum(widths[source] for source in sources), max(1, classes) * int(rng.integers(1, 8))
+    wires = rng.integers(0, given, (2, gates)).astype(np.int32)
+    layers.append(LogicDense(given, *wires, rng.integers(0, 16, gates).astype(np.uint8)))
+    head = GroupSum(gates, classes) if classes else Bits(gates)
+    return Network(encoder, tuple(layers), head, f"image{seed}", reads=(*reads, sources))
+
+
+def _random_image_layer(rng: np.random.Generator, channels: int, height: int, width: int) -> LogicConv2d | OrPool2d:
+    """A layer over an image: windows that hang over it, leave parts out, or see nothing but padding."""
+    padding = tuple(int(p) for p in rng.integers(0, 4, 2) * rng.integers(0, 2))
+    size = tuple(int(rng.integers(1, min(4, n + 2 * p) + 1)) for n, p in zip((height, width), padding, strict=True))
+    stride = tuple(int(s) for s in rng.integers(1, 4, 2))
+    if rng.random() < 0.4:
+        return OrPool2d(channels, height, width, size, stride, padding)
+    kernels, leaves = int(rng.integers(1, 4)), 2 ** int(rng.integers(1, 5))
+    leaf = rng.integers(0, (channels, *size), (kernels, leaves, 3)).astype(np.int32)
+    table = rng.integers(0, 16, (kernels, leaves - 1)).astype(np.uint8)
+    return LogicConv2d(channels, height, width, size, leaf, table, stride, padding)
+
+
+@st.composite
+def image_networks(draw: st.DrawFn) -> Network:
+    return random_image_network(draw(st.integers(0, 2**32 - 1)), draw(st.integers(0, 4)))
 
 
 def random_samples(network: Network, n: int, seed: int = 0) -> np.ndarray:

@@ -56,9 +56,8 @@ def describe(network: Network, file_bytes: int) -> dict[str, Any]:
     bits = np.unique(wires[wires < simple.n_inputs])
     counts = np.bincount(circuit.table, minlength=16)
     layers: list[dict[str, Any]] = [
-        {"kind": type(layer).__name__, "inputs": layer.n_inputs, "outputs": layer.n_outputs, "gates": len(table)}
+        {"kind": type(layer).__name__, "inputs": layer.n_inputs, "outputs": layer.n_outputs, "gates": layer.n_applied}
         for layer in network.layers
-        for table in [layer.gates()[0]]
     ]
     tau, beta = network.head.scale or (None, None)
     return {

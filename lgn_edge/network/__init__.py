@@ -2,6 +2,7 @@
 
 from lgn_edge.network.bits import pack, unpack
 from lgn_edge.network.circuit import Circuit, flatten
+from lgn_edge.network.convolution import LogicConv2d, OrPool2d
 from lgn_edge.network.heads import Bits, GroupSum, Head, first_maximum
 from lgn_edge.network.layers import Layer, LogicDense, Threshold
 from lgn_edge.network.network import Network, Prediction
@@ -12,8 +13,10 @@ __all__ = [
     "GroupSum",
     "Head",
     "Layer",
+    "LogicConv2d",
     "LogicDense",
     "Network",
+    "OrPool2d",
     "Prediction",
     "Threshold",
     "first_maximum",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lgn_edge.errors import InputError
-from lgn_edge.network.layers import ArrayRecord, Int32Array, frozen_array
+from lgn_edge.network.layers import ArrayRecord, Int32Array, frozen_array, signal_index
 from lgn_edge.network.network import Network
 from lgn_edge.network.truth_table import UInt8Array, Words, evaluate_gates
 
@@ -129,23 +129,23 @@ def flatten(network: Network) -> Circuit:
     Input i of the circuit is bit i of the encoder; output o is input o of the group sum. No gate is changed or removed.
     """
     tables, firsts, seconds = [], [], []
-    signals = np.arange(network.encoder.n_outputs, dtype=np.int32)  # the circuit's signal of each wire of this layer
     total = network.encoder.n_outputs
-    for layer in network.layers:
-        table, a, b, outputs = layer.gates()
-        if total + len(table) > np.iinfo(np.int32).max:
+    written = [signal_index(0, total)]  # the circuit's signal of each wire of the encoder, then of each layer
+    for layer, reads in zip(network.layers, network.sources, strict=True):
+        if total + layer.n_applied + 1 > np.iinfo(np.int32).max:  # and a constant at most
             raise InputError(f"circuit: more than {np.iinfo(np.int32).max} signals; wiring is int32")
-        signals = np.concatenate([signals, np.arange(total, total + len(table), dtype=np.int32)])
+        table, a, b, outputs = layer.gates()
+        signals = np.concatenate([*(written[source] for source in reads), signal_index(total, len(table))])
         tables.append(table)
         firsts.append(signals[a])
         seconds.append(signals[b])
-        signals = signals[outputs]
+        written.append(signals[outputs])
         total += len(table)
     return Circuit(
         network.encoder.n_outputs,
         np.concatenate(tables),
         np.concatenate(firsts),
         np.concatenate(seconds),
-        signals,
-        np.zeros(len(signals), np.bool_),
+        written[-1],
+        np.zeros(len(written[-1]), np.bool_),
     )

@@ -6,6 +6,7 @@ Each is an immutable record of numpy arrays that checks itself when it is made, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, Final, Protocol
 
@@ -22,9 +23,7 @@ Float32Array = NDArray[np.float32]
 
 INPUT_DTYPES: Final = ("float32", "uint8")
 MAX_SIGNALS: Final = 2**31 - 1  # wiring is int32
-_CACHED: Final = (
-    2**15
-)  # words of an operand that are evaluated together: what is computed on the way stays in the cache
+CACHED: Final = 2**15  # words of an operand that are evaluated together: what is computed on the way stays in the cache
 
 
 class ArrayRecord:
@@ -46,23 +45,25 @@ def _same(left: object, right: object) -> bool:
     return bool(left == right)
 
 
-def frozen_array(values: ArrayLike, dtype: type[np.generic], what: str) -> NDArray[Any]:
-    """A read-only, contiguous, one-dimensional array of exactly `dtype`.
+def frozen_array(values: ArrayLike, dtype: type[np.generic], what: str, ndim: int = 1) -> NDArray[Any]:
+    """A read-only, contiguous array of exactly `dtype` with `ndim` dimensions.
 
     Raises:
-        InputError: not one-dimensional, or a value does not survive the conversion.
+        InputError: another number of dimensions, or a value does not survive the conversion.
     """
     given = np.asarray(values)
-    if given.ndim != 1:
-        raise InputError(f"{what} must be one-dimensional, found shape {given.shape}")
+    if given.ndim != ndim:
+        dimensions = "one-dimensional" if ndim == 1 else f"of {ndim} dimensions"
+        raise InputError(f"{what} must be {dimensions}, found shape {given.shape}")
     if given.size and given.dtype.kind not in "biuf":
         raise InputError(f"{what} must be {np.dtype(dtype).name}, found {given.dtype}")
     with np.errstate(invalid="ignore", over="ignore"):
         array = np.array(given, dtype=dtype, order="C")
     changed = np.zeros(0, np.bool_) if given.dtype == array.dtype else array != given
     if changed.any() and not np.isnan(given[changed]).all():
-        at = int(np.argmax(changed))
-        raise InputError(f"{what}[{at}] is {given[at]}, which is not a value of {np.dtype(dtype).name}")
+        at = tuple(np.argwhere(changed)[0].tolist())
+        place = ", ".join(map(str, at))
+        raise InputError(f"{what}[{place}] is {given[at]}, which is not a value of {np.dtype(dtype).name}")
     array.setflags(write=False)
     return array
 
@@ -77,6 +78,22 @@ def check_wiring(indices: Int32Array, n_inputs: int, what: str) -> None:
     if bad.any():
         at = int(np.argmax(bad))
         raise InputError(f"{what}[{at}] is {int(indices[at])}, outside the {n_inputs} inputs 0..{n_inputs - 1}")
+
+
+def check_tables(table: UInt8Array, what: str) -> None:
+    """Check that each table is one of a 2-input gate.
+
+    Raises:
+        InputError: names the first that is not.
+    """
+    if table.size and table.max() > 15:
+        at = tuple(np.argwhere(table > 15)[0].tolist())
+        raise InputError(f"{what}[{', '.join(map(str, at))}] is {int(table[at])}; a 2-input gate is 0..15")
+
+
+def signal_index(start: int, count: int) -> Int32Array:
+    """`count` signals in a row from `start` on."""
+    return np.arange(start, start + count, dtype=np.int32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +155,7 @@ class Threshold(ArrayRecord):
 
 
 class Layer(Protocol):
-    """A logic layer: bits in, bits out (`LogicDense`; convolution and pooling fill the same contract)."""
+    """A logic layer: bits in, bits out (`LogicDense`; `LogicConv2d` and `OrPool2d` are in `convolution`)."""
 
     @property
     def n_inputs(self) -> int:
@@ -147,6 +164,17 @@ class Layer(Protocol):
     @property
     def n_outputs(self) -> int:
         """Signals the layer writes."""
+
+    @property
+    def n_distinct(self) -> int:
+        """Gates that the layer stores: those of a kernel once."""
+
+    @property
+    def n_applied(self) -> int:
+        """Gates that a sample passes: those of a kernel at every place."""
+
+    def arrays(self) -> Iterator[object]:
+        """All that decides what the layer computes: numbers and arrays that differ where two layers differ."""
 
     def evaluate(self, words: Words) -> Words:
         """Packed outputs [n_outputs, words] of packed inputs [n_inputs, words]."""
@@ -189,19 +217,31 @@ class LogicDense(ArrayRecord):
             raise InputError(f"logic layer: n_inputs is {self.n_inputs}; a layer needs at least one input")
         check_wiring(self.a, self.n_inputs, "logic layer: a")
         check_wiring(self.b, self.n_inputs, "logic layer: b")
-        if self.table.max() > 15:
-            at = int(np.argmax(self.table > 15))
-            raise InputError(f"logic layer: table[{at}] is {int(self.table[at])}; a 2-input gate is 0..15")
+        check_tables(self.table, "logic layer: table")
 
     @property
     def n_outputs(self) -> int:
         """Gates of the layer."""
         return len(self.table)
 
+    @property
+    def n_distinct(self) -> int:
+        """Gates of the layer."""
+        return len(self.table)
+
+    @property
+    def n_applied(self) -> int:
+        """Gates of the layer."""
+        return len(self.table)
+
+    def arrays(self) -> Iterator[object]:
+        """All that decides what the layer computes (see `Layer.arrays`)."""
+        yield from (self.n_inputs, *self.gates())
+
     def evaluate(self, words: Words) -> Words:
         """Packed outputs [gates, words] of packed inputs [n_inputs, words]."""
         result = np.empty((self.n_outputs, words.shape[1]), words.dtype)
-        gates = max(1, _CACHED // max(1, words.shape[1]))
+        gates = max(1, CACHED // max(1, words.shape[1]))
         for start in range(0, self.n_outputs, gates):
             here = slice(start, start + gates)
             result[here] = evaluate_gates(self.table[here], words[self.a[here]], words[self.b[here]])
@@ -209,4 +249,4 @@ class LogicDense(ArrayRecord):
 
     def gates(self) -> tuple[UInt8Array, Int32Array, Int32Array, Int32Array]:
         """The layer as a netlist (see `Layer.gates`)."""
-        return self.table, self.a, self.b, np.arange(self.n_inputs, self.n_inputs + self.n_outputs, dtype=np.int32)
+        return self.table, self.a, self.b, signal_index(self.n_inputs, self.n_outputs)

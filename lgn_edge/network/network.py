@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from textwrap import shorten
 from types import MappingProxyType
@@ -59,11 +59,13 @@ class Network(ArrayRecord):
 
     Attributes:
         encoder: features to bits.
-        layers: at least one logic layer; each reads what the one before writes.
+        layers: at least one logic layer.
         head: what the last layer's bits mean: classes, a score, or bits.
         name: a word for people and files.
         class_names: one an output of the head, or empty.
         provenance: free text by key (dataset, recipe, accuracy, version); not part of what the network computes.
+        reads: what each layer reads: 0 is the encoder, i the layer before layer i; signals of several are
+            concatenated in that order. Empty where each layer reads the one before (see `sources`).
     """
 
     encoder: Threshold
@@ -72,6 +74,7 @@ class Network(ArrayRecord):
     name: str = "network"
     class_names: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    reads: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
@@ -79,13 +82,14 @@ class Network(ArrayRecord):
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
         if not self.layers:
             raise InputError("network: no logic layer; it needs at least one")
-        width = self.encoder.n_outputs
-        for i, layer in enumerate(self.layers):
-            if layer.n_inputs != width:
-                raise InputError(f"network: layer {i} reads {layer.n_inputs} signals but gets {width}")
-            width = layer.n_outputs
-        if self.head.n_inputs != width:
-            raise InputError(f"network: the head reads {self.head.n_inputs} signals but gets {width}")
+        reads = _checked_reads(self.reads, len(self.layers))
+        object.__setattr__(self, "reads", () if reads == _chain(len(self.layers)) else reads)
+        for i, (layer, sources) in enumerate(zip(self.layers, self.sources, strict=True)):
+            given = sum(self.widths[source] for source in sources)
+            if layer.n_inputs != given:
+                raise InputError(f"network: layer {i} reads {layer.n_inputs} signals but gets {given}")
+        if self.head.n_inputs != self.widths[-1]:
+            raise InputError(f"network: the head reads {self.head.n_inputs} signals but gets {self.widths[-1]}")
         if self.class_names and len(self.class_names) != self.head.n_outputs:
             raise InputError(f"network: {len(self.class_names)} class names for {self.head.n_outputs} outputs")
 
@@ -93,7 +97,8 @@ class Network(ArrayRecord):
         """What it is in about ten lines: sizes, not values."""
         layers = [
             f"layer {i:<3} {type(layer).__name__}, {layer.n_inputs:,} -> {layer.n_outputs:,}"
-            for i, layer in enumerate(self.layers)
+            + ("" if reads == (i,) else f", reads {' '.join(map(str, reads))}")
+            for i, (layer, reads) in enumerate(zip(self.layers, self.sources, strict=True))
         ]
         if len(layers) > _LAYERS_SHOWN + 1:
             layers[_LAYERS_SHOWN - 1 : -1] = [f"... {len(layers) - _LAYERS_SHOWN:,} more layers"]
@@ -113,8 +118,23 @@ class Network(ArrayRecord):
 
     @property
     def n_gates(self) -> int:
-        """Gates of all layers, before any simplification."""
-        return sum(len(layer.gates()[0]) for layer in self.layers)
+        """Gates that a sample passes, before any simplification: those of a kernel at every place."""
+        return sum(layer.n_applied for layer in self.layers)
+
+    @property
+    def n_distinct(self) -> int:
+        """Gates that the network stores, before any simplification: those of a kernel once."""
+        return sum(layer.n_distinct for layer in self.layers)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Signals of the encoder, then of each layer."""
+        return (self.encoder.n_outputs, *(layer.n_outputs for layer in self.layers))
+
+    @property
+    def sources(self) -> tuple[tuple[int, ...], ...]:
+        """What each layer reads, as `reads`, chains included."""
+        return self.reads or _chain(len(self.layers))
 
     def fingerprint(self) -> str:
         """sha256, hexadecimal, of all that decides a prediction: encoder, wiring, tables, head; not the names."""
@@ -127,16 +147,22 @@ class Network(ArrayRecord):
 
         add(self.encoder.n_features, self.encoder.input_dtype, self.encoder.feature, self.encoder.threshold)
         for layer in self.layers:
-            add(layer.n_inputs, *layer.gates())
+            add(*layer.arrays())
+        if self.reads:
+            add(self.reads)
         add(self.head.n_outputs, *(self.head.scale or ()))
         return digest.hexdigest()
 
     def activations(self, samples: ArrayLike) -> Iterator[Words]:
         """Packed bits after the encoder, then after each layer: uint64[signals, ceil(n / 64)]."""
-        words = self.encoder.evaluate(samples)
-        yield words
-        for layer in self.layers:
-            words = layer.evaluate(words)
+        last_read = {source: i for i, reads in enumerate(self.sources) for source in reads}
+        kept = {0: self.encoder.evaluate(samples)}
+        yield kept[0]
+        for i, (layer, reads) in enumerate(zip(self.layers, self.sources, strict=True)):
+            sources = [kept[source] for source in reads]
+            words = layer.evaluate(sources[0] if len(sources) == 1 else np.concatenate(sources))
+            kept = {source: old for source, old in kept.items() if last_read.get(source, 0) > i}
+            kept[i + 1] = words
             yield words
 
     def check(self, samples: ArrayLike, *, scale: float | None = None) -> NDArray[Any]:
@@ -168,3 +194,30 @@ class Network(ArrayRecord):
                 last = words
             scores[start : start + _CHUNK] = self.head.evaluate(last, len(chunk))
         return Prediction.of(scores, decides=self.head.decides)
+
+
+def _chain(layers: int) -> tuple[tuple[int, ...], ...]:
+    return tuple((i,) for i in range(layers))
+
+
+def _checked_reads(reads: Sequence[Sequence[int]], layers: int) -> tuple[tuple[int, ...], ...]:
+    """What each of so many layers reads, each the one before where nothing is given.
+
+    Raises:
+        InputError: not one entry a layer, an entry that is empty or names something twice, or a layer that would read
+            itself or a later one.
+    """
+    if not reads:
+        return _chain(layers)
+    if len(reads) != layers:
+        raise InputError(f"network: reads has {len(reads)} entries for {layers} layers; give one each, or none at all")
+    for i, sources in enumerate(reads):
+        if not sources or len(set(sources)) != len(sources):
+            raise InputError(f"network: layer {i} reads {list(sources)}; name at least one source, and none twice")
+        for source in sources:
+            if type(source) is not int or not 0 <= source <= i:
+                raise InputError(
+                    f"network: layer {i} reads {source!r}; it may read 0..{i}, where 0 is the encoder and {i} what is"
+                    " before it"
+                )
+    return tuple(map(tuple, reads))

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from lgn_edge.errors import LgnError
-from lgn_edge.network import GroupSum, Layer, LogicDense, Network
+from lgn_edge.network import GroupSum, Layer, LogicConv2d, LogicDense, Network, OrPool2d
 from lgn_edge.network.truth_table import NAMES, PASS_A
 from lgn_edge.verification.compare import Location, compare
 from lgn_edge.verification.subject import Backend, Samples, Subject
@@ -37,12 +37,14 @@ def locate(backend: Backend, subject: Subject, samples: Samples) -> Location:
 def probe(network: Network, stage: int, outputs: range) -> Network:
     """The network whose scores are the bits `outputs` of a stage: the encoder (-1) or logic layer `stage`."""
     layers: tuple[Layer, ...] = network.layers[: stage + 1]
-    width = _width(network, stage)
+    reads = network.sources[: stage + 1]
+    width = network.widths[stage + 1]
     if stage == ENCODER or len(outputs) < width:
         wires = np.array(outputs, np.int32)
         layers = (*layers, LogicDense(width, wires, wires, np.full(len(wires), PASS_A, np.uint8)))
+        reads = (*reads, (stage + 1,))
     head = GroupSum(len(outputs), len(outputs))
-    return replace(network, layers=layers, head=head, name="probe", class_names=(), provenance={})
+    return replace(network, layers=layers, head=head, name="probe", class_names=(), provenance={}, reads=reads)
 
 
 def _given_fault(backend: Backend, subject: Subject, samples: Samples) -> Location | None:
@@ -84,7 +86,7 @@ def _bisect(last: int, check: Callable[[int], _Difference | None]) -> tuple[int,
 
 
 def _difference(backend: Backend, network: Network, stage: int, samples: Samples) -> _Difference | None:
-    width = _width(network, stage)
+    width = network.widths[stage + 1]
     for start in range(0, width, backend.probe_classes):
         part = probe(network, stage, range(start, min(start + backend.probe_classes, width)))
         with backend.prepare(Subject(part)) as run:
@@ -97,10 +99,6 @@ def _difference(backend: Backend, network: Network, stage: int, samples: Samples
     return None
 
 
-def _width(network: Network, stage: int) -> int:
-    return network.encoder.n_outputs if stage == ENCODER else network.layers[stage].n_outputs
-
-
 def _describe(network: Network, stage: int, gate: int) -> str:
     if stage == ENCODER:
         encoder = network.encoder
@@ -109,4 +107,7 @@ def _describe(network: Network, stage: int, gate: int) -> str:
     if isinstance(layer, LogicDense):
         rule = f" ({NAMES[layer.table[gate]]} with a = {layer.a[gate]}, b = {layer.b[gate]})"
         return f"layer {stage}, gate {gate}{rule}"
+    if isinstance(layer, LogicConv2d | OrPool2d):
+        channel, y, x = np.unravel_index(gate, layer.out_shape)
+        return f"layer {stage}, channel {channel} at row {y}, column {x}"
     return f"layer {stage}, output {gate}"

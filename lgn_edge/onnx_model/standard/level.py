@@ -27,7 +27,7 @@ def levelled(network: Network) -> Network:
     rows = _counted(circuit, row, classes)
     layers.append(last_layer(rows, width))
     head = replace(network.head, n_inputs=rows.size)
-    return replace(network, layers=tuple(layers), head=head)
+    return replace(network, layers=tuple(layers), head=head, reads=())
 
 
 def counted(network: Network) -> Int32Array:
