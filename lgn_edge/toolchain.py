@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from lgn_edge.errors import InvariantError, MissingProgramError
+from lgn_edge.files import cache_folder
 
 STRICT_WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-pedantic")
 
@@ -166,6 +167,7 @@ def _zig(*arguments: str) -> None:
     reason = missing()
     if reason:
         raise MissingProgramError(reason)
+    cache_folder()  # zig keeps things beside ours, and where no folder can be made it tries without an end
     result = subprocess.run([sys.executable, "-m", "ziglang", *arguments], capture_output=True, text=True, check=False)
     if result.returncode:
         raise InvariantError(f"ziglang {' '.join(arguments[:1])} failed: {result.stderr.strip()[-2000:]}")
