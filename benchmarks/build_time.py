@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from harness import TRUE_GATES, Options, Row, random_network, random_samples, run
+from harness import TRUE_GATES, Options, Row, chain, random_network, random_samples, run
 
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
-from lgn_edge.network.truth_table import OR, PASS_A, XOR
 
 
 @dataclass(frozen=True)
@@ -52,26 +51,6 @@ CASES = {
         lambda: random_network((10_166_670,) * 6), ("native",), "<= 240", "<= 120", "<= 20", once=True
     ),
 }
-
-
-def chain(steps: int, inputs: int = 8) -> Network:
-    """Two running bits that each step mixes with each other and with an input: every gate is read twice or more."""
-    width = inputs + 2
-    kept = range(2, width)
-    layers = []
-    for step in range(steps):
-        x = 2 + step % inputs
-        a, b, table = ((0, 0), (x, 1), (OR, XOR)) if step % 2 else ((0, 1), (1, x), (XOR, XOR))
-        layers.append(
-            LogicDense(
-                width,
-                np.array([*a, *kept], np.int32),
-                np.array([*b, *kept], np.int32),
-                np.array([*table, *[PASS_A] * inputs], np.uint8),
-            )
-        )
-    encoder = Threshold(width, np.arange(width, dtype=np.int32), np.full(width, 100, np.float32), "uint8")
-    return Network(encoder, tuple(layers), GroupSum(width, 2), name="chain")
 
 
 def wide(features: int) -> Network:

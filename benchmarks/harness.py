@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
+from lgn_edge.network.truth_table import OR, PASS_A, XOR
 
 ALL_GATES = tuple(range(16))
 TRUE_GATES = (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)  # the ten whose output depends on both inputs
@@ -111,6 +112,26 @@ def random_network(
         width = count
     encoder = Threshold(inputs, np.arange(inputs, dtype=np.int32), threshold, "uint8")
     return Network(encoder, tuple(layers), GroupSum(width, classes), name="random")
+
+
+def chain(steps: int, inputs: int = 8) -> Network:
+    """Two running bits that each step mixes with each other and with an input: every gate is read twice or more."""
+    width = inputs + 2
+    kept = range(2, width)
+    layers = []
+    for step in range(steps):
+        x = 2 + step % inputs
+        a, b, table = ((0, 0), (x, 1), (OR, XOR)) if step % 2 else ((0, 1), (1, x), (XOR, XOR))
+        layers.append(
+            LogicDense(
+                width,
+                np.array([*a, *kept], np.int32),
+                np.array([*b, *kept], np.int32),
+                np.array([*table, *[PASS_A] * inputs], np.uint8),
+            )
+        )
+    encoder = Threshold(width, np.arange(width, dtype=np.int32), np.full(width, 100, np.float32), "uint8")
+    return Network(encoder, tuple(layers), GroupSum(width, 2), name="chain")
 
 
 def random_samples(network: Network, n: int, seed: int = 0) -> NDArray[Any]:

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.harness import chain
 from lgn_edge import onnx_model
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
-from lgn_edge.network.truth_table import OR, PASS_A, XOR
+from lgn_edge.network.truth_table import OR, XOR
 from tests.thinning import exhaustive
 
 _LIMIT = 240  # seconds
@@ -28,25 +29,6 @@ for target in targets:
 """
 
 
-def _chain(steps: int) -> Network:
-    """Two running bits that each step mixes with each other and with one of 8 inputs."""
-    width, layers = 10, []
-    for step in range(steps):
-        x = 2 + step % 8
-        a, b, table = ((0, 0), (x, 1), (OR, XOR)) if step % 2 else ((0, 1), (1, x), (XOR, XOR))
-        kept = range(2, width)
-        layers.append(
-            LogicDense(
-                width,
-                np.array([*a, *kept], np.int32),
-                np.array([*b, *kept], np.int32),
-                np.array([*table, *[PASS_A] * 8], np.uint8),
-            )
-        )
-    encoder = Threshold(width, np.arange(width, dtype=np.int32), np.full(width, 100, np.float32), "uint8")
-    return Network(encoder, tuple(layers), GroupSum(width, 2), name="bounds")
-
-
 def _wide(features: int, gates: int, classes: int) -> Network:
     """One layer, whose gates read two features each."""
     a, b = np.random.default_rng(0).integers(0, features, (2, gates)).astype(np.int32)
@@ -58,7 +40,7 @@ def _wide(features: int, gates: int, classes: int) -> Network:
 
 
 _NETWORKS = {
-    "deep": lambda: _chain(300),
+    "deep": lambda: chain(300),
     "many features": lambda: _wide(65_537, 3_000, 10),
     "many classes": lambda: _wide(200, 1_000, 500),
 }

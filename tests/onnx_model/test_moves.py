@@ -107,7 +107,12 @@ class Growing:
         axis = self.axis()
         n = self.shape[axis] or 0
         low = -n if self.opset >= 11 else 0
-        if len(self.signal_axes) > 1 and self.draw(st.booleans()):
+        if len(self.shape) < 6 and self.draw(st.booleans()):
+            rows, columns = self.draw(st.integers(1, 2)), self.draw(st.integers(1, 3))
+            index = np.reshape(self.draw(st.lists(st.integers(low, n - 1), min_size=6, max_size=6)), (2, 3))
+            self.node("Gather", self.constant(index[:rows, :columns]), axis=axis)
+            self.shape[axis : axis + 1] = [rows, columns]
+        elif len(self.signal_axes) > 1 and self.draw(st.booleans()):
             self.node("Gather", self.constant(self.draw(st.integers(low, n - 1))), axis=axis)
             del self.shape[axis]
         else:
@@ -163,6 +168,84 @@ class Growing:
             self.listed("Squeeze", 13, "axes", [axis])
             del self.shape[axis]
 
+    def flatten(self) -> None:
+        if self.opset < 9:
+            self.cast(TensorProto.FLOAT)  # which was all that it took
+        rank = len(self.shape)
+        cuts = [cut for cut in range(rank + 1) if self.flat(cut)]
+        if cuts:
+            cut = self.draw(st.sampled_from(cuts))
+            below = self.opset >= 11 and cut < rank and self.draw(st.booleans())
+            self.node("Flatten", axis=cut - rank if below else cut)
+            self.shape = self.flat(cut)
+
+    def flat(self, cut: int) -> list[int | None]:
+        """The shape of a Flatten before this axis; nothing where samples would mix with signals."""
+        halves = self.shape[:cut], self.shape[cut:]
+        made = [None if None in half else math.prod(half) for half in halves]
+        mixed = any(None in half and any(size not in (None, 1) for size in half) for half in halves)
+        return [] if mixed else made
+
+    def tile(self) -> None:
+        times = [1 if size is None else self.draw(st.integers(1, 2)) for size in self.shape]
+        self.node("Tile", self.constant(times))
+        self.shape = [size if size is None else size * n for size, n in zip(self.shape, times, strict=True)]
+
+    def expand(self) -> None:
+        """Axes of size 1 to some size, one more axis in front; a 1 in the shape keeps what is there."""
+        if self.opset >= 8:
+            self.shape = [self.draw(st.integers(1, 3)) if size == 1 else size for size in self.shape]
+            front = self.draw(st.lists(st.integers(1, 2), max_size=1))
+            self.shape = [*front, *self.shape]
+            self.node("Expand", self.constant([1 if size is None else size for size in self.shape]))
+
+    def where(self) -> None:
+        """Each element from the value, or from what its neighbour along an axis is, or from a constant."""
+        if self.opset >= 9:
+            if self.element == TensorProto.BOOL:  # which ONNX Runtime does not choose
+                self.cast(TensorProto.UINT8)
+            (before,), axis = [self.name], self.draw(st.sampled_from(self.signal_axes))
+            n = self.shape[axis] or 0
+            other = self.constant(self.draw(st.integers(0, 1)), CONTAINERS[self.element])
+            if self.draw(st.booleans()):
+                (other,) = self.node("Gather", self.constant([(i + 1) % n for i in range(n)]), axis=axis)
+            sizes = [n if i == axis else 1 for i in range(len(self.shape))]
+            chosen = np.reshape(self.draw(st.lists(st.booleans(), min_size=n, max_size=n)), sizes)
+            self.name = self.constant(chosen, np.bool_)
+            self.node("Where", *self.draw(st.permutations([before, other])))
+
+    def by_its_shape(self) -> None:
+        """Reshape to sizes that the graph computes, the number of samples among them."""
+        before, at = self.name, self.shape.index(None)
+        self.node("Shape")
+        self.node("Gather", self.constant(list(range(at + 1))), axis=0)
+        left = math.prod(size or 1 for size in self.shape[at + 1 :])
+        self.node("Concat", self.constant([left]), axis=0)
+        shape, self.name = self.name, before
+        self.node("Reshape", shape)
+        self.shape = [*self.shape[: at + 1], left]
+
+    def joined_with_a_constant(self) -> None:
+        """A ConstantOfShape of as many samples, joined."""
+        if self.opset >= 9:
+            before, axis, size = self.name, self.draw(st.sampled_from(self.signal_axes)), self.draw(st.integers(0, 2))
+            self.node("Shape")
+            shape = self.name
+            parts = []
+            for i in range(len(self.shape)):
+                if i == axis:
+                    parts.append(self.constant([size]))
+                else:
+                    self.name = shape
+                    parts += self.node("Gather", self.constant([i]), axis=0)
+            self.name = parts[0]
+            self.node("Concat", *parts[1:], axis=0)
+            value = numpy_helper.from_array(np.array([self.draw(st.integers(0, 1))], CONTAINERS[self.element]))
+            (made,) = self.node("ConstantOfShape", value=value)
+            self.name = before
+            self.node("Concat", made, axis=axis)
+            self.shape[axis] = (self.shape[axis] or 0) + size
+
     def cast(self, element: int | None = None) -> None:
         self.element = self.draw(st.sampled_from(list(CONTAINERS))) if element is None else element
         self.node("Cast", to=self.element)
@@ -212,6 +295,12 @@ STEPS = [
     "cast",
     "gate",
     "with_itself",
+    "flatten",
+    "tile",
+    "expand",
+    "where",
+    "by_its_shape",
+    "joined_with_a_constant",
 ]
 
 
@@ -248,7 +337,26 @@ REFUSED = {
     "zero is a size": ("y = Reshape <allowzero = 1> (x, s)", "int64[3] s = {0, 2, 3}", "and the samples apart"),
     "zero and left": ("y = Reshape <allowzero = 1> (x, s)", "int64[2] s = {0, -1}", "and the samples apart"),
     "huge shape": ("y = Reshape (x, s)", "int64[3] s = {0, 4611686018427387904, 4}", "and the samples apart"),
-    "shape computed": ("s = Shape (x) y = Reshape (x, s)", "int64 c = {0}", "a circuit of this input is made of"),
+    "shape computed": ("s = Shape (x) t = Add (s, c) y = Reshape (x, t)", "int64 c = {0}", "a circuit of this input"),
+    "index of samples": ("s = Shape (x) y = Gather <axis = 1> (x, s)", "int64 c = {0}", "depends on the number"),
+    "cut by samples": ("s = Shape <end = 1> (x) y = Slice (x, c, s, c)", "int64[1] c = {1}", "on the number of"),
+    "samples as bits": ("s = Shape (x) t = Cast <to = 6> (s) y = Concat <axis = 0> (t, s)", "int64 c = {0}", "number"),
+    "samples are flattened": ("y = Flatten <axis = 2> (x)", "int64 c = {0}", "samples must stay apart"),
+    "flattened before no axis": ("y = Flatten <axis = 4> (x)", "int64 c = {0}", "cuts before the axis 4 of 3"),
+    "samples are repeated": ("y = Tile (x, c)", "int64[3] c = {2, 1, 1}", "it repeats samples"),
+    "repeated by too few": ("y = Tile (x, c)", "int64[2] c = {2, 1}", "give a number for each"),
+    "repeated below zero": ("y = Tile (x, c)", "int64[3] c = {1, -1, 1}", "give a number for each"),
+    "samples are expanded": ("y = Expand (x, c)", "int64[3] c = {4, 2, 3}", "meet other samples"),
+    "expanded to another size": ("y = Expand (x, c)", "int64[3] c = {1, 4, 3}", "the shapes"),
+    "expanded below zero": ("y = Expand (x, c)", "int64[3] c = {1, -1, 3}", "is not below 0"),
+    "expanded by signals": ("y = Expand (x, x)", "int64 c = {0}", "must be a constant"),
+    "chosen by signals": ("y = Where (x, x, x)", "int64 c = {0}", "its condition must be a constant of bool"),
+    "chosen of two types": ("a = Cast <to = 2> (x) y = Where (c, x, a)", "bool c = {0}", "of the types BOOL and UINT8"),
+    "a constant of two": ("s = Shape (x) y = ConstantOfShape <value = int64[2] {0, 1}> (s)", "int64 c = {0}", "2 el"),
+    "a constant of more": ("s = Shape (x) t = ConstantOfShape <value = float[1] {2}> (s) a = Cast <to = 1> (x)"
+                           " y = Concat <axis = 1> (a, t)", "int64 c = {0}", "be 0 or 1"),
+    "a cast that rounds": ("a = Cast <to = 7> (c) y = Concat <axis = 1> (x, a)", "float[1,1,1] c = {0.5}", "changes"),
+    "text in a constant": ("c = Constant <value_string = \"a\"> () y = Identity (x)", "int64 d = {0}", "no numbers"),
     "no permutation": ("y = Transpose <perm = [0, 0, 1]> (x)", "int64 c = {0}", "orders 3 axes as .0, 0, 1."),
     "each two samples": ("t = Transpose <perm = [1, 0]> (x) y = And (x, t)", "int64 c = {0}", "on each two samples"),
     "samples meet signals": ("y = And (x, c)", "bool[2,2,3] c = {1, 1, 1, 0, 0, 0, 1, 1, 1, 0, 0, 0}", "meet other"),
@@ -282,6 +390,10 @@ SMALL = {
     "axes": ("y = Identity (x)", f"bool[N,{','.join(['1'] * 70)}] x", "a value has 71 axes; the most are 32"),
     "unsqueezed": ("y = Unsqueeze (x, many)", "bool[N,2] x", "a value has 34 axes; the most are 32"),
     "gathered": ("y = Gather <axis = 1> (x, zeros)", "bool[N,1,8388608] x", "has 268435456 of"),
+    "index of axes": ("y = Gather <axis = 1> (x, deep)", "bool[N,2] x", "a value has 33 axes; the most are 32"),
+    "expanded": ("y = Expand (x, huge)", "bool[N,1] x", "has 1152921504606846976 of"),
+    "made": ("y = ConstantOfShape (huge)", "bool[N,1] x", "has 1152921504606846976 of"),
+    "repeated": ("y = Tile (x, huge)", "bool[1,N,1] x", "has 1152921504606846976 of"),
     "broadcast": ("t = Transpose <perm = [0, 2, 1]> (x) y = And (x, t)", "bool[N,65536,1] x", "has 4294967296 of"),
 }
 
@@ -290,7 +402,11 @@ SMALL = {
 def test_a_small_file_of_a_huge_graph_takes_no_memory(case: str) -> None:
     body, source, message = SMALL[case]
     many = ", ".join(str(i) for i in range(32))
-    model = read(body, f"int64[32] many = {{{many}}}, int64[32] zeros = {{{', '.join(['0'] * 32)}}}", source)
+    constants = (
+        f"int64[32] many = {{{many}}}, int64[32] zeros = {{{', '.join(['0'] * 32)}}}, "
+        f"int64[{','.join(['1'] * 32)}] deep = {{0}}, int64[3] huge = {{1073741824, 1, 1073741824}}"
+    )
+    model = read(body, constants, source)
     tracemalloc.start()
     try:
         with pytest.raises(InputError, match=message):

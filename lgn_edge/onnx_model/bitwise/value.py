@@ -1,17 +1,17 @@
-"""A value of a foreign graph: which signal each of its elements is. Moves are those of ONNX, done by numpy."""
+"""A value of a foreign graph: what each of its elements is. Moves are those of ONNX, done by numpy."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import TensorProto
 
 from lgn_edge.errors import InputError
+from lgn_edge.onnx_model.bitwise.elements import type_name
 
 IntArray = NDArray[np.int64]
 
@@ -20,18 +20,39 @@ _MOST_AXES: Final = 32  # numpy takes 64
 
 
 @dataclass(frozen=True)
-class Literals:
+class Samples:
+    """How many samples lie along an axis of the inputs: a size that nobody knows."""
+
+    axis: int
+
+    def __repr__(self) -> str:
+        return "samples"
+
+
+Size = int | Samples
+
+
+@dataclass(frozen=True)
+class Value:
     """What each element of a value is; an axis of samples is never taken apart.
 
     Attributes:
-        array: 2 * signal, plus 1 for its complement; in the shape of the value, but of size 1 along samples.
+        array: int64, 2 * signal, plus 1 for its complement; or, where they are known, the elements themselves (objects
+            where `Samples` may be among them). In the shape of the value, but of size 1 along samples.
         samples: for each axis the axis of samples that it is in the inputs of the graph, or SIGNALS.
         element: the type of the elements, as TensorProto numbers it.
+        known: whether the elements are numbers, the same for each sample.
     """
 
-    array: IntArray
+    array: NDArray[Any]
     samples: tuple[int, ...]
     element: int
+    known: bool = False
+
+    @classmethod
+    def of(cls, numbers: NDArray[Any], element: int) -> Value:
+        """Numbers that are known."""
+        return cls(numbers, (SIGNALS,) * numbers.ndim, element, known=True)
 
     def __post_init__(self) -> None:
         check_rank(len(self.samples))
@@ -55,12 +76,12 @@ class Literals:
             )
         return axis % rank
 
-    def taken(self, index: IntArray, axis: int) -> Literals:
+    def taken(self, index: IntArray, axis: int) -> Value:
         """Gather: the elements of these numbers, in the signal axis `axis`; the axis goes where the index is one."""
         samples = (*self.samples[:axis], *[SIGNALS] * index.ndim, *self.samples[axis + 1 :])
         return replace(self, array=np.asarray(np.take(self.array, index, axis)), samples=samples)
 
-    def sliced(self, axis: int, start: int, stop: int, step: int) -> Literals:
+    def sliced(self, axis: int, start: int, stop: int, step: int) -> Value:
         """Slice along the signal axis `axis`; step is not 0."""
         # as ONNX has it: numbers below 0 count from the end, and then are clamped; -1 behind a step below 0 is the end
         n = self.array.shape[axis]
@@ -69,12 +90,12 @@ class Literals:
         start, stop = min(max(start, 0), high), min(max(stop, low), high)
         return self.taken(np.arange(start, stop, step), axis)
 
-    def split(self, sizes: Sequence[int], axis: int) -> list[Literals]:
+    def split(self, sizes: Sequence[int], axis: int) -> list[Value]:
         """Split: parts of these sizes, which sum to the size of the signal axis `axis`."""
         parts = np.split(self.array, np.cumsum(sizes)[:-1], axis)
         return [replace(self, array=part) for part in parts]
 
-    def transposed(self, order: Sequence[int]) -> Literals:
+    def transposed(self, order: Sequence[int]) -> Value:
         """Transpose.
 
         Raises:
@@ -84,7 +105,7 @@ class Literals:
             raise InputError(f"it orders {len(self.samples)} axes as {list(order)}")
         return replace(self, array=self.array.transpose(order), samples=tuple(self.samples[axis] for axis in order))
 
-    def squeezed(self, axes: Sequence[int] | None) -> Literals:
+    def squeezed(self, axes: Sequence[int] | None) -> Value:
         """Squeeze these axes; all of size 1 where there are none.
 
         Raises:
@@ -100,7 +121,7 @@ class Literals:
         kept = tuple(kind for axis, kind in enumerate(self.samples) if axis not in gone)
         return replace(self, array=self.array.squeeze(tuple(gone)), samples=kept)
 
-    def unsqueezed(self, axes: Sequence[int]) -> Literals:
+    def unsqueezed(self, axes: Sequence[int]) -> Value:
         """Unsqueeze: axes of size 1, as the result counts them.
 
         Raises:
@@ -115,14 +136,33 @@ class Literals:
         samples = tuple(SIGNALS if axis in new else next(old) for axis in range(rank))
         return replace(self, array=np.expand_dims(self.array, tuple(new)), samples=samples)
 
-    def reshaped(self, wanted: Sequence[int], zero_copies: bool) -> Literals:
+    def flattened(self, axis: int) -> Value:
+        """Flatten: the axes before `axis` become one, and so do those from it on.
+
+        Raises:
+            InputError: there is no such axis, or samples would mix with signals.
+        """
+        rank = len(self.samples)
+        if not -rank <= axis <= rank:
+            raise InputError(f"it cuts before the axis {axis} of {rank}")
+        cut = axis + rank if axis < 0 else axis
+        halves = [(self.array.shape[part], self.samples[part]) for part in (slice(cut), slice(cut, None))]
+        shape, samples = [math.prod(sizes) for sizes, _ in halves], [max(kinds, default=SIGNALS) for _, kinds in halves]
+        if _runs(shape, samples) != _runs(self.array.shape, self.samples):
+            raise InputError(
+                f"it cuts signals of the shape {self.sizes} before the axis {axis}; samples must stay apart"
+            )
+        return replace(self, array=self.array.reshape(shape), samples=tuple(samples))
+
+    def reshaped(self, wanted: Sequence[Size], zero_copies: bool) -> Value:
         """Reshape: -1 is what is left; 0 is the axis of the same number, or a size.
 
         Raises:
             InputError: the sizes do not fit, or samples would mix with signals.
         """
         check_rank(len(wanted))
-        shape, samples = list(wanted), [SIGNALS] * len(wanted)
+        shape = [1 if isinstance(size, Samples) else size for size in wanted]
+        samples = [size.axis if isinstance(size, Samples) else SIGNALS for size in wanted]
         for axis, size in enumerate(wanted):
             if size == 0 and zero_copies and axis < len(self.samples):
                 shape[axis], samples[axis] = self.array.shape[axis], self.samples[axis]
@@ -153,7 +193,7 @@ def check_rank(rank: int) -> None:
         raise InputError(f"a value has {rank} axes; the most are {_MOST_AXES}")
 
 
-def concatenated(parts: Sequence[Literals], axis: int) -> Literals:
+def concatenated(parts: Sequence[Value], axis: int) -> Value:
     """Concat along a signal axis.
 
     Raises:
@@ -166,18 +206,26 @@ def concatenated(parts: Sequence[Literals], axis: int) -> Literals:
     return replace(parts[0], array=np.concatenate([part.array for part in parts], axis))
 
 
-def broadcast(a: Literals, b: Literals) -> tuple[Literals, Literals]:
-    """Two values in one shape, as views.
+def check_one_type(values: Sequence[Value]) -> None:
+    """Check that values hold elements of one type.
 
     Raises:
-        InputError: they differ in type or size, or samples of one meet signals or other samples of the other.
+        InputError: they differ.
     """
-    if a.element != b.element:
-        raise InputError(f"its inputs are of the types {type_name(a.element)} and {type_name(b.element)}")
-    rank = max(len(a.samples), len(b.samples))
-    a, b = (value.unsqueezed(range(rank - len(value.samples))) for value in (a, b))
-    samples = tuple(map(max, a.samples, b.samples))
-    for value in (a, b):
+    if len({value.element for value in values}) != 1:
+        raise InputError(f"its inputs are of the types {' and '.join(type_name(value.element) for value in values)}")
+
+
+def broadcast(values: Sequence[Value]) -> list[Value]:
+    """Values in one shape, as views.
+
+    Raises:
+        InputError: they differ in size, or samples of one meet signals or other samples of another.
+    """
+    rank = max(len(value.samples) for value in values)
+    values = [value.unsqueezed(range(rank - len(value.samples))) for value in values]
+    samples = tuple(map(max, *(value.samples for value in values)))
+    for value in values:
         meets = [s for s, kind, size in zip(samples, value.samples, value.array.shape, strict=True)
                  if s != kind and (kind != SIGNALS or size != 1)]  # fmt: skip
         if meets:
@@ -185,15 +233,10 @@ def broadcast(a: Literals, b: Literals) -> tuple[Literals, Literals]:
     found = [kind for kind in samples if kind != SIGNALS]
     if len(set(found)) != len(found):
         raise InputError("it computes on each two samples; a circuit sees one")
-    if any(m != n and 1 not in (m, n) for m, n in zip(a.array.shape, b.array.shape, strict=True)):
-        raise InputError(f"its inputs have the shapes {a.sizes} and {b.sizes} of signals")
-    left, right = np.broadcast_arrays(a.array, b.array)
-    return replace(a, array=left, samples=samples), replace(b, array=right, samples=samples)
-
-
-def type_name(element: int) -> str:
-    """The name of an element type of TensorProto, or its number."""
-    return str(TensorProto.DataType.Name(element)) if element in TensorProto.DataType.values() else str(element)
+    if any(len(set(sizes) - {1}) > 1 for sizes in zip(*(value.array.shape for value in values), strict=True)):
+        raise InputError(f"its inputs have the shapes {' and '.join(str(value.sizes) for value in values)} of signals")
+    arrays = np.broadcast_arrays(*(value.array for value in values))
+    return [replace(value, array=array, samples=samples) for value, array in zip(values, arrays, strict=True)]
 
 
 def _runs(shape: Sequence[int], samples: Sequence[int]) -> list[tuple[int, int]]:
