@@ -1,11 +1,11 @@
 """Writing so that a reader sees the old one or the whole new one, and so that nothing is lost that is not ours.
 
 What stands at a path is replaced only where it is absent, empty, or as we wrote it. A folder says that itself: the list
-`.lgn-edge.json` in it has the digest of every file, and anything that is not on it as it lies there is the user's. Of a
-file its writer must know it.
+`.lgn-edge.json` in it has the digest of every file, and the names of what its own Makefile makes. Anything else is the
+user's, and so is what is not as it is listed. Of a file its writer must know it.
 
-A new one is made in a folder beside the path, `.NAME.xxxxxxxx`, which its process holds locked. Where a process was
-killed, the lock is free, and the next one that writes to the path removes the folder.
+A new one is made in a folder beside the path, `.NAME.xxxxxxxx`, which its process holds locked: another one that is to
+write to the same path is refused. Where a process was killed, the lock is free, and the next one removes the folder.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
 
@@ -31,6 +31,11 @@ Ours = Callable[[Path], bool]
 LIST: Final = ".lgn-edge.json"
 
 _LOCK, _NEW, _OLD = "lock", "new", "old"  # in the folder that something is made in
+_MENDS: Final = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EBUSY: "wait until it has finished, or choose another place",
+}
 _MARK: Final = "lgn-edge works here; what a killed process left is removed by the next that writes to the same path: "
 
 
@@ -48,13 +53,12 @@ def atomic_path(path: str | os.PathLike[str], *, ours: Ours = nothing_of_ours, f
     Raises:
         InputError: as `check_file`; the folder does not exist or vanishes, or the disk is full.
     """
-    check_file(path, ours, force)
     with _explained(path):
-        target = _resolved(path)
+        target = _checked_file(path, ours, force)
         with _workshop(target) as place:
             new = place / f"{_NEW}{target.suffix}"
             yield new
-            check_file(path, ours, force)
+            _checked_file(path, ours, force)
             os.replace(new, target)
 
 
@@ -77,7 +81,9 @@ def append(path: str | os.PathLike[str], text: str) -> None:
 
 
 @contextmanager
-def atomic_directory(path: str | os.PathLike[str], kind: str, *, force: bool = False) -> Iterator[Path]:
+def atomic_directory(
+    path: str | os.PathLike[str], kind: str, *, made: Sequence[str] = (), force: bool = False
+) -> Iterator[Path]:
     """Yield an empty folder; put it, with the list of its files, in the place of `path` when the block succeeds.
 
     A folder that is already at `path` is replaced as a whole, and kept as it was when the block fails.
@@ -85,21 +91,21 @@ def atomic_directory(path: str | os.PathLike[str], kind: str, *, force: bool = F
     Args:
         path: the folder to write.
         kind: a word for what is in it; a folder of another kind is not replaced.
+        made: the paths in it of what its own Makefile makes, which the next one may replace, too.
         force: replace what is not ours as well.
 
     Raises:
         InputError: as `check_folder`; the folder around it vanishes, or the disk is full.
     """
-    check_folder(path, kind, force)
     with _explained(path):
-        target = _resolved(path)
+        target = _checked_folder(path, kind, force)
         target.parent.mkdir(parents=True, exist_ok=True)
         with _workshop(target) as place:
             new = place / _NEW
             new.mkdir()
             yield new
-            _write_list(new, kind)
-            check_folder(path, kind, force)
+            _write_list(new, kind, made)
+            _checked_folder(path, kind, force)
             if target.exists():
                 os.replace(target, place / _OLD)
             os.replace(new, target)
@@ -116,22 +122,11 @@ def check_file(path: str | os.PathLike[str], ours: Ours = nothing_of_ours, force
         force: replace any file.
 
     Raises:
-        InputError: `path` is a folder or a device, it holds something that is not ours and `force` is false, or it
-            cannot be written.
+        InputError: `path` is a folder or a device, it holds something that is not ours and `force` is false, it cannot
+            be written, or another process is writing it.
     """
     with _explained(path):
-        target = _resolved(path)
-        if target.is_dir():
-            raise InputError(f"{path} is a folder; give the name of a file to write to")
-        if target.exists():
-            if not target.is_file():
-                raise InputError(f"{path} is not a regular file; give the name of a file to write to")
-            if not force and target.stat().st_size and not ours(target):
-                raise InputError(
-                    f"{path} would be lost: it is not what lgn-edge wrote there; give another name, or replace it with"
-                    " --force (force=True)"
-                )
-        _require_writable(target.parent)
+        _require_alone(_checked_file(path, ours, force))
 
 
 def check_folder(path: str | os.PathLike[str], kind: str, force: bool = False) -> None:
@@ -146,35 +141,23 @@ def check_folder(path: str | os.PathLike[str], kind: str, force: bool = False) -
 
     Raises:
         InputError: `path` is a file, it is the working folder or holds it, something in it is not ours and `force` is
-            false, or it cannot be written.
+            false, it cannot be written, or another process is writing it.
     """
     with _explained(path):
-        target = _resolved(path)
-        if target.exists() and not target.is_dir():
-            raise InputError(f"{path} is a file; give the name of a folder to write to")
-        if working_folder().is_relative_to(target):
-            raise InputError(
-                f"{path} is the working folder or holds it, and would be replaced as a whole; give a folder inside it"
-            )
-        lost = None if force else would_be_lost(target, kind)
-        if lost:
-            raise InputError(
-                f"{path} holds what lgn-edge did not write there: {lost.relative_to(target)} would be lost; give"
-                " another folder, or replace it with --force (force=True)"
-            )
-        _require_writable(next(parent for parent in target.parents if parent.exists()))
+        _require_alone(_checked_folder(path, kind, force))
 
 
 def would_be_lost(folder: Path, kind: str) -> Path | None:
     """A file in a folder that is not as we wrote it, if there is one; else the folder can be replaced or removed.
 
-    What is not on the folder's list is the user's, and so is what was changed since. An absent folder holds nothing.
+    What is not on the folder's list is the user's, and so is what was changed since; not what its Makefile makes. An
+    absent folder holds nothing.
 
     Raises:
         OSError: something in the folder cannot be read.
     """
     found = _read_list(folder, kind)
-    listed = found or {}
+    listed, made = found or ({}, ())
     wanted = {parent for name in listed for parent in PurePosixPath(name).parents}
     for root, folders, names in _walk(folder):
         for name in sorted(names):
@@ -182,6 +165,8 @@ def would_be_lost(folder: Path, kind: str) -> Path | None:
             place = path.relative_to(folder).as_posix()
             if path.is_symlink() or not path.is_file():
                 return path
+            if place in made:
+                continue
             if found is None if place == LIST else listed.get(place) != sha256(path):
                 return path
         inside = PurePosixPath(root.relative_to(folder).as_posix())
@@ -252,50 +237,120 @@ def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
         yield Path(root), folders, [*names, *links]
 
 
-def _write_list(folder: Path, kind: str) -> None:
+def _checked_file(path: str | os.PathLike[str], ours: Ours, force: bool) -> Path:
+    """The file that is to be written, where that loses no other; errors as of `check_file`, or OSError."""
+    target = _resolved(path)
+    if target.is_dir():
+        raise InputError(f"{path} is a folder; give the name of a file to write to")
+    if target.exists():
+        if not target.is_file():
+            raise InputError(f"{path} is not a regular file; give the name of a file to write to")
+        if not force and target.stat().st_size and not ours(target):
+            raise InputError(
+                f"{path} would be lost: it is not what lgn-edge wrote there; give another name, or replace it with"
+                " --force (force=True)"
+            )
+    _require_writable(target.parent)
+    return target
+
+
+def _checked_folder(path: str | os.PathLike[str], kind: str, force: bool) -> Path:
+    """The folder that is to be written, where that loses nothing; errors as of `check_folder`, or OSError."""
+    target = _resolved(path)
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{path} is a file; give the name of a folder to write to")
+    if working_folder().is_relative_to(target):
+        raise InputError(
+            f"{path} is the working folder or holds it, and would be replaced as a whole; give a folder inside it"
+        )
+    lost = None if force else would_be_lost(target, kind)
+    if lost:
+        raise InputError(
+            f"{path} holds what lgn-edge did not write there: {lost.relative_to(target)} would be lost; give"
+            " another folder, or replace it with --force (force=True)"
+        )
+    _require_writable(next(parent for parent in target.parents if parent.exists()))
+    return target
+
+
+def _write_list(folder: Path, kind: str, made: Sequence[str]) -> None:
     paths = sorted(root / name for root, _, names in _walk(folder) for name in names)
     files = {path.relative_to(folder).as_posix(): sha256(path) for path in paths}
-    document = {"written by": "lgn-edge", "kind": kind, "files": files}
+    document = {"written by": "lgn-edge", "kind": kind, "files": files, "made": sorted(made)}
     (folder / LIST).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _read_list(folder: Path, kind: str) -> dict[str, Any] | None:
-    """Digests by path, or None where the folder is not one of ours of that kind."""
+def _read_list(folder: Path, kind: str) -> tuple[dict[str, Any], list[Any]] | None:
+    """Digests by path, and what the Makefile makes; None where the folder is not one of ours of that kind."""
     try:
         document = json.loads((folder / LIST).read_bytes())
     except (OSError, ValueError):
         return None
     if not isinstance(document, dict) or (document.get("written by"), document.get("kind")) != ("lgn-edge", kind):
         return None
-    files = document.get("files")
-    return files if isinstance(files, dict) else None
+    files, made = document.get("files"), document.get("made", [])
+    return (files, made) if isinstance(files, dict) and isinstance(made, list) else None
 
 
 @contextmanager
 def _workshop(target: Path) -> Iterator[Path]:
-    """A folder beside `target` to make it in; first, what killed processes left of theirs is removed."""
-    for place in target.parent.glob(f".{glob.escape(target.name)}.*"):
-        _remove_leftover(place, target)
-    place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    with (place / _LOCK).open("w", encoding="utf-8") as lock:
+    """A folder beside `target` to make it in; first, what killed processes left of theirs is removed.
+
+    Raises:
+        OSError: another process makes `target`.
+    """
+    with _one_at_a_time(target.parent):
+        _require_alone(target, remove=True)
+        place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        lock = (place / _LOCK).open("w", encoding="utf-8")
+        with suppress(OSError):  # nothing is locked there; then nobody takes the folder for a leftover either
+            _lock(lock)
+        lock.write(_MARK + target.name)  # after it is locked: without this text nobody removes the folder
+        lock.flush()
+    with lock:
         try:
-            with suppress(OSError):  # nothing is locked there; then nobody takes the folder for a leftover either
-                _lock(lock)
-            lock.write(_MARK + target.name)  # after it is locked: without this text nobody removes the folder
-            lock.flush()
             with _staying(target.parent, "write to a folder that stays"):
                 yield place
         finally:
             _clear(place, target)
 
 
-def _remove_leftover(place: Path, target: Path) -> None:
-    """Remove a folder that `_workshop` made for `target`, if its process has ended."""
+@contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Wait until no other process looks around in `folder`, which takes a moment; where nothing is locked, go on."""
+    with ExitStack() as stack:
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+def _require_alone(target: Path, *, remove: bool = False) -> None:
+    """Make sure that no other process makes `target`, and remove what those left that have ended.
+
+    Raises:
+        OSError: one does.
+    """
+    for place in target.parent.glob(f".{glob.escape(target.name)}.*"):
+        if _living(place, target, remove):
+            raise OSError(errno.EBUSY, "another lgn-edge is writing there")
+
+
+def _living(place: Path, target: Path, remove: bool) -> bool:
+    """Whether a process makes `target` in a folder of `_workshop`; one whose process has ended is removed if asked."""
     with suppress(OSError), (place / _LOCK).open("r+", encoding="utf-8", errors="replace") as lock:
         known = all(entry.name in (_LOCK, _OLD) or entry.name.startswith(_NEW) for entry in place.iterdir())
         if known and not place.is_symlink() and lock.read() == _MARK + target.name:
-            _lock(lock)  # fails while the process lives
-            _clear(place, target)
+            try:
+                _lock(lock)
+            except BlockingIOError:
+                return True
+            if remove:
+                _clear(place, target)
+    return False
 
 
 def _lock(file: IO[str]) -> None:
@@ -343,7 +398,7 @@ def _explained(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        mend = "free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "choose another place"
+        mend = _MENDS.get(error.errno or 0, "choose another place")
         raise InputError(f"cannot write {Path(path)}: {_reason(error)}; {mend}") from error
 
 

@@ -106,9 +106,9 @@ def archive(objects: Sequence[Path], output: Path) -> None:
 
 
 def link_shared(objects: Sequence[Path], output: Path) -> None:
-    """Link ELF objects that need no library into a shared one."""
-    _zig("ld.lld", "-shared", "--gc-sections", "--build-id=none", "-z", "noexecstack", "-o", str(output),
-         *map(str, objects))  # fmt: skip
+    """Link ELF objects that need no library into a shared one, which programs look for by its file's name."""
+    _zig("ld.lld", "-shared", "-soname", output.name, "--gc-sections", "--build-id=none", "-z", "noexecstack",
+         "-o", str(output), *map(str, objects))  # fmt: skip
 
 
 def link_library(objects: Sequence[Path], output: Path, machine: Machine) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import signal
@@ -289,14 +288,92 @@ def test_only_what_is_ours_beyond_doubt_is_cleared_up(tmp_path: Path) -> None:
     leftover(".d.unmarked", "mine")
     leftover(".d.more", more="notes")
     leftover(".d.x.other", files._MARK + "d.x")
-    leftover(".d.living")
     (tmp_path / ".d.file").touch()
     (tmp_path / ".d.folder").mkdir()
-    with (tmp_path / ".d.living" / "lock").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        thing(tmp_path / "d")
-    kept = [".d.file", ".d.folder", ".d.living", ".d.more", ".d.unmarked", ".d.x.other", "d"]
+    thing(tmp_path / "d")
+    kept = [".d.file", ".d.folder", ".d.more", ".d.unmarked", ".d.x.other", "d"]
     assert sorted(path.name for path in tmp_path.iterdir()) == kept
+
+
+IN_USE = r"cannot write .*/[df]: another lgn-edge is writing there; wait until it has finished, or choose another place"
+
+
+def test_two_do_not_write_to_one_place(tmp_path: Path) -> None:
+    with atomic_directory(tmp_path / "d", "thing") as first, atomic_path(tmp_path / "f") as file:
+        (first / "text").write_text("first")
+        file.write_text("first")
+        for write in (
+            lambda: thing(tmp_path / "d", force=True),
+            lambda: files.check_folder(tmp_path / "d", "thing"),
+            lambda: write_atomic(tmp_path / "f", "second", force=True),
+            lambda: files.check_file(tmp_path / "f"),
+        ):
+            with pytest.raises(InputError, match=IN_USE):
+                write()
+        thing(tmp_path / "other")
+    assert (tmp_path / "d" / "text").read_text() == (tmp_path / "f").read_text() == "first"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "f", "other"]
+
+
+TOGETHER = """
+import sys
+from pathlib import Path
+from lgn_edge.errors import InputError
+from lgn_edge.files import atomic_directory
+
+place, number = Path(sys.argv[1]), sys.argv[2]
+
+def wait_for(name):
+    while not (place / name).exists():
+        pass
+
+(place / f"ready {number}").touch()
+wait_for("go")
+try:
+    with atomic_directory(place / "d", "thing") as folder:
+        (folder / "text").write_text(number)
+        wait_for("end")
+except InputError as error:
+    sys.exit(str(error))
+"""
+
+
+def test_of_those_that_begin_together_one_writes(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", TOGETHER, tmp_path]
+    several = [subprocess.Popen([*command, str(n)], stderr=subprocess.PIPE, text=True) for n in range(3)]
+    while len(list(tmp_path.glob("ready *"))) < len(several):
+        assert all(process.poll() is None for process in several)
+    (tmp_path / "go").touch()
+    while sum(process.poll() is None for process in several) > 1:
+        pass
+    (tmp_path / "end").touch()
+    said = [process.communicate(timeout=60)[1] for process in several]
+    (done,) = [n for n, process in enumerate(several) if process.returncode == 0]
+    assert (tmp_path / "d" / "text").read_text() == str(done)
+    assert all("another lgn-edge is writing there" in text for n, text in enumerate(said) if n != done)
+
+
+def test_what_a_makefile_makes_is_replaced(tmp_path: Path) -> None:
+    def write() -> None:
+        with atomic_directory(tmp_path / "d", "thing", made=("example", "part/a.o")) as new:
+            (new / "part").mkdir()
+            (new / "part" / "a.c").write_text("")
+
+    write()
+    for name in ("example", "part/a.o"):
+        (tmp_path / "d" / name).write_text("made")
+        write()
+        assert not (tmp_path / "d" / name).exists()
+    for mine in ("part/example", "example/notes.txt"):
+        (tmp_path / "d" / mine).parent.mkdir(exist_ok=True)
+        (tmp_path / "d" / mine).write_text("mine")
+        with pytest.raises(InputError, match=f"{mine} would be lost"):
+            write()
+        (tmp_path / "d" / mine).unlink()
+    (tmp_path / "d" / "example").rmdir()
+    (tmp_path / "d" / "example").symlink_to("mine")
+    with pytest.raises(InputError, match="example would be lost"):
+        write()
 
 
 def test_a_folder_that_vanishes_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

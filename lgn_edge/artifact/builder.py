@@ -18,7 +18,7 @@ from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
 from lgn_edge.artifact.example import example_samples, example_values
 from lgn_edge.artifact.head_text import head_values
-from lgn_edge.artifact.layout import copy_board, copy_license, templates
+from lgn_edge.artifact.layout import copy_board, copy_license, made, templates
 from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest
 from lgn_edge.artifact.measure import measure
 from lgn_edge.artifact.packaging import check_packages, package_values, write_packages
@@ -116,9 +116,11 @@ def build(
         planned = plan(network, circuit, machine, optimize, budget, batch)
     tested = selftest_samples(network, machine.selftest_vectors)
     vectors = Vectors(tested, network.evaluate(tested).scores)
-    with atomic_directory(output, KIND, force=force) as folder, scratch_folder() as work:
+    rebuilt = made(machine, identifier)
+    with atomic_directory(output, KIND, made=rebuilt, force=force) as folder, scratch_folder() as work:
         manifest = _interface(network, planned, machine, identifier)
         about = package_values(identifier, package_version, package_url)
+        about |= {"made": " ".join(rebuilt)}
         about |= example_values(identifier, network.class_names, shown, shown_are)
         values = _write_sources(folder, network, planned, vectors, manifest, machine, about)
         write_packages(folder, packages, identifier, values)

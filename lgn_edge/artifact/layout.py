@@ -27,6 +27,18 @@ _FAMILIES: Final = {
         ("main.mjs.in", "examples/main.mjs"),
     ),
 }
+# What the Makefile of a family makes, where it is more than the example.
+_MADE: Final = {
+    "avr": ("example.elf", "example.hex"),
+    "c": (
+        "example",
+        "liblgn_{name}.a",
+        "src/lgn_{name}.o",
+        "src/lgn_{name}_kernels.o",
+        "src/lgn_{name}_selftest.o",
+    ),
+    "wasm": (),
+}
 _WITH_BOARD: Final = ("cortex-m", "riscv32")
 
 
@@ -38,6 +50,12 @@ def templates(target: Target) -> dict[str, str]:
     levels = {"src/lgn_{name}_levels.c": f"levels_{target.family}.c.in"} if len(target.levels) > 1 else {}
     files = _FAMILIES.get(target.family, _HOSTED if target.hosted else _BARE)
     return {"include/lgn_{name}.h": "model.h.in", **levels, **{path: template for template, path in files}}
+
+
+def made(target: Target, name: str) -> list[str]:
+    """The paths of what the artifact's own Makefile makes, and removes by `make clean`."""
+    paths = _MADE.get(target.family, ("example",) if target.hosted else ("example.elf",))
+    return [path.format(name=name) for path in paths]
 
 
 def copy_license(folder: Path) -> None:
