@@ -155,9 +155,17 @@ def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dat
     if name in uci.TABLES:
         return _table(name, _data_folder(folder) / "uci")
     if name not in _IDX:
-        names = ("digits", *_IDX, "cifar10", *uci.TABLES)
-        raise InputError(f"data set {name!r} is unknown{near(name, names)}; there are {', '.join(names)}")
+        names = dataset_names()
+        raise InputError(
+            f"data set {name!r} is unknown{near(name, names)}; there are {', '.join(names)}, and data of your own are"
+            " given to lgn_edge.training.train as a Dataset (data=)"
+        )
     return _idx_dataset(name, _data_folder(folder) / name)
+
+
+def dataset_names() -> tuple[str, ...]:
+    """The data sets that `load_dataset` knows."""
+    return ("digits", *_IDX, "cifar10", *uci.TABLES)
 
 
 def stratified_split(labels: NDArray[np.int64], share: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
