@@ -27,6 +27,7 @@ from lgn_edge.programs import missing_program
 from lgn_edge.targets.native import native
 from lgn_edge.targets.registry import TARGETS, find_target
 from lgn_edge.training import load_checkpoint, load_dataset, load_recipe, train
+from lgn_edge.training.resume import holds_run
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / "build" / "devices"
@@ -70,7 +71,7 @@ def mnist(quick: bool) -> Trained:
         return trained(lgn_edge.load(MODELS / "mnist-8000" / "model.onnx"), "mnist", "examples/models/mnist-8000")
     folder = CACHE / "mnist-5"
     recipe = load_recipe("mnist", ("training.threads=1", "layers.0.width=8000", "head.tau=11", "training.epochs=5"))
-    train(recipe, data=load_dataset("mnist"), output=folder, resume=True)
+    train(recipe, data=load_dataset("mnist"), output=folder, resume=holds_run(folder))
     return trained(discretise(load_checkpoint(folder)), "mnist", "5 epochs")
 
 

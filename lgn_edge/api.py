@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lgn_edge.errors import InputError
 from lgn_edge.network import Circuit, Network
 
 StrPath = str | os.PathLike[str]
+
+_TALK: Final = logging.getLogger("lgn_edge")
 
 
 def load(path: StrPath) -> Network:
@@ -81,8 +84,11 @@ def _discrete(source: Network | Circuit | StrPath | Any) -> Network:
         if Path(source).is_file():
             return load(source)
         from lgn_edge.training import load_checkpoint
+        from lgn_edge.training.resume import unfinished
 
-        source = load_checkpoint(Path(source))
+        folder, source = Path(source), load_checkpoint(source)
+        if note := unfinished(folder):
+            _TALK.warning(note)
     from torch.nn import Module
 
     from lgn_edge.nn import discretise

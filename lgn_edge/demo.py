@@ -130,6 +130,7 @@ def run_demo(
     from lgn_edge.onnx_model.writer import check_output
     from lgn_edge.training import load_recipe, train
     from lgn_edge.training.datasets import load_dataset
+    from lgn_edge.training.resume import holds_run
 
     steps = _Steps(progress)
     images = load_dataset(dataset, data)
@@ -144,7 +145,7 @@ def run_demo(
             load_recipe(dataset, (*_SETTINGS.get(dataset, ()), *settings)),
             data=images,
             output=checkpoint,
-            resume=True,
+            resume=holds_run(checkpoint),
             progress=bar,
         )
     with steps("export"):

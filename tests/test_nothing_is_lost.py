@@ -25,12 +25,12 @@ from lgn_edge.onnx_library import __main__ as library
 from lgn_edge.onnx_model import write
 from lgn_edge.targets import executed
 from lgn_edge.training import train
-from lgn_edge.training.checkpoint import load_checkpoint, save_checkpoint
+from lgn_edge.training.checkpoint import save_checkpoint
 from lgn_edge.training.recipe import Recipe
 from lgn_edge.verification.failure import save_failures
 from lgn_edge.verification.subject import Subject
 from tests.strategies import random_network
-from tests.training.test_loop import RECIPE, dataset
+from tests.training.runs import RECIPE, dataset
 
 NETWORK = random_network(3, features=7, bits=24, widths=(40, 30), classes=3)
 ROOT = Path(__file__).parents[1]
@@ -218,15 +218,6 @@ def test_training_keeps_what_is_beside_its_files(tmp_path: Path) -> None:
     train(short(2), data=dataset(), output=tmp_path, progress=False)
     assert (tmp_path / "recipe.toml").read_text() == (tmp_path / "state" / "notes.txt").read_text() == "mine"
     assert len(list((tmp_path / "state").iterdir())) == 2
-
-
-def test_a_run_without_a_state_is_not_begun_anew(tmp_path: Path) -> None:
-    result = train(short(1), data=dataset(), output=tmp_path, progress=False)
-    for path in sorted((tmp_path / "state").rglob("*"), reverse=True):
-        path.unlink() if path.is_file() else path.rmdir()
-    with pytest.raises(InputError, match="holds a training run already"):
-        train(short(1), data=dataset(), output=tmp_path, progress=False)
-    assert load_checkpoint(result.checkpoint)
 
 
 def test_a_checkpoint_of_an_earlier_version_is_replaced(tmp_path: Path) -> None:

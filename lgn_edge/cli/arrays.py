@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,16 +34,15 @@ def load_array(path: Path) -> NDArray[Any]:
     return array
 
 
-def load_labels(path: Path, samples: int) -> NDArray[Any]:
-    """Class numbers, one a sample.
+def load_labels(path: Path, samples: int, class_names: Sequence[str]) -> NDArray[Any]:
+    """Classes int64 [samples] of a file of their numbers or names.
 
     Raises:
-        InputError: not one whole number for each sample.
+        InputError: not one class for each sample.
     """
-    labels = load_array(path)
-    if labels.dtype.kind not in "biu" or labels.shape != (samples,):
-        raise InputError(
-            f"{path} holds {labels.dtype} {list(labels.shape)}; labels are whole numbers, one for each of the"
-            f" {samples} samples"
-        )
+    from lgn_edge.network.labels import as_labels
+
+    (labels,) = as_labels({f"{path}:": load_array(path)}, class_names)
+    if len(labels) != samples:
+        raise InputError(f"{path} holds {len(labels)} labels; give one for each of the {samples} samples")
     return labels

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from lgn_edge.network import Prediction
 
+    Predict = Callable[[Any], Prediction]
+
 EXAMPLES: Final = """\b
 Examples:
   lgn-edge run model.onnx --input samples.npy
@@ -54,10 +56,11 @@ def run(
     if output is not None:
         check_file(output, _ours, force)
     samples = load_array(samples_file)
-    execution, names, predict = _predictor(form, threads, scale)
+    execution, classes, names, predict = _predictor(form, threads, scale)
     if samples.ndim == 0:
         samples = samples[None]  # refused by the model with its own words
-    labels = None if labels_file is None else load_labels(labels_file, len(samples))
+    known = names or [str(i) for i in range(classes)]
+    labels = None if labels_file is None else load_labels(labels_file, len(samples), known)
     start = time.perf_counter()
     prediction = predict(samples)
     seconds = time.perf_counter() - start
@@ -91,14 +94,20 @@ def _line(best: int, names: list[str]) -> str:
     return f"{best}\t{name}" if names else str(best)
 
 
-def _predictor(form: Path, threads: int, scale: float | None) -> tuple[str, list[str], Callable[[Any], Prediction]]:
-    """How the file or folder is executed, the names of its classes, and the function that does it."""
+def _predictor(form: Path, threads: int, scale: float | None) -> tuple[str, int, list[str], Predict]:
+    """How the file or folder is executed, its classes, their names, if any, and the function that does it."""
     if form.is_dir():
         from lgn_edge import load_artifact
 
         artifact = load_artifact(form)
-        names = list(artifact.manifest.class_names)
-        return str(artifact.execution), names, lambda samples: artifact.predict(samples, threads=threads, scale=scale)
+        manifest = artifact.manifest
+        names, execution = list(manifest.class_names), str(artifact.execution)
+        return (
+            execution,
+            manifest.classes,
+            names,
+            lambda samples: artifact.predict(samples, threads=threads, scale=scale),
+        )
     from lgn_edge.onnx_model import is_foreign, read, to_model
     from lgn_edge.onnx_model.runtime import onnxruntime_session
 
@@ -107,7 +116,13 @@ def _predictor(form: Path, threads: int, scale: float | None) -> tuple[str, list
     if foreign:
         say(f"{form} is a foreign circuit: what runs is written from what was read of it")
     session = onnxruntime_session(to_model(network) if foreign else form, threads=threads)
-    return "onnxruntime", list(network.class_names), lambda samples: session(network.check(samples, scale=scale))
+    names = list(network.class_names)
+    return (
+        "onnxruntime",
+        network.head.n_outputs,
+        names,
+        lambda samples: session(network.check(samples, scale=scale)),
+    )
 
 
 def _save(output: Path, prediction: Prediction, force: bool) -> None:

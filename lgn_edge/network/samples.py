@@ -1,4 +1,8 @@
-"""Samples on their way into a network: held against its input type, and brought to the scale that it was trained on."""
+"""Samples on their way into a network: held against its input type, and brought to the scale that it was trained on.
+
+One rule for all that takes samples: numbers of any type are taken where the input type has their values, and refused
+otherwise, with what to do about it. Nothing is rounded that was not asked to be.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 from lgn_edge.errors import InputError
 
 SCALE: Final = "scale"  # in a network's provenance: the greatest feature of its training samples, if they were uint8
+NUMBERS: Final = "biuf"  # numpy's kinds of numbers that a feature can be
+
+_KINDS: Final = {
+    "O": "objects of several kinds",
+    "U": "texts",
+    "S": "texts",
+    "c": "complex numbers",
+    "M": "dates",
+    "m": "times",
+}
 
 
 def check_samples(
@@ -18,7 +32,7 @@ def check_samples(
     """`samples` as an array [n, n_features] of `dtype`.
 
     Args:
-        samples: of that type, or one that converts to it without loss; of any numbers with a scale.
+        samples: numbers of that type, or of another one whose values it has; of any numbers with a scale.
         n_features: of a sample.
         dtype: "float32" or "uint8".
         taker: who wants them, for the message.
@@ -26,24 +40,63 @@ def check_samples(
         scale: multiply the samples by this first, and round them where the type is uint8.
 
     Raises:
-        InputError: another shape, or a type that does not convert without loss; a scale that is not positive, or that
-            leads out of the type.
+        InputError: another shape, no numbers, or a value that the type does not have; a scale that is not positive, or
+            that leads out of the type. Floats of 0..1 are not taken as uint8 where training had a greater scale.
     """
-    array = np.asarray(samples)
+    array = as_array(samples, "samples")
     if array.ndim != 2 or array.shape[1] != n_features:
         raise InputError(f"samples have shape {list(array.shape)}; {taker} takes [n, {n_features}]")
+    if array.dtype.kind not in NUMBERS:
+        raise InputError(f"samples are {kind(array)}; {taker} takes numbers, {dtype}, and only numbers have a scale")
     if scale is not None:
         return _scaled(array, scale, dtype)
-    if not np.can_cast(array.dtype, dtype, "safe"):
-        raise InputError(f"samples are {array.dtype}; {taker} takes {dtype}: {_mend(array, dtype, trained)}")
-    return array.astype(dtype, copy=False)
+    scaled = dtype == "uint8" and array.dtype.kind == "f" and trained not in ("", "1") and _in_0_1(array)
+    converted, lost = converted_to(array, dtype)
+    if scaled or lost is not None:
+        raise InputError(f"samples are {array.dtype}; {taker} takes {dtype}: {_mend(array, dtype, trained, lost)}")
+    return converted
+
+
+def as_array(values: Any, what: str) -> NDArray[Any]:
+    """What numpy makes of values; of Python's numbers, numbers.
+
+    Args:
+        values: an array, a tensor, a table, or lists of equal length.
+        what: what they are, for messages.
+
+    Raises:
+        InputError: rows differ in length, or values are masked.
+    """
+    if np.ma.is_masked(values):
+        raise InputError(f"{what} have masked values; remove them or fill them in")
+    try:
+        array = np.asarray(values)
+        if array.dtype == object and array.ndim:  # of Python's numbers, say: what numpy makes of them anew
+            anew = np.array(array.tolist())
+            array = anew if anew.shape == array.shape and anew.dtype.kind in NUMBERS else array
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:  # the last by a tensor with a gradient
+        raise InputError(f"{what} are no array ({error}); give rows of equal length") from error
+    return array
+
+
+def converted_to(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[int, ...] | None]:
+    """The array in another type, itself where it has that; and where a value is first lost, or None."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        converted = array.astype(dtype, copy=False)
+        if np.can_cast(array.dtype, dtype, "safe"):
+            return converted, None
+        lost = (converted.astype(array.dtype) != array) & ~(np.isnan(array) & np.isnan(converted))
+    return converted, tuple(map(int, np.argwhere(lost)[0])) if lost.any() else None
+
+
+def kind(array: NDArray[Any]) -> str:
+    """What an array holds, for messages."""
+    return _KINDS.get(array.dtype.kind, str(array.dtype))
 
 
 def _scaled(array: NDArray[Any], scale: float, dtype: str) -> NDArray[Any]:
     if not 0 < scale < float("inf"):
         raise InputError(f"scale is {scale}; it must be positive and finite")
-    if array.dtype.kind not in "biuf":
-        raise InputError(f"samples are {array.dtype}; only numbers have a scale")
     product = array.astype(np.float64) * scale
     if dtype != "uint8":
         return product.astype(dtype)
@@ -58,17 +111,25 @@ def _scaled(array: NDArray[Any], scale: float, dtype: str) -> NDArray[Any]:
     return whole.astype(np.uint8)
 
 
-def _mend(array: NDArray[Any], dtype: str, trained: str) -> str:
-    """How such samples become what is taken, without a cast that would lose them."""
-    if dtype != "uint8" or array.dtype.kind not in "iuf" or not array.size:
-        return f"convert them with .astype('{dtype}')"
-    low, high = array.min(), array.max()
-    whole = bool((array == np.floor(array)).all())
-    if array.dtype.kind == "f" and low >= 0 and high <= 1 and not (whole and trained == "1"):
+def _in_0_1(array: NDArray[Any]) -> bool:
+    return bool(array.size and array.min() >= 0 and array.max() <= 1)
+
+
+def _mend(array: NDArray[Any], dtype: str, trained: str, lost: tuple[int, ...] | None) -> str:
+    """How such samples become what is taken, without a cast that would lose them unseen."""
+    if dtype != "uint8" and lost is not None:
+        sample, feature = lost
+        return (
+            f"feature {feature} of sample {sample}, {array[lost]}, is no value of {dtype}, so round them as for its"
+            f" training, with .astype('{dtype}')"
+        )
+    option = "(--scale, scale=)"
+    if array.dtype.kind == "f" and _in_0_1(array):
         if trained:
-            return f"it was trained on 0..{trained}, and these are 0..1, so give scale {trained} to bring them there"
-        return "these are 0..1, so give the scale that training used, such as 255 for images of bytes"
-    if whole and low >= 0 and high <= 255:
-        return "convert them with .astype('uint8')"
+            return (
+                f"it was trained on 0..{trained}, and these are 0..1, so give scale {trained} {option} to bring them"
+                " there"
+            )
+        return f"these are 0..1, so give the scale that training used, such as 255 for images of bytes {option}"
     known = f", it was trained on 0..{trained}" if trained else ""
-    return f"these are {low:g}..{high:g}, which no cast keeps{known}; prepare them as for its training"
+    return f"these are {array.min():g}..{array.max():g}, which no cast keeps{known}; prepare them as for its training"

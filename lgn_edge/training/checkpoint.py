@@ -35,6 +35,19 @@ TRAINING_TENSORS: Final = "training.safetensors"
 KIND: Final = "checkpoint"  # of the folder, for those who replace it
 
 
+class DamagedError(InputError):
+    """A file of a checkpoint is missing, or not as it was saved.
+
+    Attributes:
+        problem: what is wrong, and where.
+        mend: what to do about it, where the checkpoint is no part of a run.
+    """
+
+    def __init__(self, problem: str, mend: str = "save the checkpoint again") -> None:
+        super().__init__(f"{problem}; {mend}")
+        self.problem, self.mend = problem, mend
+
+
 def save_checkpoint(
     model: LogicGateNetwork,
     folder: str | os.PathLike[str],
@@ -123,14 +136,16 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> LogicGateNetwork:
             provenance=document["provenance"],
         )
     except KeyError as error:
-        raise InputError(f"{where}: {error.args[0]} is missing from the checkpoint; save it again") from error
+        raise DamagedError(f"{where}: {error.args[0]} is missing from the checkpoint") from error
+    except DamagedError as error:
+        raise DamagedError(f"{place}: {error.problem}", error.mend) from error
     except InputError as error:
-        raise InputError(f"{place}: {error}") from error
+        raise DamagedError(f"{place}: {error}") from error
     except (TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
-        raise InputError(f"{where}: a field has a wrong type or value ({error}); save it again") from error
+        raise DamagedError(f"{where}: a field has a wrong type or value ({error})") from error
     wrong = sorted(tensors.keys() - model.state_dict().keys())
     if wrong:
-        raise InputError(f"{place / MODEL_TENSORS}: {wrong[0]} belongs to no part of the model; save it again")
+        raise DamagedError(f"{place / MODEL_TENSORS}: {wrong[0]} belongs to no part of the model")
     model.load_state_dict(tensors)
     return model.eval()
 
@@ -154,9 +169,9 @@ def read_document(folder: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         document = json.loads(_read(path))
     except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}); save the checkpoint again") from error
+        raise DamagedError(f"{path} is damaged ({error})") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise InputError(f"{path} does not describe a {FORMAT}")
+        raise DamagedError(f"{path} does not describe a {FORMAT}", "give the folder of a checkpoint")
     if document.get("version") not in READ:
         raise InputError(
             f"{path} has version {document.get('version')!r} of the checkpoint format; this lgn-edge reads versions"
@@ -177,7 +192,7 @@ def _encoder(config: dict[str, Any], tensors: Mapping[str, Tensor]) -> Threshold
         encoder.learn(tensors["encoder.scale"], config["learned_width"])
         offset = tensors["encoder.offset"]
         if offset.shape != encoder.threshold.shape or not bool(torch.isfinite(offset).all()):
-            raise InputError("encoder: the offsets of its thresholds are no finite numbers; save the checkpoint again")
+            raise DamagedError("encoder: the offsets of its thresholds are no finite numbers")
     return encoder
 
 
@@ -188,14 +203,14 @@ def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> Gat
     for name, expected in layer.state_dict().items():
         tensor = tensors[f"layers.{i}.{name}"]
         if tensor.shape != expected.shape or tensor.dtype != expected.dtype:
-            raise InputError(
+            raise DamagedError(
                 f"layer {i}: {name} is {tensor.dtype} {list(tensor.shape)} in {MODEL_TENSORS}, but"
-                f" {expected.dtype} {list(expected.shape)} in {MODEL_JSON}; save the checkpoint again"
+                f" {expected.dtype} {list(expected.shape)} in {MODEL_JSON}"
             )
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise InputError(f"layer {i}: a {name} is not finite; train again with a smaller learning rate")
+            raise DamagedError(f"layer {i}: a {name} is not finite", "train again with a smaller learning rate")
         if name in limits and tensor.numel() and not 0 <= int(tensor.min()) <= int(tensor.max()) < limits[name]:
-            raise InputError(f"layer {i}: {name} leaves its inputs 0..{limits[name] - 1}; save the checkpoint again")
+            raise DamagedError(f"layer {i}: {name} leaves its inputs 0..{limits[name] - 1}")
     return layer
 
 
@@ -219,7 +234,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         tensors: dict[str, Tensor] = load(_read(path))
     except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise InputError(f"{path} is damaged or cut short ({error}); save the checkpoint again") from error
+        raise DamagedError(f"{path} is damaged or cut short ({error})") from error
     return tensors
 
 
@@ -227,7 +242,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(
-            f"cannot read {path}: {(error.strerror or str(error)).lower()}; give the folder of a checkpoint, which"
-            f" holds {MODEL_JSON} and {MODEL_TENSORS}"
+        raise DamagedError(
+            f"cannot read {path}: {(error.strerror or str(error)).lower()}",
+            f"give the folder of a checkpoint, which holds {MODEL_JSON} and {MODEL_TENSORS}",
         ) from error

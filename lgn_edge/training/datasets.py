@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_edge.errors import InputError, MissingProgramError
+from lgn_edge.network.labels import as_labels, as_names
 from lgn_edge.network.layers import INPUT_DTYPES
 from lgn_edge.tables import Table, flag, text, whole
 from lgn_edge.training import cifar10, uci
-from lgn_edge.training.conversion import as_labels, as_names, as_samples
+from lgn_edge.training.conversion import as_samples
 from lgn_edge.training.sources import DATA_VARIABLE, fetch
 from lgn_edge.words import near
 
@@ -55,12 +56,13 @@ class Dataset:
     """Samples and labels, train and test apart.
 
     What is given is converted where that loses nothing: samples of any layout and any type of number whose values
-    `input_dtype` has, or lists; labels as numbers of any type or as names of classes; class names of any type.
+    `input_dtype` has, or lists; labels as numbers of any type or as names of classes; class names of any type. Numbers
+    that name the classes, such as 3 and 7, are names (see `as_labels`).
 
     Attributes:
         name: a word for people and files.
         train_x, test_x: [n, features] of `input_dtype`, finite.
-        train_y, test_y: int64 [n], classes 0..len(class_names) - 1.
+        train_y, test_y: int64 [n], classes 0..len(class_names) - 1; in training at least two different ones.
         class_names: one a class.
         input_dtype: "uint8" or "float32".
         image: rows and columns, where the features are the pixels of an image row by row, one plane after the other;
@@ -87,9 +89,10 @@ class Dataset:
         where = f"data set {self.name}:"
         keep("input_dtype", _input_dtype(self.input_dtype, where))
         keep("class_names", as_names(self.class_names, where))
-        for part in ("train", "test"):
+        parts = ("train", "test")
+        labels = as_labels({f"{where} {part}": getattr(self, f"{part}_y") for part in parts}, self.class_names)
+        for part, y in zip(parts, labels, strict=True):
             x = as_samples(getattr(self, f"{part}_x"), self.input_dtype, f"{where} {part}")
-            y = as_labels(getattr(self, f"{part}_y"), self.class_names, f"{where} {part}")
             if len(x) != len(y) or not len(x):
                 raise InputError(
                     f"{where} {part} samples have shape {list(x.shape)} and labels {list(y.shape)};"
@@ -97,6 +100,11 @@ class Dataset:
                 )
             keep(f"{part}_x", x)
             keep(f"{part}_y", y)
+        if (self.train_y == self.train_y[0]).all():
+            raise InputError(
+                f"{where} train labels are all {self.class_names[self.train_y[0]]!r}; a network learns to tell classes"
+                " apart, so give samples of at least two"
+            )
         if self.train_x.shape[1] != self.test_x.shape[1]:
             raise InputError(
                 f"{where} train samples have {self.train_x.shape[1]} features, test samples {self.test_x.shape[1]}"
@@ -155,9 +163,17 @@ def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dat
     if name in uci.TABLES:
         return _table(name, _data_folder(folder) / "uci")
     if name not in _IDX:
-        names = ("digits", *_IDX, "cifar10", *uci.TABLES)
-        raise InputError(f"data set {name!r} is unknown{near(name, names)}; there are {', '.join(names)}")
+        names = dataset_names()
+        raise InputError(
+            f"data set {name!r} is unknown{near(name, names)}; there are {', '.join(names)}, and data of your own are"
+            " given to lgn_edge.training.train as a Dataset (data=)"
+        )
     return _idx_dataset(name, _data_folder(folder) / name)
+
+
+def dataset_names() -> tuple[str, ...]:
+    """The data sets that `load_dataset` knows."""
+    return ("digits", *_IDX, "cifar10", *uci.TABLES)
 
 
 def stratified_split(labels: NDArray[np.int64], share: float, seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

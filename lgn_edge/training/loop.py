@@ -32,12 +32,23 @@ from lgn_edge.nn import LogicGateNetwork, discretise
 from lgn_edge.nn.kernels import cpu
 from lgn_edge.training.build import build_model, choices, derive_seed, make_optimizer
 from lgn_edge.training.checkpoint import load_checkpoint, save_checkpoint
-from lgn_edge.training.datasets import Dataset, load_dataset, stratified_split
+from lgn_edge.training.datasets import Dataset, dataset_names, load_dataset, stratified_split
 from lgn_edge.training.evaluation import accuracies, gate_shares, gradient_norms, where_not_finite
 from lgn_edge.training.plan import Plan, free_memory, make_plan, memory_suffices, require_device, require_memory
 from lgn_edge.training.processes import Processes, joined
 from lgn_edge.training.recipe import Recipe, load_recipe
-from lgn_edge.training.resume import encoder_of, find_state, take_over, take_up, write_state
+from lgn_edge.training.resume import (
+    DATA_NAME,
+    ENDED,
+    encoder_of,
+    find_state,
+    readable,
+    require_data,
+    take_over,
+    take_up,
+    trained_on,
+    write_state,
+)
 from lgn_edge.training.samples import Samples, augmented
 from lgn_edge.training.telemetry import TABLE, Epoch, append_row, kept_epoch, progress_bar, write_table
 from lgn_edge.training.tensorboard import Record, event_file, require_tensorboard
@@ -86,8 +97,8 @@ def train(
         recipe: a recipe, its file, or the name of one that comes with lgn-edge.
         data: a data set to train on instead of the recipe's, or the folder where data sets lie (see `load_dataset`).
         output: folder for checkpoints and telemetry.
-        resume: go on with the run in `output`, if there is one. It must have the same data and the same recipe, but for
-            `epochs` and `patience`. With more epochs a run goes on for longer, by the rates of the longer schedule from
+        resume: go on with the run in `output`. It must have the same data and the same recipe, but for `epochs` and
+            `patience`. With more epochs a run goes on for longer, by the rates of the longer schedule from
             there on.
         start_from: a checkpoint whose encoder, wiring and weights a new run starts from; its layers must be those of
             the recipe. A run that is resumed has started already.
@@ -96,14 +107,14 @@ def train(
         on_epoch: called after each epoch is safe on disk.
 
     Raises:
-        InputError: recipe, data or output are not usable, `output` holds a run and `resume` is false, TensorBoard is
-            wanted and not installed, or the memory does not suffice.
+        InputError: recipe, data or output are not usable, `output` holds a run and `resume` is false, or none and it is
+            true, TensorBoard is wanted and not installed, or the memory does not suffice.
     """
     if tensorboard:
         require_tensorboard()
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    dataset = _dataset(recipe, data)
-    state = find_state(Path(output), recipe, dataset, resume)
+    state = find_state(Path(output), recipe, resume)
+    dataset = _dataset(recipe, data) if state is None else _same_dataset(recipe, data, state, Path(output))
     start = None if start_from is None else Path(start_from)
     with _threads(recipe.training.threads), joined(recipe.training.device) as processes:
         run = _Run(recipe, dataset, Path(output), processes, state, start)
@@ -153,7 +164,7 @@ class _Run:
     ) -> None:
         require_device(recipe.training.device)
         self.recipe, self.dataset, self.output, self.processes = recipe, dataset, output, processes
-        self.state, self.data = state, dataset.fingerprint()
+        self.state, self.data = state, {DATA_NAME: dataset.name, **dataset.fingerprint()}
         kept, held = stratified_split(dataset.train_y, recipe.training.validation, recipe.training.seed)
         if not recipe.training.validation:
             held = kept[::_WATCHED]
@@ -180,10 +191,12 @@ class _Run:
         origin = None if start is None else load_checkpoint(start)
         started = {} if origin is None else {STARTED_FROM: discretise(origin).fingerprint()}
         if self.state is not None:
-            before = load_checkpoint(self.state)
+            with readable(self.state, self.output):
+                before = load_checkpoint(self.state)
             if started and started.items() - before.provenance.items():
                 raise InputError(
-                    f"{self.output} did not start from {start}; resume it without, or choose another output"
+                    f"{self.output} did not start from {start}; resume it without --start-from (start_from=), or choose"
+                    " another --output (output=)"
                 )
             model = build_model(self.recipe, self.dataset, kept, before.encoder)
             model.provenance = before.provenance
@@ -288,7 +301,7 @@ class _Run:
         self.model.load_state_dict(load_checkpoint(folder).state_dict())
         self.processes.wait()  # until all have read what is replaced below
         soft, hard = accuracies(self.model, self._samples(self.dataset.test_x, self.dataset.test_y))
-        metrics = {"hard_accuracy": hard, "soft_accuracy": soft, **_metrics(history, self.recipe, self.model)}
+        metrics = {ENDED: hard, "soft_accuracy": soft, **_metrics(history, self.recipe, self.model)}
         self.model.provenance |= {
             "dataset": self.dataset.name,
             "recipe": json.dumps(self.recipe.to_dict()),
@@ -312,6 +325,20 @@ def _dataset(recipe: Recipe, data: Dataset | str | os.PathLike[str] | None) -> D
     if data is None or isinstance(data, str | os.PathLike):
         return load_dataset(recipe.data.name, data)
     raise InputError(f"data is a {type(data).__name__}; give a Dataset, or the folder where data sets lie")
+
+
+def _same_dataset(recipe: Recipe, data: Dataset | str | os.PathLike[str] | None, state: Path, output: Path) -> Dataset:
+    """The data set of a run that is resumed."""
+    with readable(state, output):
+        name = trained_on(state)
+    if not isinstance(data, Dataset) and name is not None and (name != recipe.data.name or name not in dataset_names()):
+        raise InputError(
+            f"{output} was trained on a Dataset of your own, {name}; resume it in Python, and give that to"
+            " train(..., data=..., resume=True)"
+        )
+    dataset = _dataset(recipe, data)
+    require_data(state, output, dataset)
+    return dataset
 
 
 def _finished(history: Sequence[Epoch], recipe: Recipe) -> bool:

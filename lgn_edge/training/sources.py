@@ -41,8 +41,8 @@ def _download(name: str, url: str, path: Path, digest: str, missing: list[str]) 
     except OSError as error:
         raise InputError(
             f"data set {name}: {', '.join(missing)} not found in {path.parent}, and {url} cannot be downloaded"
-            f" ({getattr(error, 'reason', error)}); put the files into that folder, and set {DATA_VARIABLE} (or the"
-            " data option) to the folder that holds it"
+            f" ({getattr(error, 'reason', error)}); put the files into that folder, and give the folder that"
+            f" holds it as --data (data=) or {DATA_VARIABLE}"
         ) from error
     if hashlib.sha256(data).hexdigest() != digest:
         raise InputError(f"data set {name}: what {url} sends is not the published file; get {path.name} elsewhere")

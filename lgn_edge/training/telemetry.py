@@ -12,8 +12,8 @@ from typing import Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lgn_edge.errors import InputError
 from lgn_edge.files import append, write_atomic
+from lgn_edge.training.checkpoint import DamagedError
 from lgn_edge.training.recipe import Recipe
 
 TABLE: Final = "history.csv"  # in the output folder of a run
@@ -89,7 +89,7 @@ def read_table(path: Path, epochs: int) -> list[Epoch]:
     """The first epochs of a table; what is behind them, perhaps half a row, is not read.
 
     Raises:
-        InputError: the table cannot be read, or has not that many epochs.
+        DamagedError: the table cannot be read, or has not that many epochs.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")[: epochs + 1]
@@ -97,8 +97,8 @@ def read_table(path: Path, epochs: int) -> list[Epoch]:
         if lines[0] != ",".join(_COLUMNS) or [row.epoch for row in rows] != list(range(1, epochs + 1)):
             raise ValueError
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-            f"{path} is not the table of the {epochs} epochs that were trained there; put it back, or start anew"
+        raise DamagedError(
+            f"{path} is not the table of the {epochs} epochs that were trained there (put it back if you changed it)"
         ) from error
     return rows
 

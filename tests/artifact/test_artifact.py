@@ -280,7 +280,7 @@ def test_bad_names_targets_and_samples(built: Artifact, arm: Artifact, tmp_path:
     with pytest.raises(InputError, match=r"the artifact takes \[n, 64\]"):
         built.predict(np.zeros((1, 3), np.uint8))
     with pytest.raises(InputError, match="takes uint8"):
-        built.predict(np.zeros((1, 64)))
+        built.predict(np.full((1, 64), 0.5))
     with pytest.raises(InputError, match="threads is 0"):
         built.predict(np.zeros((1, 64), np.uint8), threads=0)
     with pytest.raises(InputError, match=r"5 samples take uint64 \[192, 1\]"):

@@ -65,7 +65,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(network, folder / "model.onnx")
     np.save(folder / "samples.npy", samples)
     np.save(folder / "labels.npy", network.evaluate(samples).classes)
-    np.save(folder / "float64.npy", samples.astype(np.float64))
+    np.save(folder / "float64.npy", samples.astype(np.float64) + 1e-12)
     np.save(folder / "narrow.npy", samples[:, :3])
     np.save(folder / "number.npy", np.float32(1))
     np.save(folder / "pickle.npy", np.array([{"a": 1}], object), allow_pickle=True)

@@ -225,6 +225,31 @@ def test_run_refuses_labels_of_another_length(lgn_edge_command, files, tmp_path)
     assert "40 samples" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        (np.full(40, 77), "labels are 77..77"),
+        (np.full(40, -1), "labels are -1..-1"),
+        (np.full(40, 0.5), "label 0 is 0.5; a class is a whole number or a name"),
+        (np.full(40, "nobody"), "'nobody', which is no class"),
+        (np.zeros((40, 2), np.uint8), "shape [40, 2]"),
+    ],
+)
+def test_run_refuses_labels_that_are_no_classes(lgn_edge_command, files, artifact, tmp_path_factory, labels, text):
+    file = tmp_path_factory.mktemp("labels") / "labels.npy"
+    np.save(file, labels)
+    for form in (files / "model.onnx", artifact):
+        refused(lgn_edge_command("run", form, "-i", files / "samples.npy", "--labels", file), text)
+
+
+def test_run_takes_labels_by_name(lgn_edge_command, files, tmp_path):
+    names = np.array([f"class {i}" for i in range(NETWORK.head.n_outputs)])
+    write(dataclasses.replace(NETWORK, class_names=names.tolist()), tmp_path / "named.onnx")
+    np.save(tmp_path / "named.npy", names[np.load(files / "labels.npy")])
+    done = lgn_edge_command("run", "named.onnx", "-i", files / "samples.npy", "--labels", "named.npy")
+    assert (done.code, done.stdout) == (0, "accuracy: 100.0000%\n")
+
+
 def test_run_refuses_a_folder_that_is_no_artifact(lgn_edge_command, files):
     refused(lgn_edge_command("run", files / "folder", "--input", files / "samples.npy"), "folder")
 

@@ -171,7 +171,7 @@ def dense(**changes: object) -> LogicDense:
         (lambda: Network(Threshold.bits(2), (dense(),), GroupSum(4, 1)), "the head reads 4 signals but gets 2"),
         (lambda: Circuit(1, [1], [0], [1], [1], [False]), r"b\[0\] is 1; gate 0 may read 0..0"),
         (lambda: random_network(0).evaluate(np.zeros((2, 3), np.float32)), r"the model takes \[n, 7\]"),
-        (lambda: random_network(0).evaluate(np.zeros((2, 7))), r"float64; the model takes float32"),
+        (lambda: random_network(0).evaluate(np.full((2, 7), 0.1)), r"float64; the model takes float32"),
     ],
 )
 def test_bad_input_is_named(make: object, message: str) -> None:

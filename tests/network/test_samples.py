@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from lgn_edge.errors import InputError
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
+from lgn_edge.training.conversion import as_samples
 
 LAYER = LogicDense(4, [0, 1], [2, 3], [6, 8])
 BYTES = Network(
@@ -39,12 +42,12 @@ def test_a_scale_of_float_features() -> None:
     [
         (WHOLE / 16, r"takes uint8: it was trained on 0\.\.16, and these are 0\.\.1, so give scale 16"),
         (np.eye(2), r"so give scale 16"),
-        (WHOLE.astype(np.int64), r"convert them with \.astype\('uint8'\)"),
-        (WHOLE.astype(np.float32), r"convert them with \.astype\('uint8'\)"),
         (WHOLE * 300.5, r"which no cast keeps, it was trained on 0\.\.16; prepare them as for its training"),
         (WHOLE.astype(np.int64) - 5, r"these are -5\.\.11, which no cast keeps"),
         (np.full((2, 2), np.nan), "which no cast keeps"),
-        (np.zeros((0, 2)), r"convert them with \.astype"),
+        ([["a", "b"]], "samples are texts; the model takes numbers"),
+        ([[1, 2], [3]], "samples are no array .*; give rows of equal length"),
+        (np.ma.masked_equal(WHOLE, 3), "samples have masked values"),
     ],
 )
 def test_no_advice_to_lose_samples(samples: np.ndarray, message: str) -> None:
@@ -73,3 +76,41 @@ def test_without_a_known_scale() -> None:
 def test_refuses_scales(samples: np.ndarray, scale: float, message: str) -> None:
     with pytest.raises(InputError, match=message):
         BYTES.evaluate(samples, scale=scale)
+
+
+WAYS = [
+    WHOLE.tolist(),
+    WHOLE.astype(np.int64),
+    WHOLE.astype(np.float32),
+    WHOLE.astype(">f8"),
+    WHOLE.astype(object),
+    np.asfortranarray(WHOLE),
+    torch.from_numpy(WHOLE),
+]
+
+
+@pytest.mark.parametrize("given", WAYS, ids=lambda given: f"{type(given).__name__} {getattr(given, 'dtype', '')}")
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_a_network_takes_what_it_was_trained_on(given: Any, dtype: str) -> None:
+    """The rule is one for training and for whoever runs the network."""
+    network = replace(BYTES, encoder=replace(BYTES.encoder, input_dtype=dtype))
+    trained = as_samples(given, dtype, "train")
+    for checked in (network.check(given), network.encoder.check(given), trained):
+        assert checked.dtype == dtype
+        np.testing.assert_array_equal(checked, WHOLE)
+    assert network.evaluate(given) == network.evaluate(WHOLE)
+
+
+@pytest.mark.parametrize("value", [0.1, 2.0**24 + 1, 1e300])
+def test_what_float32_does_not_have_is_refused_with_the_remedy(value: float) -> None:
+    network = replace(BYTES, encoder=replace(BYTES.encoder, input_dtype="float32"))
+    x = np.array([[0.5, 2.0], [np.nan, value]])
+    message = rf"feature 1 of sample 1, {re.escape(str(value))}, is no value of float32, .*\.astype\('float32'\)"
+    for check in (network.check, network.evaluate, network.encoder.evaluate):
+        with pytest.raises(InputError, match=message):
+            check(x)
+    with pytest.raises(InputError, match=r"is no value of float32; .*\.astype\('float32'\)"):
+        as_samples(np.nan_to_num(x), "float32", "train")
+    with np.errstate(over="ignore"):
+        assert len(network.evaluate(x.astype(np.float32)).scores) == 2
+    assert len(network.evaluate(np.array([[0.5, np.nan]])).scores) == 1  # not a number is one in every type

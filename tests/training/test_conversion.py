@@ -88,8 +88,19 @@ def test_class_names(names: Any, expected: tuple[str, ...]) -> None:
     assert all(type(name) is str for name in data.class_names)
 
 
-def test_labels_may_be_names_that_are_numbers() -> None:
-    assert made(y=["5", "3", "3", "5"], names=[3, 5]).train_y.tolist() == [1, 0, 0, 1]
+@pytest.mark.parametrize("names", [[3, 7], ["3", "7"], np.array([3, 7], np.uint8), [3.0, 7.0]])
+@pytest.mark.parametrize("kind", [np.int64, np.float32, str, object])
+def test_labels_may_be_names_that_are_numbers(names: Any, kind: Any) -> None:
+    data = Dataset(
+        "own", X, np.array([3, 7, 7, 3]).astype(kind), X, np.array([7, 7, 7, 7]).astype(kind), names, "uint8"
+    )
+    assert (data.train_y.tolist(), data.test_y.tolist()) == ([0, 1, 1, 0], [1, 1, 1, 1])
+    assert data.class_names == ("3", "7")
+
+
+def test_labels_are_read_alike_in_all_parts() -> None:
+    data = Dataset("own", X, [1, 2, 2, 1], X, [1, 1, 1, 1], [1, 2], "uint8")  # alone, the latter could be numbers
+    assert data.test_y.tolist() == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -122,6 +133,11 @@ def test_labels_may_be_names_that_are_numbers() -> None:
         ({"y": [0, None, 0, 1]}, "train labels are objects of several kinds"),
         ({"y": [Y]}, r"labels have shape \[1, 4\]; give \[n\]"),
         ({"y": Y[:2]}, r"shape \[4, 3\] and labels \[2\]"),
+        ({"y": [0, 3, 0, 3], "names": [3, 7]}, r"train labels are 0\.\.3; its 2 classes are 0\.\.1"),
+        ({"names": [1, 0]}, "are numbers of classes and names of other ones: 0 is the name of class 1; give the names"),
+        ({"names": [1, 0, 2]}, "are numbers of classes and names of other ones"),
+        ({"y": [0, 0, 0, 0]}, "train labels are all 'no'; .* give samples of at least two"),
+        ({"y": ["yes"] * 4}, "train labels are all 'yes'"),
         ({"names": "no"}, "class names are 'no'; give one for each class, in a list"),
         ({"names": []}, "class names are an empty list"),
         ({"names": [1, "1"]}, "class names have '1' twice"),

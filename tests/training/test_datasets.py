@@ -120,8 +120,8 @@ def test_tables_of_categories(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tables_of_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     row = "39, State-gov, 77516, Bachelors, 13, Single, Clerk, None, White, Male, 2174, 0, 40, Here, <=50K"
     test = "|1x3 Cross validator\n" + row.replace("<=50K", ">50K.") + "\n" + row.replace("Here", "?") + ".\n"
-    data = table(monkeypatch, "adult", row + "\n", test)
-    assert data.train_x.tolist() == [[39, 1, 77516, 1, 13, 1, 1, 1, 1, 1, 2174, 0, 40, 1]]
+    data = table(monkeypatch, "adult", row + "\n" + row.replace("39", "40").replace("<=50K", ">50K") + "\n", test)
+    assert data.train_x.tolist() == [[age, 1, 77516, 1, 13, 1, 1, 1, 1, 1, 2174, 0, 40, 1] for age in (39, 40)]
     assert data.train_x.dtype == np.float32
     assert len(data.test_y) == 1
     assert data.test_y.tolist() == [1]
