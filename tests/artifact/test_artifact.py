@@ -26,14 +26,15 @@ from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
 from lgn_edge.targets.cortex_m import CORTEX_M
 from lgn_edge.targets.native import native
 from tests.outside import needs_emulator
-from tests.strategies import random_network, random_samples
+from tests.strategies import random_image_network, random_network, random_samples
 from tests.thinning import combinations, exhaustive
 
 FLOAT = random_network(10, features=12, bits=50, widths=(90, 80, 70), classes=7)
 OCTET = random_network(11, features=64, bits=192, widths=(300, 200), classes=10, input_dtype="uint8")
 ODD = random_network(12, features=1, bits=3, widths=(5, 3), classes=3, input_dtype="uint8")
 CONSTANT = random_network(13, features=3, bits=3, widths=(4,), classes=2, tables=(0, 15))
-NETWORKS = {"float32": FLOAT, "uint8": OCTET, "odd": ODD, "constant": CONSTANT}
+IMAGE = random_image_network(14)  # convolutions, a pool, and a layer that reads all of them
+NETWORKS = {"float32": FLOAT, "uint8": OCTET, "odd": ODD, "constant": CONSTANT, "image": IMAGE}
 CORES = [target.name for target in CORTEX_M]
 
 
