@@ -72,9 +72,10 @@ def live_leaves(table: UInt8Array) -> BoolArray:
     live = np.ones((kernels, 1), np.bool_)
     stop = nodes
     while stop:
-        gates = table[:, stop - live.shape[1] : stop]
-        stop -= live.shape[1]
-        live = np.stack([live & DEPENDS_ON_A[gates], live & DEPENDS_ON_B[gates]], axis=2).reshape(kernels, -1)
+        width = live.shape[1]
+        gates = table[:, stop - width : stop]
+        stop -= width
+        live = np.stack([live & DEPENDS_ON_A[gates], live & DEPENDS_ON_B[gates]], axis=2).reshape(kernels, 2 * width)
     return live
 
 
