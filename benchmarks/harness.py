@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from rich.table import Table
 
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
 from lgn_edge.network.truth_table import OR, PASS_A, XOR
+
+Key = TypeVar("Key")
 
 ALL_GATES = tuple(range(16))
 TRUE_GATES = (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)  # the ten whose output depends on both inputs
@@ -139,7 +141,7 @@ def random_samples(network: Network, n: int, seed: int = 0) -> NDArray[Any]:
     return np.random.default_rng(seed).integers(0, 256, (n, network.encoder.n_features)).astype(np.uint8)
 
 
-def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, seconds: float = 0.05) -> dict[str, float]:
+def interleaved(functions: Mapping[Key, Callable[[], object]], rounds: int, seconds: float = 0.05) -> dict[Key, float]:
     """Median seconds of a call of each function; the rounds take turns, so that a noisy moment meets all of them.
 
     Each timing repeats the call until it has taken at least `seconds`; one more call before it brings into the caches
@@ -151,7 +153,7 @@ def interleaved(functions: Mapping[str, Callable[[], object]], rounds: int, seco
         function()
         once = max(time.perf_counter() - start, 1e-9)
         repeats[name] = max(1, int(seconds / once))
-    times: dict[str, list[float]] = {name: [] for name in functions}
+    times: dict[Key, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
             function()

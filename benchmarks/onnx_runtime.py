@@ -10,8 +10,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 from harness import TRUE_GATES, Options, Row, interleaved, random_network, random_samples, run
 
@@ -25,6 +27,7 @@ NETWORKS = {"4 x 8,000": (8000,) * 4, "6 x 8,000": (8000,) * 6}
 BATCHES = (64, 1024, 16_384)
 THREADS = tuple(dict.fromkeys((1, os.cpu_count() or 1)))
 OUTPUTS = ("scores", "class")
+COPIED = 8000  # gates
 ABSENT = "not run: library absent"
 
 BODIES, STANDARD, PACKED = "function bodies", "standard", "standard, packed input"
@@ -47,7 +50,8 @@ def measure(options: Options) -> list[Row]:
         speeds = _speeds(random_network(widths), 3 if options.quick else 9, 0.02 if options.quick else 0.1)
         for (form, batch, threads), speed in speeds.items():
             rows.append(Row(f"{name}, {batch:,} samples, {_threads(threads)}: {form}", speed, "samples/s"))
-        rows += _bars(name, speeds)
+        rows += [*_bars(name, speeds), *_threads_over_one(name, speeds)]
+    rows.append(_copying(9 if options.quick else 21))
     for name, width in (LARGE_QUICK if options.quick else LARGE).items():
         for form in ("custom", "standard", *(["fused"] if library() else [])):
             rows += _large_rows(name, width, form)
@@ -82,24 +86,41 @@ def _bars(name: str, speeds: Speeds) -> list[Row]:
     ]
 
 
+def _threads_over_one(name: str, speeds: Speeds) -> list[Row]:
+    return [
+        Row(
+            f"{name}, {batch:,} samples: {form}, {_threads(threads)} / one",
+            speed / speeds[form, batch, 1],
+            "x",
+            ">= 0.9",
+        )
+        for (form, batch, threads), speed in speeds.items()
+        if threads > 1 and form in (CUSTOM, FUSING)
+    ]
+
+
+def _copying(rounds: int) -> Row:
+    """What memory alone does to nodes that stand alone: each reads the bits of a layer, and writes as many."""
+    bits = {n: np.ones((2, COPIED, n // 64), np.uint64) for n in (1024, 16_384)}
+    took = interleaved({n: partial(np.copyto, *pair) for n, pair in bits.items()}, rounds)
+    ratio = took[1024] * 16 / took[16_384]
+    return Row(f"bits of {COPIED:,} gates copied, 16,384 / 1,024 samples", ratio, "x", note="one thread")
+
+
 def _speeds(network: Network, rounds: int, seconds: float) -> Speeds:
     samples = random_samples(network, max(BATCHES))
     want = network.evaluate(samples[:1024])
-    speeds: Speeds = {}
     with tempfile.TemporaryDirectory() as folder:
         calls = {
-            threads: {form: call(Path(folder), network, threads) for form, call in _forms().items()}
+            (form, batch, threads): call(samples[:batch])
             for threads in THREADS
+            for form, call in ((form, open(Path(folder), network, threads)) for form, open in _forms().items())
+            for batch in BATCHES
         }
-        for batch in BATCHES:
-            for threads in THREADS:
-                ready = {form: call(samples[:batch]) for form, call in calls[threads].items()}
-                for form, call in ready.items():
-                    got = call()
-                    assert (got[: len(want.scores)] == want.scores[:batch]).all(), f"{form} differs from the reference"
-                for form, took in interleaved(ready, rounds, seconds).items():
-                    speeds[form, batch, threads] = batch / took
-    return speeds
+        for (form, batch, _), call in calls.items():
+            assert (call()[: len(want.scores)] == want.scores[:batch]).all(), f"{form} differs from the reference"
+        took = interleaved(calls, rounds, seconds)
+    return {key: key[1] / seconds for key, seconds in took.items()}
 
 
 Prepare = Callable[[object], Callable[[], object]]  # samples to a call that returns their scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -123,15 +124,25 @@ class Circuit(ArrayRecord):
         return result
 
 
-def flatten(network: Network) -> Circuit:
+def flatten(network: Network, given: Collection[int] = ()) -> Circuit:
     """The logic layers of a network as one circuit.
 
-    Input i of the circuit is bit i of the encoder; output o is input o of the group sum. No gate is changed or removed.
+    Input i of the circuit is bit i of the encoder; output o is input o of the head. No gate is changed or removed.
+
+    Args:
+        network: whose layers.
+        given: layers that are not part of the circuit: their outputs are inputs of it, behind the encoder's bits, in
+            the order of the layers. What they read is not looked at.
     """
-    tables, firsts, seconds = [], [], []
-    total = network.encoder.n_outputs
-    written = [signal_index(0, total)]  # the circuit's signal of each wire of the encoder, then of each layer
-    for layer, reads in zip(network.layers, network.sources, strict=True):
+    tables, firsts, seconds = [np.zeros(0, np.uint8)], [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+    total = n_inputs = network.encoder.n_outputs + sum(network.layers[i].n_outputs for i in given)
+    written = [signal_index(0, network.encoder.n_outputs)]  # the circuit's signals of the encoder, then of each layer
+    start = network.encoder.n_outputs
+    for i, (layer, reads) in enumerate(zip(network.layers, network.sources, strict=True)):
+        if i in given:
+            written.append(signal_index(start, layer.n_outputs))
+            start += layer.n_outputs
+            continue
         if total + layer.n_applied + 1 > np.iinfo(np.int32).max:  # and a constant at most
             raise InputError(f"circuit: more than {np.iinfo(np.int32).max} signals; wiring is int32")
         table, a, b, outputs = layer.gates()
@@ -142,7 +153,7 @@ def flatten(network: Network) -> Circuit:
         written.append(signals[outputs])
         total += len(table)
     return Circuit(
-        network.encoder.n_outputs,
+        n_inputs,
         np.concatenate(tables),
         np.concatenate(firsts),
         np.concatenate(seconds),

@@ -1,0 +1,175 @@
+"""Image layers that stay what they are: kernels over rows of samples, the same at every place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lgn_edge.forms.rows.trees import (
+    GATE_MASKS,
+    NODE_MASKS,
+    Trees,
+    TreeShape,
+    gate_value,
+    node_value,
+    tree_value,
+)
+from lgn_edge.network.convolution import Pair
+from lgn_edge.network.layers import Int32Array
+from lgn_edge.network.truth_table import Words
+
+
+@dataclass(frozen=True)
+class Image:
+    """Where the signals of an image lie: each in a row of samples, planes one behind the other.
+
+    Rows of the image share the columns of zeros between them, planes the rows of zeros, so that a cell of a window is
+    as far from the first one at every place.
+
+    Attributes:
+        first: the row of samples where the zeros above the first plane begin.
+        channel: int32[channels], the plane of each channel; -1 where nobody reads it, and it has none.
+        height, width: of the image.
+        padding: rows of zeros between two planes, and zeros between two rows of signals.
+    """
+
+    first: int
+    channel: Int32Array
+    height: int
+    width: int
+    padding: Pair
+
+    @property
+    def pitch(self) -> int:
+        """Rows of samples from a signal to the one below it."""
+        return self.width + self.padding[1]
+
+    @property
+    def size(self) -> int:
+        """Rows of samples in all, with zeros on all sides."""
+        planes = int(self.channel.max(initial=-1)) + 1
+        return (planes * (self.height + self.padding[0]) + self.padding[0]) * self.pitch + self.padding[1]
+
+    def row(self, channel: Any, y: Any, x: Any) -> Int32Array:
+        """The row int32 of each signal; y and x may be outside the image, by no more than the padding."""
+        line = self.channel[channel] * (self.height + self.padding[0]) + y + self.padding[0]
+        return np.asarray(self.first + line * self.pitch + x + self.padding[1], np.int32)
+
+    def rows(self) -> Int32Array:
+        """The row int32[channels * height * width] of each signal; means nothing where nobody reads the channel."""
+        return self.row(*np.indices((len(self.channel), self.height, self.width), np.int32)).reshape(-1)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a stage works.
+
+    Attributes:
+        shape: rows and columns of its outputs.
+        step: rows of samples from what an output reads to what the one below it reads, and the one beside it.
+        window: int32[cells], from the first to each of the places whose values are ORed into an output.
+        pitch: rows of samples from an output to the one below it.
+    """
+
+    shape: Pair
+    step: Pair
+    window: Int32Array
+    pitch: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Kernels of a stage that one loop runs.
+
+    Attributes:
+        trees: the kernels.
+        tap: int32[n, leaves], the row that each leaf reads for the first output.
+        out: int32[n], the row of the first output.
+    """
+
+    trees: Trees
+    tap: Int32Array
+    out: Int32Array
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A layer of kernels, and the pool behind it.
+
+    Attributes:
+        places: of all its kernels.
+        groups: the kernels by their shape.
+    """
+
+    places: Places
+    groups: Mapping[TreeShape, Group]
+
+
+@dataclass(frozen=True)
+class Images:
+    """The image layers of a network as stages over one memory of rows.
+
+    Rows that no stage writes are zeros; the encoder's bits are in their rows before the first stage runs.
+
+    Attributes:
+        layers: of the network, that are here.
+        stages: in the order they run.
+        n_rows: of the memory.
+        input_bit: int32[n], the encoder's bits that are read.
+        input_row: int32[n], where each goes.
+        row: int32, of each bit of the encoder, then of each output of `layers`, in their order: where it is; -1 where
+            nobody but a stage reads it, and it is nowhere.
+    """
+
+    layers: tuple[int, ...]
+    stages: tuple[Stage, ...]
+    n_rows: int
+    input_bit: Int32Array
+    input_row: Int32Array
+    row: Int32Array
+
+    def zeros(self) -> Int32Array:
+        """The rows that stay zeros."""
+        written = np.zeros(self.n_rows, np.bool_)
+        written[self.input_row] = True
+        for stage in self.stages:
+            outputs, _ = _offsets(stage.places)
+            for group in stage.groups.values():
+                written[group.out[:, None] + outputs] = True
+        return np.flatnonzero(~written).astype(np.int32)
+
+    def evaluate(self, words: Words) -> Words:
+        """The memory [n_rows, words] after all stages, of packed bits of the encoder [bits, words]: the definition."""
+        memory = np.zeros((self.n_rows, words.shape[1]), words.dtype)
+        memory[self.input_row] = words[self.input_bit]
+        for stage in self.stages:
+            outputs, reads = _offsets(stage.places)
+            for shape, group in stage.groups.items():
+                for i in range(len(group.out)):
+                    memory[group.out[i] + outputs] = _kernel(shape, group, i, memory, reads)
+        return memory
+
+
+def _offsets(places: Places) -> tuple[Int32Array, Int32Array]:
+    """How far each output, int32[outputs], and what it reads, int32[outputs, cells], are from the first."""
+    y, x = (index.reshape(-1) for index in np.indices(places.shape, np.int32))
+    reads = y * places.step[0] + x * places.step[1]
+    return y * places.pitch + x, reads[:, None] + places.window
+
+
+def _kernel(shape: TreeShape, group: Group, i: int, memory: Words, reads: Int32Array) -> Words:
+    ones = np.array(np.iinfo(memory.dtype).max, memory.dtype)
+
+    def masks(rows: Any, number: Any) -> Any:
+        return [ones * bool(mask) for mask in rows[number]]
+
+    value = tree_value(
+        shape,
+        lambda leaf: memory[group.tap[i, leaf] + reads],
+        lambda n, a, b: gate_value(a, b, *masks(GATE_MASKS, group.trees.gate[i, n])),
+        lambda n, a, b: node_value(a, b, *masks(NODE_MASKS, group.trees.node[i, n])),
+    )
+    return np.asarray(np.bitwise_or.reduce(value, axis=1))
