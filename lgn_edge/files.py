@@ -299,20 +299,18 @@ def _workshop(target: Path) -> Iterator[Path]:
     Raises:
         OSError: another process makes `target`.
     """
-    with _one_at_a_time(target.parent):
-        _require_alone(target, remove=True)
-        place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        lock = (place / _LOCK).open("w", encoding="utf-8")
-        with suppress(OSError):  # nothing is locked there; then nobody takes the folder for a leftover either
-            _lock(lock)
-        lock.write(_MARK + target.name)  # after it is locked: without this text nobody removes the folder
-        lock.flush()
-    with lock:
-        try:
-            with _staying(target.parent, "write to a folder that stays"):
-                yield place
-        finally:
-            _clear(place, target)
+    with ExitStack() as stack:
+        with _one_at_a_time(target.parent):
+            _require_alone(target, remove=True)
+            place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+            lock = stack.enter_context((place / _LOCK).open("w", encoding="utf-8"))
+            stack.callback(_clear, place, target)
+            with suppress(OSError):  # nothing is locked there; then nobody takes the folder for a leftover either
+                _lock(lock)
+            lock.write(_MARK + target.name)  # after it is locked: without this text nobody removes the folder
+            lock.flush()
+        with _staying(target.parent, "write to a folder that stays"):
+            yield place
 
 
 @contextmanager

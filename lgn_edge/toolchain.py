@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from lgn_edge.errors import InvariantError, MissingProgramError
+from lgn_edge.errors import InputError, InvariantError, MissingProgramError
 from lgn_edge.files import cache_folder
 
+_NO_SPACE: Final = ("No space left", "NoSpaceLeft", "Disk quota exceeded", "DiskQuota")  # clang's words, and zig's
 STRICT_WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wconversion", "-pedantic")
 
 
@@ -170,4 +171,6 @@ def _zig(*arguments: str) -> None:
     cache_folder()  # zig keeps things beside ours, and where no folder can be made it tries without an end
     result = subprocess.run([sys.executable, "-m", "ziglang", *arguments], capture_output=True, text=True, check=False)
     if result.returncode:
+        if any(words in result.stderr for words in _NO_SPACE):
+            raise InputError("the compiler has no space left to write to; free some in its cache and in TMPDIR")
         raise InvariantError(f"ziglang {' '.join(arguments[:1])} failed: {result.stderr.strip()[-2000:]}")

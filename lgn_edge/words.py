@@ -7,7 +7,19 @@ from difflib import get_close_matches
 from typing import Any
 
 
+def nearest(word: Any, known: Iterable[str]) -> list[str]:
+    """The known names that may have been meant, the nearest first; none where none is near."""
+    return get_close_matches(str(word), list(known))
+
+
 def near(word: Any, known: Iterable[str]) -> str:
     """` (did you mean X?)` for the known name closest to a word, or nothing."""
-    close = get_close_matches(str(word), list(known), 1)
+    close = nearest(word, known)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def meant(word: Any, known: Iterable[str]) -> str:
+    """`did you mean X or Y?` for the known names near to a word, or `there are ...` with all of them."""
+    names = list(known)
+    close = nearest(word, names)
+    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"

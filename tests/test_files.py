@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lgn_edge import files
+from lgn_edge import files, toolchain
 from lgn_edge.errors import InputError
 from lgn_edge.files import LIST, append, atomic_directory, atomic_path, scratch_folder, write_atomic
 
@@ -374,6 +374,14 @@ def test_what_a_makefile_makes_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "d" / "example").symlink_to("mine")
     with pytest.raises(InputError, match="example would be lost"):
         write()
+
+
+def test_a_compiler_without_space_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for words in ("error in backend: IO failure on output stream: No space left on device", "error: NoSpaceLeft"):
+        failed = subprocess.CompletedProcess([], 1, "", words)
+        monkeypatch.setattr(toolchain.subprocess, "run", lambda *_, failed=failed, **__: failed)
+        with pytest.raises(InputError, match="the compiler has no space left to write to; free some"):
+            toolchain.archive([], tmp_path / "a.a")
 
 
 def test_a_folder_that_vanishes_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

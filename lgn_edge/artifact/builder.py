@@ -146,7 +146,7 @@ def build(
             why=planned.why,
             predicted=planned.predicted,
             measured=measured,
-            clock_hz=clock_hz or machine.clock_hz,
+            clock_hz=clock_hz or machine.clock_hz or None,
         )
         (folder / REPORT_JSON).write_text(report.to_json())
         (folder / REPORT_TEXT).write_text(report_text(report, manifest))

@@ -78,11 +78,12 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
     from lgn_edge import emulate
 
     _check_part(target, manifest.workspace_bytes, target.ram_bytes, "RAM")
-    reason = emulate.available(manifest.execution) or _too_large(manifest, target)
+    unexecuted = emulate.available(manifest.execution)
+    if target.family in ("c", "wasm"):
+        return Measured(not_measured=unexecuted) if unexecuted else _measure_wasm(folder, manifest)
+    reason = emulate.unreadable() or _too_large(manifest, target)
     if reason:
         return Measured(not_measured=reason)
-    if target.family == "wasm":
-        return _measure_wasm(folder, manifest)
     firmware = link(folder, manifest, keep=("predict",))
     assert isinstance(firmware.image, emulate.Image)
     use = emulate.memory_use(firmware.image)
@@ -92,6 +93,8 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
         ram_bytes=use.ram,
         sections={"text": use.text, "rodata": use.rodata, "data": use.data, "bss": use.bss},
     )
+    if unexecuted:
+        return replace(linked, not_measured=unexecuted)
     machine = firmware.start()
     fit = emulate.room(machine, firmware)
     if fit < 1:

@@ -31,7 +31,7 @@ class Report:
         why: it has that form.
         predicted: what each form was expected to cost; None where nothing is known about the core.
         measured: costs on the device.
-        clock_hz: of the device; 0 where nothing depends on it.
+        clock_hz: of the device; None where nothing depends on it.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Report:
     why: str
     predicted: Mapping[str, Cost | None]
     measured: Measured
-    clock_hz: int = 0
+    clock_hz: int | None = None
 
     @property
     def microseconds(self) -> tuple[float, float] | None:
@@ -90,7 +90,7 @@ def _measured_rows(measured: Measured) -> list[tuple[str, str]]:
         ("sections", sections),
     ]
     if measured.not_measured:
-        return [*rows, ("stack, instructions", f"not measured: {measured.not_measured}")]
+        return [*rows, ("stack, instructions, cycles", f"not measured: {measured.not_measured}")]
     stack = "not known" if measured.stack_bytes is None else f"{measured.stack_bytes} bytes"
     return [*rows, ("stack of a call", stack), ("instructions", _instructions(measured))]
 
@@ -107,7 +107,7 @@ def _time_rows(report: Report) -> list[tuple[str, str]]:
     if cycles is None:
         return [("cycles", f"not known: {report.measured.no_cycles}")] if report.measured.no_cycles else []
     rows = [("cycles", f"{_range(cycles.least, cycles.most)} for 1 sample, {cycles.source}")]
-    if report.microseconds:
+    if report.microseconds and report.clock_hz:
         clock = f"{report.clock_hz / 1e6:g} MHz"
         rows.append(("time", f"{_range(*(f'{time:,.1f}' for time in report.microseconds))} µs for 1 sample at {clock}"))
     return rows

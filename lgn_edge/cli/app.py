@@ -6,7 +6,6 @@ Exit codes: 0 done (and, for verify, equal), 1 checked and different, 2 the user
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from typing import Annotated, Any, Final, NoReturn
@@ -17,7 +16,7 @@ from typer.core import TyperGroup
 from lgn_edge._version import __version__
 from lgn_edge.cli.build import EXAMPLES as BUILD_EXAMPLES
 from lgn_edge.cli.build import build
-from lgn_edge.cli.console import set_talk
+from lgn_edge.cli.console import discard, open_streams, set_talk
 from lgn_edge.cli.demo import EXAMPLES as DEMO_EXAMPLES
 from lgn_edge.cli.demo import demo
 from lgn_edge.cli.export import EXAMPLES as EXPORT_EXAMPLES
@@ -37,6 +36,7 @@ from lgn_edge.errors import LgnError
 UNEXPECTED: Final = 3
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
+_TALK: Final = ("quiet", "verbose", "debug")  # options that are said before a command, or behind it
 
 _EXAMPLES: Final = """\b
 A first look, from images to firmware in a few minutes:
@@ -55,12 +55,24 @@ Exit codes: 0 done, 1 checked and different, 2 a mistake in what was asked,
 
 
 class _Commands(TyperGroup):
-    """Turns what a command raises into one line and an exit code."""
+    """Turns what a command raises into one line and an exit code; its options of talk are every command's."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        shared = [option for option in self.params if option.name in _TALK]
+        for each in self.commands.values():
+            each.params += shared
+
+    def main(self, *arguments: Any, **settings: Any) -> Any:
+        try:
+            return super().main(*arguments, **settings)
+        except LgnError as error:  # of --help and --version; what a command raises, `invoke` turns into an exit
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
 
     def invoke(self, ctx: Any) -> Any:
         from lgn_edge.files import working_folder
 
-        debug = bool(ctx.params.get("debug"))
         try:
             try:
                 working_folder()
@@ -68,16 +80,15 @@ class _Commands(TyperGroup):
             finally:
                 sys.stdout.flush()  # a reader that has gone shows here, not when Python exits
         except LgnError as error:
-            _fail(f"error: {error}", error.exit_code, debug)
+            _fail(f"error: {error}", error.exit_code, _debug(ctx))
         except KeyboardInterrupt:
             _fail("interrupted", INTERRUPTED, debug=False)
         except BrokenPipeError:
-            # whoever read stdout has gone; what Python still flushes at exit goes nowhere
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(BROKEN_PIPE) from None
         except Exception as error:
             if type(error).__module__.partition(".")[0] in ("typer", "click"):
                 raise
+            debug = _debug(ctx)
             what = " ".join(f"{type(error).__name__}: {error}".split())
             hint = "" if debug else " (lgn-edge --debug ... shows where)"
             _fail(f"error: a defect of lgn-edge, please report it: {what}{hint}", UNEXPECTED, debug)
@@ -86,8 +97,15 @@ class _Commands(TyperGroup):
 def _fail(message: str, code: int, debug: bool) -> NoReturn:
     if debug:
         traceback.print_exc()
-    print(message, file=sys.stderr, flush=True)
+    try:
+        print(message, file=sys.stderr, flush=True)
+    except OSError:  # the code still says it
+        discard(sys.stderr.fileno())
     raise typer.Exit(code) from None
+
+
+def _debug(context: typer.Context) -> bool:
+    return bool(context.meta.get("debug"))
 
 
 app = typer.Typer(
@@ -115,19 +133,35 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _talk(context: typer.Context, option: typer.CallbackParam, asked: bool) -> None:
+    """Take an option of talk, said before a command or behind it."""
+    meta = context.meta
+    meta[option.name] = asked or meta.get(option.name, False)
+    set_talk(quiet=meta.get("quiet", False), verbose=meta.get("verbose", False))
+
+
 @app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but what went wrong.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more, such as what took how long.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", callback=_talk, expose_value=False, help="Say nothing but what went wrong.")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", callback=_talk, expose_value=False, help="Say more, such as what took how long."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", callback=_talk, expose_value=False, help="Show the traceback of an error.")
+    ] = False,
 ) -> None:
     """Logic gate networks on real devices: train, export to ONNX, compile, and prove every form bit-exact."""
-    set_talk(quiet=quiet, verbose=verbose)
 
 
 def main() -> None:
     """Run the command line and exit."""
+    open_streams()
     app(prog_name="lgn-edge")

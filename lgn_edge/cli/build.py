@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from lgn_edge.cli.arrays import load_array
-from lgn_edge.cli.console import detail, emit_json, emit_table, flat, properties, say
+from lgn_edge.cli.console import command, detail, emit_json, flat, properties, say, tell
 from lgn_edge.errors import InputError
 
 EXAMPLES: Final = """\b
@@ -91,8 +91,8 @@ def build(
         document = {"schema": 1, "folder": str(output), "seconds": dict(artifact.seconds)}
         emit_json(document | {"manifest": asdict(artifact.manifest), "report": dict(artifact.report)})
     else:
-        emit_table(properties(str(output), flat(artifact.report)))
-    say(f"next: lgn-edge verify {model} --artifact {output}")
+        tell(properties(str(output), flat(artifact.report)))
+    say(f"next: {command('verify', model, '--artifact', output)}")
 
 
 def size_in_bytes(text: str | None) -> int | None:

@@ -5,17 +5,56 @@ Works without a terminal and without colour.
 
 from __future__ import annotations
 
+import io
 import json
 import logging
+import os
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from lgn_edge.errors import InputError
+
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
     from rich.table import Table
+
+    from lgn_edge.verification import VerifyReport
 
 _WIDTH_IN_FILES: Final = 1 << 16  # a line of a table in a file or pipe is never broken
 _TALK: Final = logging.getLogger("lgn_edge")
+
+
+class _Stdout(io.FileIO):
+    """Standard output; what fails there is told as that, and what comes after goes nowhere."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            discard(self.fileno())
+            if isinstance(error, BrokenPipeError):
+                raise
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(f"cannot write the output: {reason}; free some space, or send it elsewhere") from error
+
+
+def discard(descriptor: int) -> None:
+    """Let what is written to a file that failed go nowhere from now on: Python tries again at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+def open_streams() -> None:
+    """Open what a program writes to: stdout whose failures are told, and nowhere where the shell closed it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    old = sys.stdout
+    if isinstance(old, io.TextIOWrapper):
+        file = io.BufferedWriter(_Stdout(old.fileno(), "w", closefd=False))
+        line_by_line = old.line_buffering or old.write_through
+        sys.stdout = io.TextIOWrapper(file, old.encoding, old.errors, line_buffering=line_by_line)
 
 
 def set_talk(*, quiet: bool, verbose: bool) -> None:
@@ -50,6 +89,12 @@ def emit(text: str) -> None:
     print(text)
 
 
+def tell(what: str | Table) -> None:
+    """What a command has made, on stdout; nothing with --quiet."""
+    if talks():
+        emit(what) if isinstance(what, str) else emit_table(what)
+
+
 def emit_json(document: dict[str, Any]) -> None:
     """One JSON document, on stdout."""
     print(json.dumps(document, indent=2, allow_nan=False))
@@ -70,6 +115,19 @@ def emit_table(table: Table) -> None:
         emit(line.rstrip())
 
 
+def emit_report(report: VerifyReport) -> None:
+    """What was held against the model, on stdout; with --quiet only where something differs or could not run."""
+    if talks() or not report.ok:
+        emit_table(report.table())
+        for line in report.details():
+            emit(line)
+
+
+def command(*words: object) -> str:
+    """A command line of ours for people to copy."""
+    return shlex.join(["lgn-edge", *map(str, words)])
+
+
 def properties(title: str, rows: Mapping[str, object]) -> Table:
     """A table of names and values."""
     from rich import box
@@ -84,13 +142,13 @@ def properties(title: str, rows: Mapping[str, object]) -> Table:
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
-    """Nested values in one level, without those that are missing; names made readable."""
+    """Nested values in one level, without those that are missing or empty; names made readable."""
     rows: dict[str, object] = {}
     for key, value in values.items():
         name = prefix + key.replace("_", " ")
         if isinstance(value, Mapping):
             rows |= flat(value, f"{name}: ")
-        elif value is not None and value != "":
+        elif value is not None and value != "" and value != []:
             rows[name] = value
     return rows
 

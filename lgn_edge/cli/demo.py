@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lgn_edge.cli.console import emit, emit_json, emit_table, say, talks
+from lgn_edge.cli.console import emit_json, emit_report, say, talks, tell
 
 EXAMPLES: Final = """\b
 Examples:
@@ -52,9 +52,7 @@ def demo(
     if as_json:
         emit_json(result.to_json())
     else:
-        emit_table(result.report.table())
-        for line in result.report.details():
-            emit(line)
-        emit_table(result.table())
+        emit_report(result.report)
+        tell(result.table())
     if not result.report.ok:
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lgn_edge.cli.console import emit, say
+from lgn_edge.cli.console import command, say, tell
 
 EXAMPLES: Final = """\b
 Examples:
@@ -54,6 +54,6 @@ def export(
     names = [name.strip() for name in outputs.split(",")] if outputs else []
     network = lgn_edge.export(source, output, ops=ops, input=chosen, outputs=names, force=force)
     say(f"{network.name}: {len(network.layers)} layers, {network.n_gates:,} gates, {network.head.n_outputs} outputs")
-    emit(str(output))
-    checkpoint = f" --checkpoint {source}" if source.is_dir() else ""
-    say(f"next: lgn-edge inspect {output}, or lgn-edge verify {output}{checkpoint}")
+    tell(str(output))
+    checkpoint = ("--checkpoint", source) if source.is_dir() else ()
+    say(f"next: {command('inspect', output)}, or {command('verify', output, *checkpoint)}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from lgn_edge.cli.console import emit_json, emit_table, properties
+from lgn_edge.cli.console import emit_json, emit_table, flat, properties
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,7 +35,7 @@ def inspect(
         emit_json({"schema": 1, **facts})
         return
     hidden = {"layers", "operations", "provenance"}
-    plain = {name.replace("_", " "): value for name, value in facts.items() if name not in hidden}
+    plain = flat({name: value for name, value in facts.items() if name not in hidden})
     emit_table(properties(facts["name"], plain | facts["provenance"]))
     emit_table(_layers(facts["layers"]))
     emit_table(properties("operations", facts["operations"]))

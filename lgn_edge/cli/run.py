@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from lgn_edge.cli.arrays import load_array, load_labels
-from lgn_edge.cli.console import emit, emit_json, say
+from lgn_edge.cli.console import emit, emit_json, say, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def run(
     elif labels is not None:
         emit("accuracy: no samples" if accuracy is None else f"accuracy: {accuracy:.4%}")
     elif output is not None:
-        emit(str(output))
+        tell(str(output))
     elif prediction.decision is None:
         emit("\n".join("\t".join(map(str, row)) for row in prediction.scores.tolist()))
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from lgn_edge.cli.console import emit_json, emit_table, flat, properties, say, talks, warn
+from lgn_edge.cli.console import command, emit_json, emit_table, flat, properties, say, talks, tell, warn
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -82,8 +82,8 @@ def train(
     if as_json:
         emit_json({"schema": 1, "folder": str(output), "metrics": metrics})
     else:
-        emit_table(properties(str(output), flat(metrics)))
-    say(f"next: lgn-edge export {output} -o model.onnx")
+        tell(properties(str(output), flat(metrics)))
+    say(f"next: {command('export', output, '-o', 'model.onnx')}")
 
 
 def _plan_table(name: str, plan: Plan) -> Table:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from lgn_edge.cli.arrays import load_array
-from lgn_edge.cli.console import emit, emit_json, emit_table, say, talks, warn
+from lgn_edge.cli.console import emit, emit_json, emit_report, say, talks, warn
 
 if TYPE_CHECKING:
     from lgn_edge.verification import VerifyReport
@@ -86,10 +86,9 @@ def verify(
     if as_json:
         emit_json(report.to_json())
     else:
-        emit_table(report.table())
-        for line in report.details():
-            emit(line)
-        emit(report.summary())
+        emit_report(report)
+        if talks() or not report.ok:
+            emit(report.summary())
     _keep(report)
     if report.saved:
         warn(f"what shows the difference again is in {report.saved}")

@@ -1,7 +1,7 @@
 """Firmware executed without a board: calling its functions, booting it, what it occupies, what it costs."""
 
 from lgn_edge.emulate.aarch64 import AARCH64_CORES, AArch64
-from lgn_edge.emulate.availability import available, emulator
+from lgn_edge.emulate.availability import available, emulator, unreadable
 from lgn_edge.emulate.boot import Booted, boot
 from lgn_edge.emulate.cortex_m import CORES, CortexM
 from lgn_edge.emulate.errors import EmulationError
@@ -47,5 +47,6 @@ __all__ = [
     "read_image",
     "room",
     "selftest",
+    "unreadable",
     "untimed",
 ]

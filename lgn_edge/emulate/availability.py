@@ -37,6 +37,11 @@ def available(core: str = "") -> str | None:
     return missing_program(PROGRAMS[core]) if core in PROGRAMS else None
 
 
+def unreadable() -> str | None:
+    """Why a linked image cannot be read here, executed or not, or None."""
+    return None if importlib.util.find_spec("elftools") else _reason(_PACKAGES["elftools"])
+
+
 def require(module: str) -> None:
     """Make sure that `module` can be imported.
 

@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto
 
 from lgn_edge.errors import InputError, LgnError
+from lgn_edge.folders import kind_of_folder
 from lgn_edge.network import Circuit, Network
 from lgn_edge.onnx_model import bitwise, chain, external, fused, metadata, qonnx, standard
 from lgn_edge.onnx_model.domain import DOMAIN, STANDARD_DOMAINS
@@ -81,7 +82,7 @@ def _load(path: Path) -> ModelProto:
     if not path.exists():
         raise InputError(f"{path} does not exist; check the name")
     if not path.is_file():
-        raise InputError(f"{path} is not a file; give the name of an ONNX file")
+        raise InputError(f"{path} {kind_of_folder(path) or 'is not a file; give the name of an ONNX file'}")
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -68,4 +68,16 @@ def _function(kernel: Kernel) -> tuple[str, str]:
     for table in kernel.tables:  # a table is reached by its name, not by the address that TVM asks for
         body = re.sub(rf"^ *{table.dtype}_t\* {table.symbol} = .*;\n", "", body, flags=re.MULTILINE)
     readable = re.sub(r"(\w+)\* (sample|words)\b", r"const \1* \2", signature)
-    return readable, f"{readable} {body}\n"
+    return readable, f"{readable} {_used(body)}\n"
+
+
+def _used(body: str) -> str:
+    """The same, where variables that are only written are read once, for nothing: compilers warn of them.
+
+    A loop that is empty for a network leaves its variables behind.
+    """
+    for line, name in re.findall(r"^( *\w+ (_ptr\w*)\[1\];\n)", body, re.MULTILINE):
+        read = re.sub(rf"^ *{name}\[0\] = ", "", body.replace(line, ""), flags=re.MULTILINE)
+        if not re.search(rf"\b{name}\b", read):
+            body = body.replace(line, f"{line}{line[: len(line) - len(line.lstrip())]}(void){name};\n")
+    return body

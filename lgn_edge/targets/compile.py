@@ -12,6 +12,7 @@ from pathlib import Path
 import tvm
 from tvm import tirx
 
+from lgn_edge.files import scratch_folder
 from lgn_edge.kernels.tir import Kernel, Table
 from lgn_edge.targets.target import Level, Target
 from lgn_edge.toolchain import assemble
@@ -51,7 +52,7 @@ def kernel_jobs(kernels: Sequence[Kernel], target: Target, folder: Path) -> list
     def compile_one(kernel: Kernel, level: Level) -> Path:
         named = _renamed(kernel, kernel.symbol + level.suffix)
         output = folder / f"{named.symbol}.o"
-        _build([named], target, level).write_to_file(str(output))
+        output.write_bytes(_object(_build([named], target, level)))
         return output
 
     tables = [table for kernel in kernels for table in kernel.tables]
@@ -74,6 +75,17 @@ def _build(kernels: Sequence[Kernel], target: Target, level: Level) -> tvm.runti
     module = tvm.IRModule({kernel.symbol: kernel.function for kernel in kernels})
     module = tirx.transform.BindTarget(llvm)(module)
     return tvm.get_global_func("target.build.llvm")(module, llvm)
+
+
+def _object(module: tvm.runtime.Module) -> bytes:
+    """The object of a compiled module, by way of memory: LLVM ends the process where a disk is full."""
+    if not hasattr(os, "memfd_create"):  # no Linux
+        with scratch_folder() as folder:
+            module.write_to_file(str(folder / "module.o"))
+            return (folder / "module.o").read_bytes()
+    with open(os.memfd_create("module"), "rb") as memory:
+        module.write_to_file(f"/proc/self/fd/{memory.fileno()}", "o")
+        return memory.read()
 
 
 def _llvm_target(triple: str, level: Level) -> tvm.target.Target:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -16,6 +15,7 @@ from lgn_edge.targets.riscv import RISCV32, RISCV64
 from lgn_edge.targets.target import Target
 from lgn_edge.targets.wasm import WASM
 from lgn_edge.targets.x86_64 import X86_64
+from lgn_edge.words import meant
 
 
 def _constant(target: Target) -> Callable[[], Target]:
@@ -52,8 +52,5 @@ def find_target(name: str) -> Target:
     """
     canonical = ALIASES.get(name, name)
     if canonical not in TARGETS:
-        known = [*TARGETS, *ALIASES]
-        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
-        raise InputError(f"unknown target {name!r}; {hint}")
+        raise InputError(f"unknown target {name!r}; {meant(name, [*TARGETS, *ALIASES])}")
     return TARGETS[canonical]()

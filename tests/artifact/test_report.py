@@ -9,8 +9,11 @@ import pytest
 
 from lgn_edge.artifact import build
 from lgn_edge.cli.build import hertz
+from lgn_edge.cli.console import flat
 from lgn_edge.errors import InputError
+from lgn_edge.programs import HIDE_VARIABLE
 from tests.artifact.test_artifact import ODD
+from tests.outside import needs_emulator
 
 
 def test_cycles_and_microseconds_at_a_clock(tmp_path: Path) -> None:
@@ -49,6 +52,31 @@ def test_what_is_not_known_is_said(target: str, line: str, tmp_path: Path) -> No
     artifact = build(ODD, target, tmp_path / "a")
     assert line in (artifact.folder / "report.md").read_text()
     assert artifact.report["microseconds"] is None
+
+
+@pytest.mark.parametrize(("target", "emulator"), [("atmega328p", "simavr"), ("cortex-m55", "qemu-system-arm")])
+def test_flash_and_ram_need_no_emulator(
+    target: str, emulator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HIDE_VARIABLE, "1")
+    artifact = build(ODD, target, tmp_path / "hidden")
+    measured = artifact.report["measured"]
+    assert measured["stack_bytes"] is measured["instructions"] is measured["cycles"] is None
+    assert emulator in measured["not_measured"]
+    page = (artifact.folder / "report.md").read_text()
+    assert f"| flash | {measured['flash_bytes']} bytes |" in page
+    assert f"| stack, instructions, cycles | not measured: {measured['not_measured']} |" in page
+    monkeypatch.undo()
+    needs_emulator(target)
+    seen = build(ODD, target, tmp_path / "seen").report["measured"]
+    assert {seen[key] == measured[key] for key in ("flash_bytes", "ram_bytes", "sections")} == {True}
+
+
+@pytest.mark.parametrize("target", ["native", "wasm", "cortex-m7"])
+def test_nothing_is_said_of_a_clock_that_is_not_known(target: str, tmp_path: Path) -> None:
+    report = build(ODD, target, tmp_path / "a").report
+    assert report["clock_hz"] is None
+    assert not [name for name in flat(report) if "clock" in name]
 
 
 @pytest.mark.parametrize("target", ["cortex-m7", "native", "wasm"])

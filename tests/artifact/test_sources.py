@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from lgn_edge import toolchain
 from lgn_edge.artifact import Artifact, build
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.network import Network, Prediction
+from lgn_edge.programs import find_program
 from lgn_edge.targets.native import native
 from tests.artifact.test_artifact import NETWORKS, OCTET
 from tests.outside import needs
-from tests.strategies import random_samples
+from tests.strategies import random_network, random_samples
 
 STRICT = ["-std=c99", "-Os", "-fPIC", *toolchain.STRICT_WARNINGS]
 
@@ -142,6 +144,31 @@ def test_cppcheck_finds_nothing(network: Network, optimize: str, batch: int, tmp
         [*command, *(f"-I{place}" for place in places[::2]), *places[1:]], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+UNUSUAL = {
+    **NETWORKS,
+    "a bit": random_network(3, widths=(9, 1), classes=0, input_dtype="uint8"),
+    "bits": random_network(2, widths=(33, 37), classes=0),
+    "a score": random_network(1, widths=(33, 31), classes=1, input_dtype="uint8"),
+    "a gate": random_network(5, features=1, bits=1, widths=(1,), classes=1),
+    "wires": random_network(6, widths=(12,), classes=3, tables=(3, 5, 10, 12)),
+    "constants": random_network(4, widths=(12,), classes=3, tables=(0, 15), input_dtype="uint8"),
+}
+
+
+@pytest.mark.parametrize("batch", [1, 32])
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+@pytest.mark.parametrize("network", UNUSUAL.values(), ids=UNUSUAL)
+def test_no_compiler_warns_of_generated_c(network: Network, optimize: str, batch: int, tmp_path: Path) -> None:
+    """All that is C, as the artifact's own Makefile compiles it, by every compiler that is here."""
+    folder = build(network, "c", tmp_path / "c", optimize=optimize, batch=batch).folder
+    compilers = [(sys.executable, "-m", "ziglang", "cc"), *[(gcc,) for gcc in (find_program("gcc"),) if gcc]]
+    flags = ("-std=c99", "-Os", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{folder / 'include'}")
+    for compiler in compilers:
+        for source in (*(folder / "src").glob("*.c"), folder / "examples" / "main.c"):
+            result = subprocess.run([*compiler, *flags, source], capture_output=True, text=True, check=False)
+            assert result.returncode == 0, result.stderr
 
 
 EXAMPLES = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +15,7 @@ import lgn_edge
 from lgn_edge import api
 from lgn_edge.errors import InputError, InvariantError
 from lgn_edge.onnx_model import write
-from tests.cli.conftest import small_network
+from tests.cli.conftest import Outcome, small_network
 
 COMMANDS = ("train", "export", "build", "run", "verify", "inspect", "targets", "demo")
 
@@ -86,10 +88,11 @@ def test_debug_shows_the_traceback(lgn_edge_command, monkeypatch):
         raise ValueError("hidden place")
 
     monkeypatch.setattr(api, "load", broken)
-    done = lgn_edge_command("--debug", "inspect", "model.onnx")
-    assert done.code == 3
-    assert "Traceback" in done.stderr
-    assert "in broken" in done.stderr
+    for words in (("--debug", "inspect", "model.onnx"), ("inspect", "model.onnx", "--debug")):
+        done = lgn_edge_command(*words)
+        assert done.code == 3
+        assert "Traceback" in done.stderr
+        assert "in broken" in done.stderr
 
 
 def test_it_works_as_a_program_without_terminal_and_colour():
@@ -110,6 +113,31 @@ def test_a_reader_that_goes_away_is_no_defect():
     assert process.returncode == 141
 
 
+@pytest.mark.parametrize("words", ["--version", "--help", "build --help", "targets", "targets --json"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_cannot_be_written_is_one_sentence(words, unbuffered):
+    command = [sys.executable, "-m", "lgn_edge.cli", *words.split()]
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+        said = subprocess.run([*command[:3], "inspect", "missing.onnx"], stderr=full, check=False, env=environment)
+    text = "error: cannot write the output: no space left on device; free some space, or send it elsewhere\n"
+    assert (done.returncode, done.stderr) == (2, text)
+    assert said.returncode == 2
+
+
+def test_hints_can_be_copied(lgn_edge_command, files, tmp_path):
+    odd = tmp_path / "a model; it's mine.onnx"
+    shutil.copy(files / "model.onnx", odd)
+    for words in (("build", odd, "-t", "c", "-o", "out put"), ("export", odd, "-o", "$HOME.onnx")):
+        hint = lgn_edge_command(*words).stderr.splitlines()[-1].removeprefix("next: ").partition(", or ")[0]
+        shown = shlex.split(hint)
+        assert shown[0] == "lgn-edge"
+        assert set(map(str, words)) & set(shown)
+        assert lgn_edge_command(shown[1], "--help", *shown[2:]).code == 0
+        assert all((tmp_path / word).exists() for word in shown[2:] if not word.startswith("--"))
+
+
 def program(*arguments, **environment):
     command = [sys.executable, "-m", "lgn_edge.cli", *map(str, arguments)]
     return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
@@ -124,19 +152,33 @@ def test_a_shell_completes_commands_and_options():
 
 
 def test_quiet_says_only_what_went_wrong(lgn_edge_command, files):
-    done = lgn_edge_command("-q", "build", files / "model.onnx", "-t", "c", "-o", "out")
-    assert (done.code, done.stderr) == (0, "")
-    assert "gates simplified" in done.stdout
+    make = ("build", files / "model.onnx", "-t", "c", "-o", "out")
+    for words in (("-q", *make), (*make, "-q"), ("build", "--quiet", *make[1:]), ("-q", "export", make[1])):
+        assert lgn_edge_command(*words) == Outcome(0, "", "")
+    done = lgn_edge_command(*make, "--json", "-q")
+    assert (done.json["schema"], done.stderr) == (1, "")
     done = lgn_edge_command("--quiet", "build", files / "model.onnx", "-t", "x86", "-o", "out")
     assert (done.code, len(done.stderr.splitlines())) == (2, 1)
+    assert "gates simplified" in lgn_edge_command("inspect", "-q", files / "model.onnx").stdout
+    equal = ("verify", files / "model.onnx", "--backend", "circuit", "--samples", 5, "-q")
+    assert lgn_edge_command(*equal) == Outcome(0, "", "")
+    done = lgn_edge_command(*equal, "--backend", "torch")
+    assert done.code == 1
+    assert "torch: not run: no checkpoint is given" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_the_options_of_talk(lgn_edge_command, command):
+    shown = lgn_edge_command(command, "-v", "--debug", "-q", "--help").stdout
+    assert all(option in shown for option in ("-q, --quiet", "-v, --verbose", "--debug"))
 
 
 def test_verbose_says_more_and_the_next_command_does_not(lgn_edge_command, files):
     said = [
-        lgn_edge_command(*more, "build", files / "model.onnx", "-t", "c", "-o", "out").stderr.splitlines()
-        for more in (["-v"], [])
+        lgn_edge_command(*before, "build", files / "model.onnx", "-t", "c", "-o", "out", *behind).stderr.splitlines()
+        for before, behind in ((["-v"], []), ([], ["-v"]), ([], []))
     ]
-    assert [len(lines) for lines in said] == [3, 2]
+    assert [len(lines) for lines in said] == [3, 3, 2]
     assert said[0][1].startswith("read 0.")
 
 

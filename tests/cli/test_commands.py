@@ -50,6 +50,26 @@ def test_run_refuses_a_bad_model(lgn_edge_command, files, name, text):
     refused(lgn_edge_command("run", files / name, "--input", files / "samples.npy"), text)
 
 
+@pytest.mark.parametrize("folder", ["run", "run/model"])
+@pytest.mark.parametrize("words", [("inspect",), ("build", "-t", "c", "-o", "out"), ("verify",), ("run", "-i")])
+def test_a_folder_of_training_is_exported_first(lgn_edge_command, files, tmp_path_factory, folder, words):
+    place = tmp_path_factory.mktemp("a run") / folder
+    model = place if folder.endswith("model") else place / "model"
+    model.mkdir(parents=True)
+    (model / "model.json").write_text("{}")
+    options = (*words[1:], *[files / "samples.npy"] * (words[0] == "run"))
+    refused(
+        lgn_edge_command(words[0], place, *options),
+        "of training; make a model of it: lgn-edge export ",
+        f"'{place}' -o model.onnx",
+    )
+
+
+def test_an_artifact_is_no_model(lgn_edge_command, artifact):
+    for words in (("inspect", artifact), ("build", artifact, "-t", "c", "-o", "out"), ("verify", artifact)):
+        refused(lgn_edge_command(*words), "is an artifact; give the model that it was built from")
+
+
 # inspect
 
 

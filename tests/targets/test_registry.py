@@ -22,8 +22,9 @@ def test_arm_is_the_cortex_m4() -> None:
     [
         ("cortex_m4", "did you mean cortex-m4"),
         ("nativ", "did you mean native"),
-        ("z80", "known are native, x86-64, aarch64"),
-        ("", "known are"),
+        ("z80", "there are native, x86-64, aarch64"),
+        ("", "there are"),
+        ("nosuch", "there are"),
     ],
 )
 def test_unknown_targets_get_a_hint(name: str, message: str) -> None:

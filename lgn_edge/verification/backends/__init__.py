@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Final
 
 from lgn_edge.errors import InputError
@@ -15,6 +14,7 @@ from lgn_edge.verification.backends.onnxruntime_written import OnnxRuntimeWritte
 from lgn_edge.verification.backends.reference import ReferenceBackend
 from lgn_edge.verification.backends.torch import TorchBackend
 from lgn_edge.verification.subject import Backend
+from lgn_edge.words import meant
 
 DEFAULT_BACKENDS: Final[tuple[Backend, ...]] = (
     ReferenceBackend(),
@@ -50,9 +50,7 @@ def _find(name: str) -> Backend:
     if target in TARGETS:
         return ArtifactBackend(target)
     known = list(dict.fromkeys([*(backend.name for backend in DEFAULT_BACKENDS), *TARGETS, *ALIASES]))
-    near = get_close_matches(name, known, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-    raise InputError(f"no backend {name!r}; {hint}")
+    raise InputError(f"no backend {name!r}; {meant(name, known)}")
 
 
 __all__ = ["DEFAULT_BACKENDS", "ArtifactBackend", "find_backends"]
