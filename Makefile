@@ -29,7 +29,7 @@ help:
 	@echo "make node        ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
 	@echo "make old-runtime ONNX Runtime 1.17, in build/old-runtime, for tests/onnx_model/test_old_runtime.py"
 	@echo "make packagers   PlatformIO, ESP-IDF's component manager, Kconfig, CMake: for tests/artifact/test_packagers.py"
-	@echo "make lightning   PyTorch Lightning, in build/lightning, for tests/nn/test_torch_citizens.py"
+	@echo "make lightning   PyTorch Lightning, in build/lightning, for tests/nn/test_training_loops.py"
 	@echo "make aarch64     ONNX Runtime for aarch64, in build/aarch64, for tests/custom_ops/test_aarch64.py (Debian, QEMU)"
 	@echo "make header      ONNX Runtime's C header, in build/header, for tests/custom_ops/test_abi.py (Debian)"
 	@echo "make wheel       wheels in dist/ with the ONNX Runtime library, for Linux on x86-64 and aarch64"

@@ -92,10 +92,17 @@ def _discrete(source: Network | Circuit | StrPath | Any) -> Network:
     from torch.nn import Module
 
     from lgn_edge.nn import discretise
+    from lgn_edge.nn.unwrap import takes_bits
 
     if not isinstance(source, Module):
         raise InputError(
             f"cannot export a {type(source).__name__}; give a Network, a LogicGateNetwork, the folder of a checkpoint"
             " or an ONNX file"
         )
-    return discretise(source)
+    network = discretise(source)
+    if takes_bits(source):
+        _TALK.warning(
+            f"the exported model takes bits, uint8 0 or 1 [N, {network.encoder.n_features}]: the"
+            f" {type(source).__name__} has no Threshold, which would make bits of features"
+        )
+    return network

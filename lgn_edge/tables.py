@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from numbers import Integral, Real
+from functools import partial
 from typing import Any, ClassVar, Final, Self
 
+from lgn_edge import checks
 from lgn_edge.errors import InputError
 from lgn_edge.words import near
 
@@ -71,76 +72,47 @@ class Table:
 
 def whole(default: Any = MISSING, *, least: int, most: int | None = None) -> Any:
     """A whole number within bounds."""
-
-    def check(value: Any, what: str) -> int:
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise InputError(f"{what} is {value!r}; it must be a whole number")
-        number = int(value)
-        if number < least or (most is not None and number > most):
-            bounds = f"at least {least}" if most is None else f"{least} to {most}"
-            raise InputError(f"{what} is {number}; it must be {bounds}")
-        return number
-
-    return _setting(default, check)
+    return _setting(default, partial(checks.whole_number, least=least, most=most))
 
 
 def positive(default: Any = MISSING) -> Any:
     """A number above 0, and finite."""
-    return _number(default, lambda value: 0 < value < float("inf"), "it must be positive and finite")
+    return _setting(default, checks.positive_number)
 
 
 def not_negative(default: Any = MISSING) -> Any:
     """A number from 0 on, and finite."""
-    return _number(default, lambda value: 0 <= value < float("inf"), "it must be 0 or more and finite")
+    return _setting(default, checks.not_negative_number)
 
 
 def finite(default: Any = MISSING) -> Any:
     """Any number that is finite."""
-    return _number(default, lambda value: abs(value) < float("inf"), "it must be finite")
+    return _setting(default, checks.finite_number)
 
 
 def share(default: Any = MISSING) -> Any:
     """A number from 0 to 1."""
-    return _number(default, lambda value: 0 <= value <= 1, "it is a share, 0 to 1")
+    return _setting(default, checks.share_of_one)
 
 
 def share_below_one(default: Any = MISSING) -> Any:
     """A number from 0 on and below 1."""
-    return _number(default, lambda value: 0 <= value < 1, "it must be a share below 1, such as 0.1")
+    return _setting(default, checks.share_less_than_one)
 
 
 def flag(default: Any = MISSING) -> Any:
     """True or false."""
-
-    def check(value: Any, what: str) -> bool:
-        if not isinstance(value, bool):
-            raise InputError(f"{what} is {value!r}; it must be true or false")
-        return value
-
-    return _setting(default, check)
+    return _setting(default, checks.true_or_false)
 
 
 def text(default: Any = MISSING) -> Any:
     """Any text."""
-
-    def check(value: Any, what: str) -> str:
-        if not isinstance(value, str):
-            raise InputError(f"{what} is {value!r}; it must be a text")
-        return value
-
-    return _setting(default, check)
+    return _setting(default, checks.any_text)
 
 
 def word(default: Any = MISSING, choices: Iterable[str] = ()) -> Any:
     """One of some words."""
-    legal = tuple(choices)
-
-    def check(value: Any, what: str) -> str:
-        if value not in legal:
-            raise InputError(f"{what} is {value!r}{near(value, legal)}; legal are {', '.join(legal)}")
-        return str(value)
-
-    return _setting(default, check)
+    return _setting(default, partial(checks.one_word_of, legal=tuple(choices)))
 
 
 def table(kind: type[Table]) -> Any:
@@ -169,18 +141,6 @@ def some_of(kinds: Sequence[type[Table]]) -> Any:
 
 def _setting(default: Any, check: Check) -> Any:
     return field(default=default, metadata={_CHECK: check})
-
-
-def _number(default: Any, legal: Callable[[float], bool], rule: str) -> Any:
-    def check(value: Any, what: str) -> float:
-        if isinstance(value, bool) or not isinstance(value, Real):
-            raise InputError(f"{what} is {value!r}; it must be a number")
-        number = float(value)
-        if not legal(number):
-            raise InputError(f"{what} is {number}; {rule}")
-        return number
-
-    return _setting(default, check)
 
 
 def _read(kinds: Sequence[type[Table]], value: Any, what: str) -> Table:

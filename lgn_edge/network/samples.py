@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lgn_edge.checks import positive_number
 from lgn_edge.errors import InputError
 
 SCALE: Final = "scale"  # in a network's provenance: the greatest feature of its training samples, if they were uint8
@@ -95,8 +96,7 @@ def kind(array: NDArray[Any]) -> str:
 
 
 def _scaled(array: NDArray[Any], scale: float, dtype: str) -> NDArray[Any]:
-    if not 0 < scale < float("inf"):
-        raise InputError(f"scale is {scale}; it must be positive and finite")
+    scale = positive_number(scale, "scale")
     product = array.astype(np.float64) * scale
     if dtype != "uint8":
         return product.astype(dtype)

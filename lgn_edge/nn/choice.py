@@ -17,6 +17,7 @@ from torch.nn.functional import one_hot
 from lgn_edge.errors import InputError
 from lgn_edge.nn import blocks
 from lgn_edge.nn.estimator import straight_through
+from lgn_edge.nn.module import Module
 from lgn_edge.nn.wiring import Wiring
 from lgn_edge.tables import positive, share, whole
 
@@ -76,7 +77,7 @@ class LearnedAlignedWiring(LearnedWiring):
         return super().arguments() | {"lanes": self.lanes}
 
 
-class Choice(nn.Module):
+class Choice(Module):
     """The choices of a layer's gate inputs.
 
     Args:

@@ -11,18 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from lgn_edge import network
+from lgn_edge.checks import of_kind, one_word_of, positive_number, whole_number
 from lgn_edge.errors import InputError
+from lgn_edge.network.samples import as_array, kind
 from lgn_edge.nn.autograd import apply, once
+from lgn_edge.nn.module import Module
+from lgn_edge.nn.signals import require_samples
 from lgn_edge.nn.tracing import traced
 from lgn_edge.tables import Table, not_negative, positive, whole, word
 
 SPACINGS: Final = ("uniform", "distributive")
-
-# What a sample may be: the type of the model's interface, and types that become it without loss.
-_TAKEN: Final = {
-    "float32": (torch.float32, torch.float16, torch.bfloat16),
-    "uint8": (torch.uint8, torch.bool),
-}
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class EncoderRecipe(Table):
         return encoder
 
 
-class Threshold(nn.Module):
+class Threshold(Module):
     """Bit i of a sample x is `x[feature[i]] > threshold[i]`, compared in float32, as in `network.Threshold`.
 
     Args:
@@ -81,6 +79,7 @@ class Threshold(nn.Module):
     @torch.inference_mode(False)
     def __init__(self, n_features: int, feature: ArrayLike, threshold: ArrayLike, input_dtype: str = "float32") -> None:
         super().__init__()
+        n_features = whole_number(n_features, "encoder: n_features", least=1)
         checked = network.Threshold(n_features, np.asarray(feature), np.asarray(threshold), input_dtype)
         self.n_features = n_features
         self.input_dtype = input_dtype
@@ -92,6 +91,7 @@ class Threshold(nn.Module):
     @classmethod
     def bits(cls, n: int) -> Threshold:
         """The encoder for n inputs that are bits already (uint8 0 or 1)."""
+        n = whole_number(n, "encoder: bits", least=1)
         return cls(n, np.arange(n), np.full(n, 0.5, np.float32), "uint8")
 
     @classmethod
@@ -113,15 +113,17 @@ class Threshold(nn.Module):
         Raises:
             InputError: the samples are not such an array, or no feature varies.
         """
-        x = np.asarray(samples)
+        x = as_array(samples, "encoder: samples")
         if x.ndim != 2 or x.dtype not in (np.uint8, np.float32) or not x.size:
             raise InputError(
-                f"encoder: samples are {x.dtype} {list(x.shape)}; it is fitted to uint8 or float32 [n, features]"
+                f"encoder: samples are {kind(x)} {list(x.shape)}; it is fitted to uint8 or float32 [n, features], so"
+                " convert them with .astype('uint8') or .astype('float32')"
             )
         if not np.isfinite(x).all():
             raise InputError("encoder: a sample to fit to is not finite; remove it or fill it in")
-        if levels < 1 or multiple < 1:
-            raise InputError(f"encoder: {levels} levels in multiples of {multiple} bits; both must be at least 1")
+        levels = whole_number(levels, "encoder: levels", least=1)
+        multiple = whole_number(multiple, "encoder: multiple", least=1)
+        one_word_of(spacing, "encoder: spacing", SPACINGS)
         thresholds = _thresholds(x, levels, spacing)
         lowest, highest = x.min(0), x.max(0)
         useful = (thresholds >= lowest) & (thresholds < highest)
@@ -147,13 +149,13 @@ class Threshold(nn.Module):
         Raises:
             InputError: scale or width are not such numbers.
         """
+        of_kind(scale, Tensor, "encoder: scale", f"a tensor of {len(self.threshold)} numbers")
         if scale.shape != self.threshold.shape or not bool(((scale > 0) & torch.isfinite(scale)).all()):
             raise InputError(f"encoder: scales of thresholds must be {len(self.threshold)} positive finite numbers")
-        if not 0 < width < float("inf"):
-            raise InputError(f"encoder: width is {width}; it must be positive and finite")
+        width = positive_number(width, "encoder: width")
         self.register_buffer("scale", scale.to(torch.float32, copy=True))
         self.offset = nn.Parameter(torch.zeros_like(self.threshold))
-        self.width = float(width)
+        self.width = width
 
     def limits(self) -> Tensor:
         """The thresholds as they are now, float32 [bits], whatever type the module was moved to."""
@@ -190,12 +192,7 @@ class Threshold(nn.Module):
 
     def _watched(self, x: Tensor) -> Tensor:
         """The feature that each bit watches, float32 [..., bits]."""
-        fits = x.ndim and (traced() or x.shape[-1] == self.n_features)  # a traced size is not compared
-        if not fits or x.dtype not in _TAKEN[self.input_dtype]:
-            raise InputError(
-                f"encoder: samples are {str(x.dtype).removeprefix('torch.')} {list(x.shape)};"
-                f" the model takes {self.input_dtype} [..., {self.n_features}]"
-            )
+        require_samples(x, self.n_features, self.input_dtype)
         return x.to(torch.float32).index_select(-1, self.feature)
 
     def extra_repr(self) -> str:
@@ -224,9 +221,7 @@ def _thresholds(x: NDArray[Any], levels: int, spacing: str) -> NDArray[np.float3
     if spacing == "uniform":
         low, high = x.min(0).astype(np.float64), x.max(0).astype(np.float64)
         found = low + share[:, None] * (high - low)
-    elif spacing == "distributive":
-        found = np.quantile(x.astype(np.float64), share, axis=0)
     else:
-        raise InputError(f"encoder: spacing is {spacing!r}, not one of {', '.join(SPACINGS)}")
+        found = np.quantile(x.astype(np.float64), share, axis=0)
     whole = np.floor(found) if x.dtype == np.uint8 else found
     return np.asarray(whole, np.float32)

@@ -11,14 +11,17 @@ import torch
 from torch import Tensor, nn
 
 from lgn_edge import network
+from lgn_edge.checks import not_negative_number, one_word_of, positive_number, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice
 from lgn_edge.nn.estimator import DISCRETE, ESTIMATORS, soft
 from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
+from lgn_edge.nn.module import Module
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS, Light, LightSine
 from lgn_edge.nn.rows import Rows
-from lgn_edge.nn.tracing import computed, traced
+from lgn_edge.nn.signals import require_bits, require_signals
+from lgn_edge.nn.tracing import computed
 from lgn_edge.nn.wiring import Connections, Wiring
 from lgn_edge.tables import Table, not_negative, positive, whole, word
 
@@ -71,7 +74,7 @@ class GateRecipe(Table, ABC):
         return {name: getattr(self, name) for name in names}
 
 
-class GateLayer(nn.Module, ABC):
+class GateLayer(Module, ABC):
     """A layer of learnable gates.
 
     In training mode the gates are real-valued or discrete as the estimator says. In evaluation mode they are the
@@ -117,27 +120,23 @@ class GateLayer(nn.Module, ABC):
         seed: int | None,
     ) -> None:
         super().__init__()
-        if in_features < 1 or out_features < 1:
-            raise InputError(f"logic layer: {in_features} inputs and {out_features} gates; it needs one of each")
-        choose("parametrization", parametrization, PARAMETRIZATIONS if arity == 2 else BY_CORNER)
-        choose("estimator", estimator, ESTIMATORS)
-        choose("init", init, INITIALISATIONS)
-        if not 0 < temperature < float("inf"):
-            raise InputError(f"logic layer: temperature is {temperature}; it must be positive and finite")
-        if not 0 <= init_shift < float("inf"):
-            raise InputError(f"logic layer: init_shift is {init_shift}; it must be 0 or more and finite")
+        one_word_of(parametrization, "logic layer: parametrization", PARAMETRIZATIONS if arity == 2 else BY_CORNER)
+        one_word_of(estimator, "logic layer: estimator", ESTIMATORS)
+        one_word_of(init, "logic layer: init", INITIALISATIONS)
+        self.temperature = positive_number(temperature, "logic layer: temperature")
+        self.init_shift = not_negative_number(init_shift, "logic layer: init_shift")
+        if seed is not None:
+            whole_number(seed, "logic layer: seed", least=0)
         if parametrization == "light-sine" and temperature != 1:
             raise InputError(
                 f"logic layer: temperature is {temperature}, but dividing the angles of light-sine would move its"
                 " gates; leave it at 1"
             )
-        self.in_features = in_features
-        self.out_features = out_features
+        self.in_features = whole_number(in_features, "logic layer: in_features", least=1)
+        self.out_features = whole_number(out_features, "logic layer: out_features", least=1)
         self.parametrization = parametrization
         self.estimator = estimator
-        self.temperature = float(temperature)
         self.init = init
-        self.init_shift = float(init_shift)
         self.wiring = wiring
         self.seed = seed
         self.soft = False  # set by `soft_evaluation`
@@ -174,6 +173,17 @@ class GateLayer(nn.Module, ABC):
         """Whether the layer computes with discrete gates in its present mode."""
         return self.estimator in DISCRETE if self.training else not self.soft
 
+    def require(self, x: Tensor | Blocks | Rows) -> None:
+        """Check the signals that the layer is given.
+
+        Raises:
+            InputError: they have another shape, or are no bits where the layer computes with discrete gates in
+                evaluation mode; what follows it then reads bits, and so does what it is exported as.
+        """
+        require_signals(x, self.in_features)
+        if not self.training and not self.soft:
+            require_bits(x)
+
     @abstractmethod
     def has_kernels(self, kernels: str) -> bool:
         """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
@@ -203,26 +213,3 @@ class GateLayer(nn.Module, ABC):
     def extra_repr(self) -> str:
         """The arguments, for print."""
         return ", ".join(f"{name}={value!r}" for name, value in self.config().items())
-
-
-def require_signals(x: Tensor | Blocks | Rows, n_inputs: int) -> None:
-    """Check the shape of signals.
-
-    Raises:
-        InputError: it is not [..., n_inputs].
-    """
-    if traced():
-        return  # sizes are recorded, too, and comparing them would be one warning a layer
-    shape = list(x.shape) if isinstance(x, Tensor) else [x.batch, x.signals]
-    if not shape or shape[-1] != n_inputs:
-        raise InputError(f"logic layer: signals have shape {shape}; it reads [..., {n_inputs}]")
-
-
-def choose(what: str, name: str, choices: Any) -> None:
-    """Check the name of a choice.
-
-    Raises:
-        InputError: it is none.
-    """
-    if name not in choices:
-        raise InputError(f"logic layer: {what} is {name!r}, not one of {', '.join(choices)}")

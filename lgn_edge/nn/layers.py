@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lgn_edge import network
+from lgn_edge.checks import finite_number, one_word_of, positive_number, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice, LearnedAlignedWiring, LearnedWiring, mixture
-from lgn_edge.nn.gate_layer import GateLayer, GateRecipe, Signals, choose, require_signals
+from lgn_edge.nn.gate_layer import GateLayer, GateRecipe, Signals
 from lgn_edge.nn.gates import collapse, gates, gates_of
+from lgn_edge.nn.module import Module
 from lgn_edge.nn.rows import Rows
-from lgn_edge.nn.signals import real, rows, with_axes_of
+from lgn_edge.nn.signals import real, require_signals, rows, with_axes_of
 from lgn_edge.nn.wiring import WIRINGS, AlignedWiring, Connections, RandomWiring, UniqueWiring, Wiring, wire
 from lgn_edge.tables import Table, finite, one_of, positive
 
@@ -95,7 +97,7 @@ class LogicDense(GateLayer):
         candidates: int = 32,
         seed: int | None = None,
     ) -> None:
-        choose("wiring", wiring, (*WIRINGS, *LEARNED))
+        one_word_of(wiring, "logic layer: wiring", (*WIRINGS, *LEARNED))
         super().__init__(
             in_features,
             out_features,
@@ -108,8 +110,8 @@ class LogicDense(GateLayer):
             wiring=wiring,
             seed=seed,
         )
-        self.lanes = lanes
-        self.candidates = candidates
+        self.lanes = whole_number(lanes, "logic layer: lanes", least=1)
+        self.candidates = whole_number(candidates, "logic layer: candidates", least=1)
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         if wiring in LEARNED:
             together = lanes if wiring == "learned-aligned" else 1
@@ -129,7 +131,7 @@ class LogicDense(GateLayer):
         Blocks and rows go through the compiled kernels and give the same. The result of a tensor [batch, in_features]
         is a transposed view, `[out_features, batch]` in memory, which the next layer reads without a copy.
         """
-        require_signals(x, self.in_features)
+        self.require(x)
         coefficients, wires = collapse(self.corners()), self.connections()
         choice = self.choice if torch.is_grad_enabled() and self.training else None
         if not isinstance(x, Tensor):
@@ -193,7 +195,7 @@ class HeadRecipe(Table):
         return GroupSum(inputs, classes, self.tau, self.beta)
 
 
-class GroupSum(nn.Module):
+class GroupSum(Module):
     """The head: class c sums its contiguous block of signals; `logits = (sum + beta) / tau` (Petersen et al. 2022).
 
     Args:
@@ -212,9 +214,10 @@ class GroupSum(nn.Module):
     @torch.inference_mode(False)
     def __init__(self, in_features: int, classes: int, tau: float = 1.0, beta: float = 0.0) -> None:
         super().__init__()
+        self.in_features = whole_number(in_features, "group sum: in_features", least=1)
+        self.classes = whole_number(classes, "group sum: classes", least=1)
+        tau, beta = positive_number(tau, "group sum: tau"), finite_number(beta, "group sum: beta")
         head = network.GroupSum(in_features, classes, tau, beta)  # refuses what is not legal
-        self.in_features = in_features
-        self.classes = classes
         self.register_buffer("tau", torch.tensor(head.tau, dtype=torch.float32))
         self.register_buffer("beta", torch.tensor(head.beta, dtype=torch.float32))
 
@@ -228,7 +231,7 @@ class GroupSum(nn.Module):
         Raises:
             InputError: the signals have another shape.
         """
-        require_signals(x, self.in_features)
+        require_signals(x, self.in_features, "group sum")
         if not isinstance(x, Tensor):
             return x.group_sums(self.classes)
         signals = real(x, torch.float32)

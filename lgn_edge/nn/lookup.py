@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from lgn_edge import network
+from lgn_edge.checks import whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.nn.decompose import MAX_INPUTS, decompose
-from lgn_edge.nn.gate_layer import BY_CORNER, GateLayer, GateRecipe, Signals, require_signals
+from lgn_edge.nn.gate_layer import BY_CORNER, GateLayer, GateRecipe, Signals
 from lgn_edge.nn.signals import real, rows, with_axes_of
 from lgn_edge.nn.tracing import recorded
 from lgn_edge.nn.wiring import RandomWiring, Wiring, several
@@ -91,8 +92,9 @@ class LookupDense(GateLayer):
         init_shift: float = 0.0,
         seed: int | None = None,
     ) -> None:
-        if not 3 <= arity <= MAX_INPUTS:
-            raise InputError(f"logic layer: arity is {arity}; it must be 3 to {MAX_INPUTS}, and of 2 is LogicDense")
+        if arity == 2:
+            raise InputError(f"logic layer: arity is 2; it must be 3 to {MAX_INPUTS}, and of 2 is LogicDense")
+        whole_number(arity, "logic layer: arity", least=3, most=MAX_INPUTS)
         super().__init__(
             in_features,
             out_features,
@@ -112,7 +114,7 @@ class LookupDense(GateLayer):
 
     def forward(self, x: Signals) -> Signals:
         """Gate outputs [..., out_features] of signals [..., in_features], values in [0, 1]; see `LogicDense`."""
-        require_signals(x, self.in_features)
+        self.require(x)
         corners = self.corners()
         if not isinstance(x, Tensor):
             return x.lookup_gates(self._kept(lambda buffers: buffers[0], self.wires), corners)

@@ -23,6 +23,7 @@ from onnx import ModelProto
 from torch import Tensor, nn
 
 from lgn_edge._version import __version__
+from lgn_edge.checks import of_kind
 from lgn_edge.errors import InputError
 from lgn_edge.files import write_atomic
 from lgn_edge.nn.encoder import Threshold
@@ -43,8 +44,10 @@ def layers_as_nodes(model: nn.Module) -> Iterator[None]:
     and 1.0. A group sum that does not follow one is exported as the torch ops that it is.
 
     Raises:
-        InputError: the model has none of our layers, or one of them is in training mode.
+        InputError: the model has none of our layers, or one of them is in training mode; or, when it is called, this is
+            not by `torch.onnx.export(..., dynamo=True)`.
     """
+    of_kind(model, nn.Module, "model", "a module with layers of ours in it")
     ours = {name: module for name, module in model.named_modules() if isinstance(module, _OURS)}
     if not ours:
         raise InputError(
@@ -119,6 +122,20 @@ class _Trace:
         self._words: dict[int, tuple[Tensor, Tensor]] = {}  # by identity; the bits are held so that it stays theirs
 
     def forward_of(self, module: nn.Module) -> Forward:
+        """The forward function of a module for the exporter of torch that works with `torch.export`."""
+        forward = self._forward_of(module)
+
+        def exported(x: Tensor) -> Tensor:
+            if not torch.compiler.is_exporting():
+                raise InputError(
+                    "within layers_as_nodes a model is only exported, by torch.onnx.export(..., dynamo=True); call it"
+                    " outside, and for dynamo=False export it outside, too: then its layers are ordinary ONNX ops"
+                )
+            return forward(x)
+
+        return exported
+
+    def _forward_of(self, module: nn.Module) -> Forward:
         if isinstance(module, Threshold):
             return self._encoder(module)
         if isinstance(module, GateLayer):

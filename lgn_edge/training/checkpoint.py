@@ -18,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from lgn_edge._version import __version__
+from lgn_edge.checks import any_path, of_kind
 from lgn_edge.errors import InputError
 from lgn_edge.files import atomic_directory, would_be_lost
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold
@@ -72,6 +73,9 @@ def save_checkpoint(
     Raises:
         InputError: what is in the folder would be lost, or it cannot be written.
     """
+    of_kind(model, LogicGateNetwork, "model", "a LogicGateNetwork")
+    of_kind(recipe, Recipe | None, "recipe", "a Recipe")
+    any_path(folder, "folder")
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -215,7 +219,7 @@ def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> Gat
 
 
 def _place(folder: str | os.PathLike[str]) -> Path:
-    place = Path(folder)
+    place = any_path(folder, "checkpoint", "the path of its folder")
     inner = place / "model"
     return inner if (inner / MODEL_JSON).exists() and not (place / MODEL_JSON).exists() else place
 

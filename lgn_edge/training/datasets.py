@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from lgn_edge.checks import any_path, any_text
 from lgn_edge.errors import InputError, MissingProgramError
 from lgn_edge.network.labels import as_labels, as_names
 from lgn_edge.network.layers import INPUT_DTYPES
@@ -156,6 +157,9 @@ def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dat
     Raises:
         InputError: an unknown name, a file that is missing and cannot be downloaded, or one that is damaged.
     """
+    any_text(name, "data set")
+    if folder is not None:
+        any_path(folder, "folder")
     if name == "digits":
         return _digits()
     if name == "cifar10":

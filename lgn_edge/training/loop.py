@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lgn_edge._version import __version__
+from lgn_edge.checks import any_path, of_kind, true_or_false
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network
 from lgn_edge.network.samples import SCALE
@@ -110,14 +111,17 @@ def train(
         InputError: recipe, data or output are not usable, `output` holds a run and `resume` is false, or none and it is
             true, TensorBoard is wanted and not installed, or the memory does not suffice.
     """
+    output, start = any_path(output, "output"), None if start_from is None else any_path(start_from, "start_from")
+    for name, value in (("resume", resume), ("progress", progress), ("tensorboard", tensorboard)):
+        true_or_false(value, name)
+    of_kind(on_epoch, Callable | None, "on_epoch", "a function of an Epoch")
     if tensorboard:
         require_tensorboard()
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    state = find_state(Path(output), recipe, resume)
-    dataset = _dataset(recipe, data) if state is None else _same_dataset(recipe, data, state, Path(output))
-    start = None if start_from is None else Path(start_from)
+    state = find_state(output, recipe, resume)
+    dataset = _dataset(recipe, data) if state is None else _same_dataset(recipe, data, state, output)
     with _threads(recipe.training.threads), joined(recipe.training.device) as processes:
-        run = _Run(recipe, dataset, Path(output), processes, state, start)
+        run = _Run(recipe, dataset, output, processes, state, start)
         require_memory(run.plan(), free_memory(recipe.training.device))
         history = run.take_up()
         with ExitStack() as stack:

@@ -35,6 +35,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
+from lgn_edge.checks import any_path, any_text, of_kind
 from lgn_edge.errors import InputError
 from lgn_edge.nn.encoder import EncoderRecipe
 from lgn_edge.nn.gate_layer import GateRecipe
@@ -139,6 +140,7 @@ class Recipe(Table):
         Raises:
             InputError: there is no such setting, or a value is not legal.
         """
+        of_kind(settings, Mapping, "settings", 'new values by name, such as {"epochs": 5}')
         return recipe_from(changed(self.to_dict(), settings, "recipe"))
 
     def settings(self) -> dict[str, Any]:
@@ -163,6 +165,9 @@ def load_recipe(source: str | os.PathLike[str], overrides: Sequence[str] = ()) -
     Raises:
         InputError: no such file, not TOML, an unknown or missing setting, or a value that is not legal.
     """
+    any_path(source, "recipe", "a TOML file or the name of a recipe")
+    if isinstance(overrides, str):
+        raise InputError(f"overrides are a text; give a list of them, [{overrides!r}]")
     content, what = _read(source)
     try:
         values = tomllib.loads(content)
@@ -170,9 +175,10 @@ def load_recipe(source: str | os.PathLike[str], overrides: Sequence[str] = ()) -
         raise InputError(f"{what} is not TOML: {error}") from error
     settings = {}
     for override in overrides:
+        any_text(override, "override")
         path, equals, value = override.partition("=")
         if not equals:
-            raise InputError(f"override {override!r} is not key=value, such as training.epochs=20")
+            raise InputError(f"override {override!r} has no value; give key=value, such as training.epochs=20")
         settings[path.strip()] = _value(value.strip())
     return recipe_from(changed(flat_recipe.current(values, what), settings, what), what)
 

@@ -1,4 +1,4 @@
-"""A Lightning loop, run by test_torch_citizens.py: trains, validates, checkpoints, resumes, exports."""
+"""A Lightning loop, run by test_training_loops.py: trains, validates, checkpoints, resumes, exports."""
 
 from __future__ import annotations
 

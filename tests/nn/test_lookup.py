@@ -110,7 +110,7 @@ def test_wires_differ_within_a_gate_and_use_inputs_evenly() -> None:
     ("change", "message"),
     [
         ({"arity": 7}, "arity is 7; it must be 3 to 6"),
-        ({"parametrization": "raw"}, "parametrization is 'raw', not one of light, light-sine"),
+        ({"parametrization": "raw"}, "parametrization is 'raw'; legal are light, light-sine"),
         ({"parametrization": "light-sine", "estimator": "gumbel"}, "light-sine has no gumbel estimator"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import io
 import platform
 from pathlib import Path
 
@@ -163,3 +164,22 @@ def test_layers_in_training_are_refused() -> None:
 def test_a_model_without_our_layers_is_refused() -> None:
     with pytest.raises(InputError, match="the Linear has no logic layer"), onnx_export.layers_as_nodes(nn.Linear(1, 1)):
         pass
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("inner", [nn.Linear(4, 2), nn.Identity()])
+def test_layers_as_nodes_takes_one_exporter(inner: nn.Module) -> None:
+    model = nn.Sequential(Threshold.bits(8), LogicDense(8, 4, seed=1), inner).eval()
+    x = torch.zeros(3, 8, dtype=torch.uint8)
+    expected = model(x)
+    ways = {
+        "the old exporter": lambda: torch.onnx.export(model, (x,), io.BytesIO(), dynamo=False),
+        "a call": lambda: model(x),
+    }
+    for way in ways.values():
+        with (
+            pytest.raises(InputError, match=r"only exported, by torch.onnx.export\(..., dynamo=True\)"),
+            onnx_export.layers_as_nodes(model),
+        ):
+            way()
+        assert torch.equal(model(x), expected)
