@@ -385,6 +385,14 @@ def test_what_does_not_only_move_is_refused(case: str) -> None:
         circuit(read(body, constants, "bool[N,1] x" if case == "each two samples" else "bool[N,2,3] x"))
 
 
+def test_an_output_that_is_no_bit_is_named() -> None:
+    for number in ("s = Shape (x) y = Identity (s)", "y = Identity (two)"):
+        with pytest.raises(
+            InputError, match=r"^output 'y': .* (no bits|0 or 1 in each element|all ones in each number)$"
+        ):
+            circuit(read(number, "int64[1] two = {2}"))
+
+
 SMALL = {
     "input": ("y = Identity (x)", "bool[N,1048576,1048576,1048576] x", "more than 134217728 signals"),
     "axes": ("y = Identity (x)", f"bool[N,{','.join(['1'] * 70)}] x", "a value has 71 axes; the most are 32"),

@@ -11,7 +11,7 @@ from onnx import TensorProto
 
 from lgn_edge.errors import InputError
 from lgn_edge.onnx_model.bitwise.node import Node
-from lgn_edge.onnx_model.bitwise.value import SIGNALS, Value, broadcast, check_one_type, check_rank, concatenated
+from lgn_edge.onnx_model.bitwise.value import SIGNALS, Value, broadcast, check_one_type, concatenated
 
 _SPLITS_UNEVENLY: Final = 18  # before it, parts that are not named are equal
 _OPEN_END: Final = 2**31 - 1  # or more: what exporters write for "to the end"
@@ -38,7 +38,6 @@ def gather(node: Node) -> list[Value]:
     n = value.array.shape[axis]
     if ((index < -n) | (index >= n)).any():
         raise InputError(f"its indices must be numbers in the {n} signals it reads")
-    check_rank(len(value.samples) - 1 + index.ndim)
     node.room.check(prod(value.array.shape[:axis] + value.array.shape[axis + 1 :]) * index.size)
     return [value.taken(index, axis)]
 

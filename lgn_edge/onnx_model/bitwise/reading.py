@@ -20,7 +20,7 @@ from lgn_edge.onnx_model.bitwise.logic import BITWISE, LOGICAL
 from lgn_edge.onnx_model.bitwise.node import Node
 from lgn_edge.onnx_model.bitwise.ops import GATES, MOVES
 from lgn_edge.onnx_model.bitwise.room import MOST, Room
-from lgn_edge.onnx_model.bitwise.value import SIGNALS, Value, check_rank
+from lgn_edge.onnx_model.bitwise.value import SIGNALS, IntArray, Value, check_rank
 from lgn_edge.onnx_model.domain import STANDARD_DOMAINS
 from lgn_edge.onnx_model.interface import short
 from lgn_edge.onnx_model.qonnx import DOMAIN as QONNX
@@ -76,8 +76,13 @@ class _Reading:
                 raise InputError(f"node {node.name!r} ({node.op_type}): {error}") from error
         if missing := [output.name for output in self.graph.output if output.name not in self.values]:
             raise InputError(f"the outputs {short(missing)} are no values; each must be a list of signals")
-        outputs = [self.gates.signals(self.values[output.name]) for output in self.graph.output]
-        return self.gates.circuit(np.concatenate([value.array.ravel() for value in outputs]))
+        return self.gates.circuit(np.concatenate([self._output(output.name) for output in self.graph.output]))
+
+    def _output(self, name: str) -> IntArray:
+        try:
+            return self.gates.signals(self.values[name]).array.ravel()
+        except InputError as error:
+            raise InputError(f"output {name!r}: {error}") from error
 
     def _find_inputs(self) -> int:
         """Number the signals of the inputs, and return how many there are."""
