@@ -19,6 +19,7 @@ from lgn_edge import toolchain
 from lgn_edge.artifact import Artifact
 from lgn_edge.forms.rows.gates import uniform_interpreter
 from lgn_edge.forms.rows.schedule import TREE, uniform_schedule
+from lgn_edge.forms.rows.workspace import Workspace
 from lgn_edge.network import Network, flatten
 from lgn_edge.passes import simplify
 from lgn_edge.targets.compile import compile_kernels
@@ -95,7 +96,8 @@ def _gate_loop(network: Network) -> Any:
     last = {"tree_slot": program.tree_slot[-TREE:], "tree_stop": program.tree_stop[-1:]}
     last |= {"tree_class": program.tree_class[-1:], "tree_inverted": program.tree_inverted[-1:]}
     target = native()
-    kernel = uniform_interpreter(replace(program, **last), target.shape, "loop")
+    program = replace(program, **last)
+    kernel = uniform_interpreter(program, Workspace.of(program), target.shape, "loop")
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "loop.so"
         toolchain.link_shared(compile_kernels([kernel], target, Path(folder)), library)

@@ -29,10 +29,10 @@ from lgn_edge.files import atomic_directory, check_folder, scratch_folder, sha25
 from lgn_edge.forms.choice import Budget, Plan, check_batch, check_budget, plan
 from lgn_edge.forms.form import Vectors
 from lgn_edge.forms.prediction import Cost
-from lgn_edge.network import Circuit, Network, flatten
+from lgn_edge.forms.rows.split import split
+from lgn_edge.network import Circuit, Network
 from lgn_edge.network.heads import MAX_CLASSES
 from lgn_edge.network.samples import SCALE
-from lgn_edge.passes import simplify
 from lgn_edge.passes.layered import as_network
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
@@ -110,10 +110,10 @@ def build(
     shown, shown_are = example_samples(network, samples, machine.selftest_vectors)
     progress(f"building {network.name} for {machine.name}: {network.n_gates:,} gates")
     with clock("simplify"):
-        circuit, _ = simplify(flatten(network))
+        parted = split(network, machine)
     budget = Budget(flash or machine.flash_bytes or None, ram or machine.ram_bytes or None)
     with clock("schedule"):
-        planned = plan(network, circuit, machine, optimize, budget, batch)
+        planned = plan(network, parted.circuit, machine, optimize, budget, batch, parted.images)
     tested = selftest_samples(network, machine.selftest_vectors)
     vectors = Vectors(tested, network.evaluate(tested).scores)
     rebuilt = made(machine, identifier)
@@ -137,13 +137,13 @@ def build(
             name=identifier,
             target=machine.name,
             gates=network.n_gates,
-            gates_simplified=circuit.n_gates,
+            gates_simplified=parted.n_gates,
             gates_scheduled=sum(part.n_gates for part in planned.parts),
             inputs=network.encoder.n_outputs,
             inputs_live=len(planned.parts[0].input_bit),
             slots=sum(part.n_slots for part in planned.parts),
             form=planned.form,
-            why=planned.why,
+            why="; ".join(filter(None, (planned.why, parted.why))),
             predicted=planned.predicted,
             measured=measured,
             clock_hz=clock_hz or machine.clock_hz or None,

@@ -8,6 +8,7 @@ from typing import Final
 
 from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.forms.form import Form, Part, Task, stages
+from lgn_edge.forms.images.images import Images
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.forms.registry import FORMS
 from lgn_edge.forms.straight.form import StraightPart
@@ -60,7 +61,15 @@ class Plan:
         return " + ".join(part.form for part in self.parts)
 
 
-def plan(network: Network, circuit: Circuit, target: Target, optimize: str, budget: Budget, batch: int = 1) -> Plan:
+def plan(
+    network: Network,
+    circuit: Circuit,
+    target: Target,
+    optimize: str,
+    budget: Budget,
+    batch: int = 1,
+    images: Images | None = None,
+) -> Plan:
     """The best form that fits.
 
     "size" takes the fewest bytes of flash, "speed" the fewest instructions, "balanced" the smallest product of both.
@@ -73,6 +82,7 @@ def plan(network: Network, circuit: Circuit, target: Target, optimize: str, budg
         optimize: one of OPTIMIZE.
         budget: what firmware may use.
         batch: samples that firmware takes at once where a call has so many (`check_batch`).
+        images: the image layers that stay what they are, in front of the circuit (`rows.split`).
 
     Raises:
         InputError: no form fits the budget; says what each would need. Or `optimize` is none of OPTIMIZE.
@@ -82,7 +92,7 @@ def plan(network: Network, circuit: Circuit, target: Target, optimize: str, budg
         raise InputError(f"cannot optimize for {optimize!r}; choose one of {', '.join(OPTIMIZE)}")
     if target.shape.lanes > 1 and str(budget):
         raise InputError(f"{target.name} has no limits of flash and RAM; --flash and --ram are for firmware")
-    task = Task(network, circuit, target, optimize)
+    task = Task(network, circuit, target, optimize, images)
     forms = {form.name: form for form in FORMS if form.stages == stages(network) and form.serves(task)}
     if not forms:
         raise UnsupportedError(f"no form runs {', '.join(stages(network))} on {target.name}; build for another target")

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from lgn_edge.forms.form import Memory, Sources, Task, Vectors
+from lgn_edge.forms.images.images import Images
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.forms.rows.schedule import UniformProgram, uniform_schedule
+from lgn_edge.forms.rows.workspace import Workspace
 from lgn_edge.network import Network
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.targets.target import Target
@@ -22,15 +24,17 @@ ROWS: Final = "rows"
 
 @dataclass(frozen=True)
 class RowsPart:
-    """A network as a `UniformProgram`.
+    """A network as a `UniformProgram`, with stages of image layers in front of it or without.
 
     Attributes:
         network: gives the encoder and the head.
-        program: its logic layers, scheduled.
+        images: the image layers that stay what they are.
+        program: the other logic layers, scheduled.
         target: gives the row.
     """
 
     network: Network
+    images: Images | None
     program: UniformProgram
     target: Target
     form: str = ROWS
@@ -38,17 +42,22 @@ class RowsPart:
     @property
     def n_gates(self) -> int:
         """Gates that run."""
-        return self.program.n_gates
+        return self.program.n_gates + (self.images.n_gates if self.images else 0)
 
     @property
     def n_slots(self) -> int:
         """Rows that hold values."""
-        return self.program.n_slots
+        return self.workspace.n_rows
 
     @property
     def input_bit(self) -> Int32Array:
-        """The encoder's bit in each of the first rows."""
-        return self.program.input_bit
+        """The encoder's bits that are read."""
+        return self.workspace.input_bit
+
+    @property
+    def workspace(self) -> Workspace:
+        """Where values lie."""
+        return Workspace.of(self.program, self.images)
 
     @property
     def memory(self) -> Memory:
@@ -56,7 +65,7 @@ class RowsPart:
         from lgn_edge.forms.rows.kernels import workspace_rows
 
         shape = self.target.shape
-        rows = workspace_rows(self.network, self.program, shape)
+        rows = workspace_rows(self.network, self.program, self.workspace, shape)
         return Memory(block=shape.samples, bytes=rows * shape.row_bytes, align=shape.row_bytes)
 
     def cost(self) -> Cost | None:
@@ -67,7 +76,7 @@ class RowsPart:
         """The public functions around the kernels, and the self-test."""
         return Sources(
             templates={"src/lgn_{name}.c": "model.c.in", "src/lgn_{name}_selftest.c": "selftest.c.in"},
-            values={"strided": render("strided.h.in", common)},
+            values={"strided": render("strided.h.in", common), **self._calls(common["name"])},
         )
 
     def compiled(self, prefix: str, vectors: Vectors) -> tuple[Sequence[Kernel], Sequence[Table]]:
@@ -80,7 +89,19 @@ class RowsPart:
             Table(f"{prefix}_selftest_samples", samples.view(f"i{samples.dtype.itemsize}").ravel()),
             Table(f"{prefix}_selftest_scores", vectors.scores.ravel()),
         )
-        return network_kernels(self.network, self.program, self.target.shape, prefix), tables
+        return network_kernels(self.network, self.images, self.program, self.target.shape, prefix), tables
+
+    def _calls(self, name: object) -> Mapping[str, str]:
+        """C around the kernels of image layers: their declarations, and their calls where a sample passes them."""
+        if self.images is None:
+            return {"image_kernels": "", "clear": "", "convolve": ""}
+        slots = f"(lgn_{name}_word *slots)"
+        declared = "; \\\n    ".join(f"void lgn_{name}_{kernel}##level{slots}" for kernel in ("clear", "convolve"))
+        return {
+            "image_kernels": f"{declared}; \\\n    ",
+            "clear": "RUN(clear)(slots);\n    ",
+            "convolve": "RUN(convolve)(slots);\n        ",
+        }
 
 
 @dataclass(frozen=True)
@@ -98,4 +119,4 @@ class Rows:
     def plan(self, task: Task) -> RowsPart:
         """The gates in an order that keeps rows in the cache."""
         program = uniform_schedule(task.circuit, task.network.head.n_outputs)
-        return RowsPart(task.network, program, task.target)
+        return RowsPart(task.network, task.images, program, task.target)

@@ -11,6 +11,7 @@ from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.forms.rows.counters import add_tree, counter_planes, flips, set_counters
 from lgn_edge.forms.rows.schedule import TREE, UniformProgram, uniform_gate
+from lgn_edge.forms.rows.workspace import Workspace
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import (
     Buffer,
@@ -31,23 +32,28 @@ _WORD = 64  # bits of a word of wires
 _UNROLLED = 4  # gates an iteration
 
 
-def uniform_interpreter(program: UniformProgram, shape: Shape, prefix: str) -> Kernel:
+def uniform_interpreter(program: UniformProgram, workspace: Workspace, shape: Shape, prefix: str) -> Kernel:
     """`void PREFIX_gates(word *slots)`: run all gates of a program on one block of samples, and count its outputs.
 
-    The counters stand behind the slots, those of class c from row `n_slots + c * counter_planes` on.
+    The counters stand behind the rows of values, those of class c from row `n_rows + c * counter_planes` on.
 
     Args:
-        program: what to run; slots [n_slots, lanes] words, live inputs already in their slots.
+        program: what to run; live inputs are already in their slots.
+        workspace: which row of [n_rows, lanes] words each slot is.
         shape: the machine's row; more than one word.
         prefix: of the C symbols.
     """
     lanes, n_planes = shape.lanes, counter_planes(program.group)
-    form = wire_form(program.n_slots, lanes)
+    form, row_of = wire_form(workspace.n_rows, lanes), workspace.slot_row
+    slots = [row_of[slot] for slot in (program.dst, program.x, program.y, program.z)]
     tables = (
-        Table(f"{prefix}_wires", pack_wires((program.dst, program.x, program.y, program.z), form)),
+        Table(f"{prefix}_wires", pack_wires(slots, form)),
         # Rows by their first word, in 32 bits: narrower indices have LLVM widen and scale sixteen of them in a vector,
         # and taking them out again costs more than all the rest.
-        Table(f"{prefix}_tree_row", program.tree_slot * np.int32(lanes) if program.n_trees else np.zeros(1, np.int32)),
+        Table(
+            f"{prefix}_tree_row",
+            row_of[program.tree_slot] * np.int32(lanes) if program.n_trees else np.zeros(1, np.int32),
+        ),
         Table(f"{prefix}_tree_stop", narrow(np.concatenate([[0], program.tree_stop]))),
         Table(f"{prefix}_tree_class", narrow(program.tree_class)),
         Table(f"{prefix}_tree_inverted", narrow(program.tree_inverted)),
@@ -55,14 +61,15 @@ def uniform_interpreter(program: UniformProgram, shape: Shape, prefix: str) -> K
         Table(f"{prefix}_base", narrow(program.base)),
     )
 
-    sizes = Sizes(program.n_slots, program.zero_slot, program.n_trees, program.classes, n_planes)
+    zero_row = int(row_of[program.zero_slot])
+    sizes = Sizes(workspace.n_rows, zero_row, program.n_trees, program.classes, n_planes)
 
     def body(slots: Buffer, *given: Buffer) -> None:
         *trees, base = given
-        set_counters(slots, program.n_slots, program.classes, n_planes, base, shape)
+        set_counters(slots, workspace.n_rows, program.classes, n_planes, base, shape)
         run_gates(sizes, form, shape, slots, *trees)
 
-    rows = program.n_slots + program.classes * n_planes
+    rows = workspace.n_rows + program.classes * n_planes
     return kernel(f"{prefix}_gates", [Parameter("slots", shape.word, rows * lanes)], tables, body)
 
 
@@ -71,7 +78,8 @@ class Sizes:
     """How large a uniform program is: numbers, or parameters of a kernel for any program.
 
     Attributes:
-        n_slots, zero_slot, n_trees, classes: as in `UniformProgram`.
+        n_slots, zero_slot: rows of values, and the row of zeros among them.
+        n_trees, classes: as in `UniformProgram`.
         n_planes: planes a class.
     """
 

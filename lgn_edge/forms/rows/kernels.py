@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from lgn_edge.errors import UnsupportedError
+from lgn_edge.forms.images.images import Images
+from lgn_edge.forms.rows.convolve import clear, convolve
 from lgn_edge.forms.rows.counters import counter_planes
 from lgn_edge.forms.rows.gates import uniform_interpreter
 from lgn_edge.forms.rows.load import load
 from lgn_edge.forms.rows.pack import extra_rows, pack
 from lgn_edge.forms.rows.schedule import UniformProgram
 from lgn_edge.forms.rows.scores import scores
+from lgn_edge.forms.rows.workspace import Workspace
 from lgn_edge.kernels.encoding import comparisons
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import Kernel
@@ -17,35 +20,41 @@ from lgn_edge.network import Network
 _LARGEST_OFFSET = 2**31 - 1  # kernels compute addresses in int32
 
 
-def workspace_rows(network: Network, program: UniformProgram, shape: Shape) -> int:
+def workspace_rows(network: Network, program: UniformProgram, workspace: Workspace, shape: Shape) -> int:
     """Rows of memory that the kernels work in."""
     counters = program.classes * counter_planes(program.group)
     # packing is done when the gates begin: it may share its rows with the counters
-    return program.n_slots + max(extra_rows(comparisons(network.encoder, program.input_bit), shape), counters)
+    return workspace.n_rows + max(extra_rows(comparisons(network.encoder, workspace.input_bit), shape), counters)
 
 
-def network_kernels(network: Network, program: UniformProgram, shape: Shape, prefix: str) -> tuple[Kernel, ...]:
+def network_kernels(
+    network: Network, images: Images | None, program: UniformProgram, shape: Shape, prefix: str
+) -> tuple[Kernel, ...]:
     """All kernels that the artifact of `network` for a host is made of.
 
     Args:
         network: gives the encoder and the head.
-        program: its logic layers, scheduled.
+        images: its image layers that stay what they are, if any.
+        program: its other layers, scheduled.
         shape: the machine's row.
         prefix: of the C symbols.
 
     Raises:
         UnsupportedError: something is too large for the kernels' 32-bit offsets.
     """
+    workspace = Workspace.of(program, images)
+    rows = workspace_rows(network, program, workspace, shape)
     _check_offsets("features of a block of samples", network.encoder.n_features * shape.samples)
     _check_offsets("scores of a block of samples", network.head.n_outputs * shape.samples)
-    _check_offsets("words of the workspace", workspace_rows(network, program, shape) * shape.lanes)
+    _check_offsets("words of the workspace", rows * shape.lanes)
     _check_offsets("indices of the gates", 4 * program.n_gates)
-    bits = comparisons(network.encoder, program.input_bit)
+    bits = comparisons(network.encoder, workspace.input_bit)
     return (
-        pack(bits, program.n_slots, shape, prefix),
-        load(program, shape, prefix),
-        uniform_interpreter(program, shape, prefix),
-        scores(program, shape, prefix),
+        pack(bits, workspace, shape, prefix),
+        load(workspace, shape, prefix),
+        *(() if images is None else (clear(images, shape, prefix), convolve(images, shape, prefix))),
+        uniform_interpreter(program, workspace, shape, prefix),
+        scores(program, workspace, shape, prefix),
     )
 
 

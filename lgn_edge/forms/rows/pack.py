@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
+from lgn_edge.forms.rows.workspace import Workspace
 from lgn_edge.kernels.compare import float_above
 from lgn_edge.kernels.encoding import INFINITY_KEY, Comparisons
 from lgn_edge.kernels.shape import Shape
@@ -27,6 +28,7 @@ from lgn_edge.kernels.tir import (
     scratch,
     store_row,
 )
+from lgn_edge.network.layers import Int32Array
 
 _SQUARE = 64  # rows and columns of the bit matrix that is transposed at once
 _LANES = 8  # words of a row, and blocks of 64 columns whose words are transposed together
@@ -34,50 +36,53 @@ _COMPARED = 16  # blocks that are compared together where that is all: their lev
 _NARROWEST = 8  # features that vector comparisons need at least
 
 
-def pack(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
+def pack(bits: Comparisons, workspace: Workspace, shape: Shape, prefix: str) -> Kernel:
     """`void PREFIX_pack(const element *samples, int32_t stride, int32_t count, word *slots)`: encode one block.
 
     A sample begins `stride` elements behind the one before it, a negative number when they go backwards. Bit i of the
-    encoder's live bits goes to slot i. `count` samples are read, 0..shape.samples; the bits behind them are undefined.
-    The vector form uses `extra_rows` rows behind the slots.
+    encoder's live bits goes to its row. `count` samples are read, 0..shape.samples; the bits behind them are undefined.
+    The vector form uses `extra_rows` rows behind those of values.
 
     Args:
-        bits: the comparisons, one a slot.
-        n_slots: slots of the program.
+        bits: the comparisons.
+        workspace: says where the bits go.
         shape: the machine's row.
         prefix: of the C symbols.
     """
     emit = _pack_vector if _is_vector(bits, shape) else _pack_scalar
-    return emit(bits, n_slots, shape, prefix)
+    return emit(bits, workspace, shape, prefix)
 
 
 def extra_rows(bits: Comparisons, shape: Shape) -> int:
     """Rows behind the slots that packing works in."""
-    return _pieces(bits, 0).form.extra_rows if _is_vector(bits, shape) else 0
+    rows = np.zeros_like(bits.feature)
+    return _pieces(bits, rows, 0).form.extra_rows if _is_vector(bits, shape) else 0
 
 
 def _is_vector(bits: Comparisons, shape: Shape) -> bool:
     return shape.lanes > 1 and bits.n_features >= _NARROWEST
 
 
-def _parameters(bits: Comparisons, n_slots: int, shape: Shape) -> tuple[Parameter, ...]:
+def _parameters(bits: Comparisons, n_rows: int, shape: Shape) -> tuple[Parameter, ...]:
     return (
         Parameter("samples", bits.element, 1),
         Parameter("stride"),
         Parameter("count"),
-        Parameter("slots", shape.word, (n_slots + extra_rows(bits, shape)) * shape.lanes),
+        Parameter("slots", shape.word, (n_rows + extra_rows(bits, shape)) * shape.lanes),
     )
 
 
-def _pack_scalar(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
+def _pack_scalar(bits: Comparisons, workspace: Workspace, shape: Shape, prefix: str) -> Kernel:
     """One comparison at a time: small, and best when a call has one sample."""
     level: Integers = bits.level.astype(np.int16 if bits.element == "uint8" else np.int32)
-    tables = (Table(f"{prefix}_bit_feature", narrow(bits.feature)), Table(f"{prefix}_bit_level", level))
+    tables = [Table(f"{prefix}_bit_feature", narrow(bits.feature)), Table(f"{prefix}_bit_level", level)]
+    if workspace.scattered:
+        tables.append(Table(f"{prefix}_bit_row", narrow(workspace.input_row)))
 
     def body(samples: Buffer, stride: Expr, count: Expr, slots: Buffer, *given: Buffer) -> None:
         compare_scalar(bits.element, stride, len(bits.feature), shape, samples, count, slots, *given)
 
-    return kernel(f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body)
+    return kernel(f"{prefix}_pack", _parameters(bits, workspace.n_rows, shape), tables, body)
 
 
 def compare_scalar(
@@ -90,12 +95,14 @@ def compare_scalar(
     slots: Buffer,
     feature: Buffer,
     level: Buffer,
+    input_row: Buffer | None = None,
 ) -> None:
-    """Emit one comparison at a time: bit i is that of `feature[i]` with `level[i]`, and goes to slot i."""
+    """Emit one comparison at a time: bit i is that of `feature[i]` with `level[i]`, and goes to its row, i if none."""
     word = scratch(shape.word, 1)
     with T.serial(0, n_bits) as bit:
         column = T.Bind(as_index(feature[bit]))
         bound = T.Bind(as_index(level[bit]))
+        to = bit if input_row is None else T.Bind(as_index(input_row[bit]))
 
         def above(s: Expr, column: Expr = column, bound: Expr = bound) -> Expr:
             x = samples[s * stride + column]
@@ -108,7 +115,7 @@ def compare_scalar(
                 T.buffer_store(word, above(first), [0])
                 with T.serial(1, tirx.min(count - first, shape.word_bits)) as s:
                     T.buffer_store(word, word[0] | (above(first + s) << tirx.Cast(shape.word, s)), [0])
-                T.buffer_store(slots, word[0], [bit * shape.lanes + lane])
+                T.buffer_store(slots, word[0], [to * shape.lanes + lane])
 
 
 @dataclass(frozen=True)
@@ -177,7 +184,7 @@ class _Pieces:
         return len(self.slot) // _SQUARE
 
 
-def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
+def _pieces(bits: Comparisons, rows: Int32Array, nowhere: int) -> _Pieces:
     width = min(_SQUARE, 1 << (bits.n_features.bit_length() - 1))
     always = bits.level < 0 if bits.element == "uint8" else np.zeros(len(bits.level), np.bool_)
     compared = np.flatnonzero(~always)
@@ -206,15 +213,16 @@ def _pieces(bits: Comparisons, nowhere: int) -> _Pieces:
     level = np.full(len(start) * width, 255 if bits.element == "uint8" else INFINITY_KEY, np.int32)
     slot = np.full(len(start) * width, nowhere, np.int32)
     level[column] = bits.level[order]
-    slot[column] = order
-    return _Pieces(PackForm(bits.element, width, together), start, level, slot, np.flatnonzero(always).astype(np.int32))
+    slot[column] = rows[order]
+    return _Pieces(PackForm(bits.element, width, together), start, level, slot, rows[always])
 
 
-def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> Kernel:
+def _pack_vector(bits: Comparisons, workspace: Workspace, shape: Shape, prefix: str) -> Kernel:
     """Compare up to 64 features of a sample at once, then transpose 64 x 64 bits for all words of the row at once."""
     if shape.word_bits != _SQUARE or shape.lanes != _LANES:
         raise ValueError(f"the vector form packs {_LANES} words of 64 bits, not {shape}")
-    pieces = _pieces(bits, nowhere=n_slots)
+    n_rows = workspace.n_rows
+    pieces = _pieces(bits, workspace.input_row, nowhere=n_rows)
     form, groups, ones = pieces.form, pieces.blocks // pieces.form.together, len(pieces.ones)
     level = pieces.level.astype(bits.element)
     tables = (
@@ -225,9 +233,9 @@ def _pack_vector(bits: Comparisons, n_slots: int, shape: Shape, prefix: str) -> 
     )
 
     def body(samples: Buffer, stride: Expr, count: Expr, slots: Buffer, *given: Buffer) -> None:
-        compare_vectors(form, stride, n_slots, groups, ones, samples, count, slots, *given)
+        compare_vectors(form, stride, n_rows, groups, ones, samples, count, slots, *given)
 
-    return kernel(f"{prefix}_pack", _parameters(bits, n_slots, shape), tables, body, form.llvm())
+    return kernel(f"{prefix}_pack", _parameters(bits, n_rows, shape), tables, body, form.llvm())
 
 
 def compare_vectors(

@@ -9,6 +9,7 @@ from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.forms.rows.counters import counter_planes
 from lgn_edge.forms.rows.schedule import UniformProgram
+from lgn_edge.forms.rows.workspace import Workspace
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import (
     Buffer,
@@ -29,7 +30,7 @@ _TOGETHER = 4  # classes whose scores are written side by side
 _MOST_PLANES = 31  # scores are int32
 
 
-def scores(program: UniformProgram, shape: Shape, prefix: str) -> Kernel:
+def scores(program: UniformProgram, workspace: Workspace, shape: Shape, prefix: str) -> Kernel:
     """`void PREFIX_sum(word *slots, int32_t count, int32_t *scores, uint16_t *classes)`: finish one block.
 
     Writes scores[count][classes] and classes[count] for the first `count` samples of the block, 0..shape.samples, from
@@ -37,14 +38,14 @@ def scores(program: UniformProgram, shape: Shape, prefix: str) -> Kernel:
     """
     n_planes = counter_planes(program.group)
     parameters = (
-        Parameter("slots", shape.word, (program.n_slots + program.classes * n_planes) * shape.lanes),
+        Parameter("slots", shape.word, (workspace.n_rows + program.classes * n_planes) * shape.lanes),
         Parameter("count"),
         Parameter("scores", "int32", 1),
         Parameter("classes", "uint16", 1),
     )
 
     def body(slots: Buffer, count: Expr, scores: Buffer, classes: Buffer) -> None:
-        finish(program.n_slots, program.classes, n_planes, shape, slots, count, scores, classes)
+        finish(workspace.n_rows, program.classes, n_planes, shape, slots, count, scores, classes)
 
     return kernel(f"{prefix}_sum", parameters, (), body, ADD_BITS)
 

@@ -12,6 +12,7 @@ import pytest
 from lgn_edge.forms.rows.counters import counter_planes
 from lgn_edge.forms.rows.kernels import network_kernels, workspace_rows
 from lgn_edge.forms.rows.schedule import uniform_schedule
+from lgn_edge.forms.rows.workspace import Workspace
 from lgn_edge.network import Network, Threshold, flatten, pack, unpack
 from lgn_edge.passes import simplify
 from lgn_edge.targets.compile import compile_kernels, kernel_source
@@ -53,11 +54,11 @@ class Kernels:
         target = native()
         self.network, self.lanes = network, target.shape.lanes
         self.program = uniform_schedule(simplify(flatten(network))[0], network.head.classes)
-        kernels = network_kernels(network, self.program, target.shape, PREFIX)
+        kernels = network_kernels(network, None, self.program, target.shape, PREFIX)
         library = folder / "kernels.so"
         link_shared(compile_kernels(kernels, target, folder), library)
         self.library = ctypes.CDLL(str(library))
-        words = workspace_rows(network, self.program, target.shape) * self.lanes
+        words = workspace_rows(network, self.program, Workspace.of(self.program), target.shape) * self.lanes
         self.memory = np.random.default_rng(0).integers(0, 2**64, words + self.lanes, dtype=np.uint64)
         first = -self.memory.ctypes.data % (8 * self.lanes) // 8
         self.slots = self.memory[first : first + words].reshape(-1, self.lanes)
@@ -129,7 +130,7 @@ def test_code_does_not_grow_with_the_network() -> None:
     def instructions(width: int) -> int:
         network = random_network(1, 64, 128, (width, width), 10, "uint8", tables=(1, 6, 7, 14))
         program = uniform_schedule(simplify(flatten(network))[0], 10)
-        kernels = network_kernels(network, program, native().shape, PREFIX)
+        kernels = network_kernels(network, None, program, native().shape, PREFIX)
         text = kernel_source([k for k in kernels if k.symbol.endswith("_gates")], native())
         return sum(line.startswith("\t") and not line.startswith("\t.") for line in text.splitlines())
 

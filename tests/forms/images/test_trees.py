@@ -6,7 +6,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgn_edge.forms.rows.trees import GATE_MASKS, NODE_MASKS, SHAPES, gate_value, node_value, tree_value, trees_by_shape
+from lgn_edge.forms.images.trees import (
+    GATE_MASKS,
+    NODE_MASKS,
+    SHAPES,
+    gate_value,
+    node_value,
+    tree_value,
+    trees_by_shape,
+)
 from lgn_edge.network.truth_table import AND, FALSE, NOT_A, OR, PASS_A, TRUE, XOR
 from lgn_edge.passes.smallest_trees import live_leaves, smallest_trees
 from tests.passes.claims import all_inputs

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lgn_edge.forms.rows.trees import (
+from lgn_edge.forms.images.trees import (
     GATE_MASKS,
     NODE_MASKS,
     Trees,
@@ -107,6 +107,14 @@ class Stage:
     places: Places
     groups: Mapping[TreeShape, Group]
 
+    @property
+    def n_gates(self) -> int:
+        """Gates of two inputs at all places, those of the pool included."""
+        kernels = sum(len(group.out) for group in self.groups.values())
+        gates = sum(group.trees.n_gates for group in self.groups.values())
+        cells = len(self.places.window)
+        return (gates * cells + kernels * (cells - 1)) * self.places.shape[0] * self.places.shape[1]
+
 
 @dataclass(frozen=True)
 class Images:
@@ -130,6 +138,11 @@ class Images:
     input_bit: Int32Array
     input_row: Int32Array
     row: Int32Array
+
+    @property
+    def n_gates(self) -> int:
+        """Gates of two inputs that a sample passes: those of the trees at all places, and the ORs of the pools."""
+        return sum(stage.n_gates for stage in self.stages)
 
     def zeros(self) -> Int32Array:
         """The rows that stay zeros."""

@@ -17,6 +17,8 @@ from lgn_edge.network.layers import Int32Array
 from lgn_edge.network.truth_table import (
     COMPLEMENT_B,
     COMPLEMENT_OUTPUT,
+    DEPENDS_ON_A,
+    DEPENDS_ON_B,
     NOT_A,
     PASS_A,
     XNOR,
@@ -126,6 +128,11 @@ class Trees:
     leaf: Int32Array
     gate: UInt8Array
     node: UInt8Array
+
+    @property
+    def n_gates(self) -> int:
+        """Gates that depend on two inputs."""
+        return int((DEPENDS_ON_A & DEPENDS_ON_B)[self.gate].sum()) + self.node.size
 
 
 def trees_by_shape(table: UInt8Array) -> Mapping[TreeShape, Trees]:

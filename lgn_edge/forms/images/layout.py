@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lgn_edge.forms.rows.images import Group, Image, Images, Places, Stage
-from lgn_edge.forms.rows.trees import SHAPES, Trees, TreeShape, trees_by_shape
+from lgn_edge.forms.images.images import Group, Image, Images, Places, Stage
+from lgn_edge.forms.images.trees import SHAPES, Trees, TreeShape, trees_by_shape
 from lgn_edge.network import Layer, LogicConv2d, Network, OrPool2d
 from lgn_edge.network.convolution import ImageLayer, Pair, Window
 from lgn_edge.network.layers import Int32Array
