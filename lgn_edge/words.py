@@ -1,4 +1,4 @@
-"""Names that were meant."""
+"""Names that were meant, and names as they are shown."""
 
 from __future__ import annotations
 
@@ -23,3 +23,8 @@ def meant(word: Any, known: Iterable[str]) -> str:
     names = list(known)
     close = nearest(word, names)
     return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
+
+
+def printable(text: str) -> str:
+    """A text of others on one line: what would break it, or steer a terminal, is escaped as Python does."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

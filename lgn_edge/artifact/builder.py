@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from lgn_edge import toolchain
 from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
+from lgn_edge.artifact.class_names import name_values
 from lgn_edge.artifact.example import example_samples, example_values
 from lgn_edge.artifact.head_text import head_values
 from lgn_edge.artifact.layout import copy_board, copy_license, made, templates
@@ -121,7 +122,7 @@ def build(
         manifest = _interface(network, planned, machine, identifier)
         about = package_values(identifier, package_version, package_url)
         about |= {"made": " ".join(rebuilt)}
-        about |= example_values(identifier, network.class_names, shown, shown_are)
+        about |= example_values(shown, shown_are)
         values = _write_sources(folder, network, planned, vectors, manifest, machine, about)
         write_packages(folder, packages, identifier, values)
         with clock("compile"):
@@ -206,6 +207,7 @@ def _interface(network: Network, planned: Plan, target: Target, identifier: str)
         bits=network.encoder.n_outputs,
         classes=network.head.n_outputs,
         class_names=network.class_names,
+        feature_names=network.feature_names,
         tau=tau,
         beta=beta,
         word_bits=target.shape.word_bits,
@@ -256,6 +258,7 @@ def _write_sources(
         "gcc_flags": target.gcc[1],
         "from_source": "ON" if target.family == "riscv32" else "OFF",  # an object there fits one way to pass floats
         **head_values(manifest),
+        **name_values(manifest),
     }
     levels = f"levels_{target.family}" if len(target.levels) > 1 else None
     values["levels"] = render(f"{levels}.h.in", values) if levels else ""

@@ -1,10 +1,13 @@
-"""Class names in generated code: whatever text they are, C, JavaScript and the shell read them as they were meant."""
+"""Names in generated code: whatever text they are, C, JavaScript and the shell read them as they were meant."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from typing import Final
+
+from lgn_edge.artifact.manifest import Manifest
+from lgn_edge.artifact.printing import print_values
 
 _PLAIN: Final = frozenset(range(0x20, 0x7F)) - set(b'"\\?')  # two question marks may begin a trigraph
 
@@ -15,26 +18,29 @@ def c_string(text: str) -> str:
     return '"' + "".join(chr(octet) if octet in _PLAIN else f"\\{octet:03o}" for octet in octets) + '"'
 
 
-def c_table(names: Sequence[str], macro: str) -> str:
-    """What the header says of class names: a macro to fill a table with; nothing where there are no names."""
+def c_table(names: Sequence[str], macro: str, what: str) -> str:
+    """What the header says of the names of `what`: a macro to fill a table with; nothing where there are no names."""
     if not names:
         return ""
     rows = ", \\\n".join(f"    {c_string(name)}" for name in names)
     return (
-        f"\n/* The names of the classes in UTF-8:  static const char *const names[] = {macro}; */\n"
+        f"\n/* The names of the {what} in UTF-8:  static const char *const names[] = {macro}; */\n"
         f"#define {macro} {{ \\\n{rows} \\\n}}\n"
     )
 
 
-def names_in_examples(names: Sequence[str], macro: str) -> dict[str, object]:
-    """What examples print a class's name with: a table, and its use by printf, semihosting and Arduino's Serial."""
-    keys = ("names_table", "names_format", "names_argument", "names_print", "names_serial")
-    if not names:
-        return dict.fromkeys(keys, "")
-    printed = "".join(f"        lgn_print({part});\n" for part in ('" ("', "names[best]", '")"'))
-    serial = "".join(f"    Serial.print({part});\n" for part in ('" ("', "names[best]", '")"'))
-    table = f"\nstatic const char *const names[] = {macro};\n"
-    return dict(zip(keys, (table, " (%s)", ", names[best]", printed, serial), strict=True))
+def name_values(manifest: Manifest) -> dict[str, str]:
+    """Values of the templates' keys: the header's tables, JavaScript's arrays, and what examples print."""
+    prefix, names = f"LGN_{manifest.name.upper()}", manifest.class_names
+    kind, what = ("CLASS", "classes") if manifest.decides else ("OUTPUT", "outputs")
+    tables = c_table(names, f"{prefix}_{kind}_NAMES", what)
+    return {
+        "names": tables + c_table(manifest.feature_names, f"{prefix}_FEATURE_NAMES", "elements of a sample"),
+        "class_names_js": javascript(names if manifest.decides else ()),
+        "output_names_js": javascript(() if manifest.decides else names),
+        "feature_names_js": javascript(manifest.feature_names),
+        **print_values(manifest, f"{prefix}_{kind}_NAMES"),
+    }
 
 
 def javascript(names: Sequence[str]) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgn_edge.artifact.class_names import c_table, javascript, names_in_examples
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network
@@ -46,22 +44,16 @@ def example_samples(network: Network, given: ArrayLike | None, count: int) -> tu
     return real[:_MOST], "Real samples, given to the build."
 
 
-def example_values(name: str, class_names: Sequence[str], samples: NDArray[Any], samples_are: str) -> dict[str, object]:
+def example_values(samples: NDArray[Any], samples_are: str) -> dict[str, object]:
     """What the templates of examples are filled with.
 
     Args:
-        name: the model's identifier.
-        class_names: one a class, or none.
         samples: that the examples classify.
         samples_are: the comment that says what they are.
     """
-    macro = f"LGN_{name.upper()}_CLASS_NAMES"
     return {
-        "class_names": c_table(class_names, macro),
-        "class_names_js": javascript(class_names),
         "examples": len(samples),
         "example_samples": c_rows(samples),
         "samples_js": ", ".join(map(str, samples.ravel().tolist())),
         "samples_are": samples_are,
-        **names_in_examples(class_names, macro),
     }

@@ -19,7 +19,7 @@ export declare const BETA: number;
 
 
 def head_values(manifest: Manifest) -> dict[str, str]:
-    """Values of the templates' keys: `scale`, `scale_js`, `scale_ts`, `scores_are`, `classes_are`, `noun`."""
+    """Values of the templates' keys: `scale`, `scale_js`, `scale_ts`, `scores_are`, `classes_are`."""
     tau, beta = manifest.tau, manifest.beta
     if tau is None or beta is None:
         return {
@@ -28,7 +28,6 @@ def head_values(manifest: Manifest) -> dict[str, str]:
             "scale_ts": "",
             "scores_are": "the bits, 0 or 1 each",
             "classes_are": "the first bit that is 1, or 0 when none is",
-            "noun": "bit",
         }
     decides = manifest.decides
     return {
@@ -37,5 +36,4 @@ def head_values(manifest: Manifest) -> dict[str, str]:
         "scale_ts": _SCALE_TS,
         "scores_are": "ones counted for each class" if decides else "the score, ones counted",
         "classes_are": "the class with the highest score, the first of equals" if decides else "0",
-        "noun": "class" if decides else "output",
     }

@@ -33,7 +33,7 @@ class Manifest:
         input_dtype: "float32" or "uint8".
         bits: signals of packed input.
         classes: scores of a sample: counts of classes, one score, or bits.
-        class_names: one a score, or empty.
+        class_names: one a score, or empty; where there are no classes, of the bits or the score.
         tau: `logits = (score + beta) / tau`; None where the scores are bits.
         beta: see tau.
         word_bits: samples in a word of packed input.
@@ -44,6 +44,7 @@ class Manifest:
         versions: of the programs that made it.
         files: sha256 of each file, by its path in the folder.
         scale: the greatest feature of the training samples, if they were uint8 and it is known.
+        feature_names: one an element of a sample, or empty.
         license: of all of these files, as SPDX names it.
         abi_version: of the C interface.
         format: of this file.
@@ -70,6 +71,7 @@ class Manifest:
     versions: dict[str, str]
     files: dict[str, str]
     scale: str = ""
+    feature_names: tuple[str, ...] = ()
     license: str = LICENSE
     abi_version: int = ABI_VERSION
     format: int = FORMAT
@@ -102,7 +104,8 @@ def read_manifest(folder: Path) -> Manifest:
         found = content.get("format") if isinstance(content, dict) else content
         raise InputError(f"{path} has format {found!r}, this version reads {FORMAT}; build the artifact again")
     try:
-        manifest = Manifest(**{**content, **{key: tuple(content[key]) for key in ("levels", "class_names")}})
+        lists = {key: tuple(content[key]) for key in ("levels", "class_names", "feature_names") if key in content}
+        manifest = Manifest(**{**content, **lists})
         for name, digest in manifest.files.items():
             if sha256(folder / name) != digest:
                 raise InputError(f"{folder / name} is not the file that was built; build the artifact again")

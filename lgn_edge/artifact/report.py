@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -9,6 +10,7 @@ from dataclasses import asdict, dataclass
 from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.artifact.measure import Measured
 from lgn_edge.forms.prediction import Cost
+from lgn_edge.words import printable
 
 REPORT_JSON = "report.json"
 REPORT_TEXT = "report.md"
@@ -68,7 +70,7 @@ def report_text(report: Report, manifest: Manifest) -> str:
         ("target", f"{report.target} ({', '.join(manifest.levels)})"),
         ("model", f"sha256:{manifest.model_hash}"),
         ("input", f"{manifest.features} x {manifest.input_dtype}, {report.inputs_live} of {report.inputs} bits live"),
-        ("classes", str(manifest.classes)),
+        _outputs_row(manifest),
         ("gates", f"{report.gates} trained, {report.gates_simplified} simplified, {report.gates_scheduled} scheduled"),
         ("form", report.why),
         ("workspace", f"{manifest.workspace_bytes} bytes ({report.slots} slots)"),
@@ -78,6 +80,13 @@ def report_text(report: Report, manifest: Manifest) -> str:
     ]
     table = "\n".join(f"| {key} | {value} |" for key, value in rows)
     return f"# {report.name} for {report.target}\n\n| | |\n|---|---|\n{table}\n"
+
+
+def _outputs_row(manifest: Manifest) -> tuple[str, str]:
+    """Classes, bits or the score: how many, and their names."""
+    what = "classes" if manifest.decides else "bits" if manifest.tau is None else "score"
+    names = ", ".join(html.escape(printable(name)).replace("|", "&#124;") for name in manifest.class_names)
+    return what, f"{manifest.classes}" + (f": {names}" if names else "")
 
 
 def _measured_rows(measured: Measured) -> list[tuple[str, str]]:

@@ -32,6 +32,7 @@ from lgn_edge.cli.train import train
 from lgn_edge.cli.verify import EXAMPLES as VERIFY_EXAMPLES
 from lgn_edge.cli.verify import verify
 from lgn_edge.errors import LgnError
+from lgn_edge.words import printable
 
 UNEXPECTED: Final = 3
 INTERRUPTED: Final = 130
@@ -98,7 +99,7 @@ def _fail(message: str, code: int, debug: bool) -> NoReturn:
     if debug:
         traceback.print_exc()
     try:
-        print(message, file=sys.stderr, flush=True)
+        print(*map(printable, message.splitlines()), sep="\n", file=sys.stderr, flush=True)
     except OSError:  # the code still says it
         discard(sys.stderr.fileno())
     raise typer.Exit(code) from None

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from lgn_edge.errors import InputError
+from lgn_edge.words import printable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -71,17 +72,17 @@ def talks() -> bool:
 
 def say(text: str) -> None:
     """Progress and hints."""
-    _TALK.info(text)
+    _TALK.info(printable(text))
 
 
 def detail(text: str) -> None:
     """What is said with --verbose only."""
-    _TALK.debug(text)
+    _TALK.debug(printable(text))
 
 
 def warn(text: str) -> None:
     """What is said with --quiet, too: something is not as it was asked for."""
-    _TALK.warning(text)
+    _TALK.warning(printable(text))
 
 
 def emit(text: str) -> None:
@@ -133,11 +134,12 @@ def properties(title: str, rows: Mapping[str, object]) -> Table:
     from rich import box
     from rich.table import Table
 
+    title = printable(title)
     table = Table(title=title, title_justify="left", show_header=False, box=box.SIMPLE, min_width=len(title))
     table.add_column("what", no_wrap=True)
     table.add_column("value", overflow="fold")
     for name, value in rows.items():
-        table.add_row(name, readable(value))
+        table.add_row(printable(name), readable(value))
     return table
 
 
@@ -163,4 +165,4 @@ def readable(value: object) -> str:
         return f"{value:,.4g}"
     if isinstance(value, list | tuple):
         return ", ".join(map(readable, value)) or "-"
-    return "-" if value is None else str(value)
+    return "-" if value is None else printable(str(value))

@@ -10,6 +10,7 @@ import typer
 
 from lgn_edge.cli.arrays import load_array, load_labels
 from lgn_edge.cli.console import emit, emit_json, say, tell
+from lgn_edge.words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,28 +71,29 @@ def run(
     accuracy = None if labels is None or not len(labels) else float((prediction.classes == labels).mean())
     if as_json:
         document: dict[str, Any] = {"schema": 1, "samples": len(samples), "execution": execution}
-        emit_json(document | {"accuracy": accuracy, "class_names": names} | _results(prediction))
+        emit_json(document | {"accuracy": accuracy} | _results(prediction, names))
     elif labels is not None:
         emit("accuracy: no samples" if accuracy is None else f"accuracy: {accuracy:.4%}")
     elif output is not None:
         tell(str(output))
     elif prediction.decision is None:
+        if names:
+            say(f"outputs: {', '.join(map(printable, names))}")
         emit("\n".join("\t".join(map(str, row)) for row in prediction.scores.tolist()))
     else:
         emit("\n".join(_line(best, names) for best in prediction.classes.tolist()))
 
 
-def _results(prediction: Prediction) -> dict[str, Any]:
-    """The classes; of a model without classes, its bits or its score."""
+def _results(prediction: Prediction, names: list[str]) -> dict[str, Any]:
+    """The classes and their names; of a model without classes, its bits or its score."""
     if prediction.decision is None:
-        return {"classes": None, "scores": prediction.scores.tolist()}
-    return {"classes": prediction.classes.tolist()}
+        return {"output_names": names, "classes": None, "scores": prediction.scores.tolist()}
+    return {"class_names": names, "classes": prediction.classes.tolist()}
 
 
 def _line(best: int, names: list[str]) -> str:
     """A class by its number, and behind a tab by its name; what would break the line is escaped."""
-    name = "".join(c if c.isprintable() else repr(c)[1:-1] for c in names[best]) if names else ""
-    return f"{best}\t{name}" if names else str(best)
+    return f"{best}\t{printable(names[best])}" if names else str(best)
 
 
 def _predictor(form: Path, threads: int, scale: float | None) -> tuple[str, int, list[str], Predict]:

@@ -18,6 +18,7 @@ from lgn_edge.network.heads import Head, first_maximum
 from lgn_edge.network.layers import ArrayRecord, Int32Array, Layer, Threshold
 from lgn_edge.network.samples import SCALE, check_samples
 from lgn_edge.network.truth_table import Words
+from lgn_edge.words import printable
 
 _LAYERS_SHOWN, _WIDTH = 5, 80  # of a network that is printed
 _CHUNK = 4096  # samples evaluated at a time; bounds the memory of the reference
@@ -62,10 +63,11 @@ class Network(ArrayRecord):
         layers: at least one logic layer.
         head: what the last layer's bits mean: classes, a score, or bits.
         name: a word for people and files.
-        class_names: one an output of the head, or empty.
+        class_names: one an output of the head, a class, a score or a bit; or empty.
         provenance: free text by key (dataset, recipe, accuracy, version); not part of what the network computes.
         reads: what each layer reads: 0 is the encoder, i the layer before layer i; signals of several are
             concatenated in that order. Empty where each layer reads the one before (see `sources`).
+        feature_names: one a feature, or empty.
     """
 
     encoder: Threshold
@@ -75,10 +77,12 @@ class Network(ArrayRecord):
     class_names: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     reads: tuple[tuple[int, ...], ...] = ()
+    feature_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
         object.__setattr__(self, "class_names", tuple(self.class_names))
+        object.__setattr__(self, "feature_names", tuple(self.feature_names))
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
         if not self.layers:
             raise InputError("network: no logic layer; it needs at least one")
@@ -92,6 +96,8 @@ class Network(ArrayRecord):
             raise InputError(f"network: the head reads {self.head.n_inputs} signals but gets {self.widths[-1]}")
         if self.class_names and len(self.class_names) != self.head.n_outputs:
             raise InputError(f"network: {len(self.class_names)} class names for {self.head.n_outputs} outputs")
+        if self.feature_names and len(self.feature_names) != self.encoder.n_features:
+            raise InputError(f"network: {len(self.feature_names)} names of {self.encoder.n_features} features")
 
     def __repr__(self) -> str:
         """What it is in about ten lines: sizes, not values."""
@@ -103,12 +109,13 @@ class Network(ArrayRecord):
         if len(layers) > _LAYERS_SHOWN + 1:
             layers[_LAYERS_SHOWN - 1 : -1] = [f"... {len(layers) - _LAYERS_SHOWN:,} more layers"]
         encoder, head = self.encoder, self.head
+        noun = "classes" if head.decides else "outputs"
         lines = [
-            f"Network {self.name}, {self.n_gates:,} gates",
+            f"Network {printable(self.name)}, {self.n_gates:,} gates",
             f"encoder   {encoder.n_features:,} features {encoder.input_dtype} -> {encoder.n_outputs:,} bits",
             *layers,
             f"head      {type(head).__name__}, {head.n_inputs:,} -> {head.n_outputs:,}",
-            *([f"classes   {shorten(', '.join(self.class_names), _WIDTH)}"] if self.class_names else []),
+            *([f"{noun}   {shorten(', '.join(map(printable, self.class_names)), _WIDTH)}"] if self.class_names else []),
         ]
         return "\n  ".join(lines)
 

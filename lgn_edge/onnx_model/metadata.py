@@ -19,6 +19,7 @@ FORMAT_VERSION: Final = "1"
 FORMAT: Final = "ai.lgn.format_version"
 NAME: Final = "ai.lgn.name"
 CLASS_NAMES: Final = "ai.lgn.class_names"
+FEATURE_NAMES: Final = "ai.lgn.feature_names"
 PROVENANCE: Final = "ai.lgn.provenance"
 ENCODER: Final = "ai.lgn.encoder"
 HEAD: Final = "ai.lgn.head"
@@ -32,6 +33,7 @@ class Metadata:
     class_names: tuple[str, ...] = ()
     provenance: dict[str, str] = field(default_factory=dict)
     encoder: Threshold | None = None
+    feature_names: tuple[str, ...] = ()
 
 
 def properties(network: Network, form: Form) -> dict[str, str]:
@@ -40,7 +42,8 @@ def properties(network: Network, form: Form) -> dict[str, str]:
     Raises:
         InputError: a name or a piece of provenance is not text.
     """
-    texts = [network.name, *network.class_names, *network.provenance, *network.provenance.values()]
+    names = (*network.class_names, *network.feature_names)
+    texts = [network.name, *names, *network.provenance, *network.provenance.values()]
     for text in texts:
         if not isinstance(text, str):
             raise InputError(f"network: {text!r} in its names or provenance is not text; convert it with str()")
@@ -54,6 +57,8 @@ def properties(network: Network, form: Form) -> dict[str, str]:
         CLASS_NAMES: json.dumps(network.class_names),
         PROVENANCE: json.dumps(dict(network.provenance), sort_keys=True),
     }
+    if network.feature_names:
+        about[FEATURE_NAMES] = json.dumps(network.feature_names)
     return about | ({ENCODER: _encoder_text(network.encoder)} if form.input in (BOOL, PACKED) else {})
 
 
@@ -71,14 +76,19 @@ def parse(model: ModelProto) -> Metadata:
         raise UnsupportedError(
             f"the model has format version {version!r}; this lgn-edge reads {FORMAT_VERSION}: use a newer one"
         )
-    names = _json(found, CLASS_NAMES, "[]")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise InputError(f"the metadata {CLASS_NAMES} must be a JSON list of strings")
+    class_names, feature_names = (_names(found, key) for key in (CLASS_NAMES, FEATURE_NAMES))
     provenance = _json(found, PROVENANCE, "{}")
     if not isinstance(provenance, dict) or not all(isinstance(value, str) for value in provenance.values()):
         raise InputError(f"the metadata {PROVENANCE} must be a JSON object of strings")
     name = found.get(NAME, model.graph.name or Metadata.name)
-    return Metadata(name, tuple(names), provenance, encoder(found))
+    return Metadata(name, class_names, provenance, encoder(found), feature_names)
+
+
+def _names(found: Mapping[str, str], key: str) -> tuple[str, ...]:
+    names = _json(found, key, "[]")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(f"the metadata {key} must be a JSON list of strings")
+    return tuple(names)
 
 
 def head_text(head: Head) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -104,12 +105,10 @@ def _from_model(model: ModelProto, folder: Path | None) -> Network:
     external.check(model.graph.initializer, folder)
     initializers = Initializers({tensor.name: tensor for tensor in model.graph.initializer}, folder)
     about = metadata.parse(model)
-    for recognises, network in _RECOGNISED:
-        if recognises(model):
-            return network(model, initializers, about)
     if not _is_ours(model):
         return _foreign(model, about)
-    return nodes.network(model, initializers, about)
+    read = next((network for recognises, network in _RECOGNISED if recognises(model)), nodes.network)
+    return replace(read(model, initializers, about), feature_names=about.feature_names)
 
 
 def _is_ours(model: ModelProto) -> bool:
@@ -120,7 +119,8 @@ def _is_ours(model: ModelProto) -> bool:
 def _foreign(model: ModelProto, about: Metadata) -> Network:
     """The network of a file that does not name our domain, if its graph is a circuit."""
     try:
-        return as_network(bitwise.circuit(model), about.name)
+        circuit, inputs, outputs = bitwise.named_circuit(model)
+        return replace(as_network(circuit, about.name), feature_names=inputs, class_names=outputs)
     except InputError as error:
         raise InputError(
             f"the model does not import the domain {DOMAIN} of logic gate networks, and is no circuit: {error}"

@@ -50,7 +50,7 @@ def test_a_string_of_c_is_plain_and_holds_the_text(text: str) -> None:
 
 
 def test_nothing_is_said_where_there_are_no_names() -> None:
-    assert c_table((), "LGN_X_CLASS_NAMES") == ""
+    assert c_table((), "LGN_X_CLASS_NAMES", "classes") == ""
 
 
 def test_the_header_and_the_example_have_the_names_in_strict_c(tmp_path: Path) -> None:

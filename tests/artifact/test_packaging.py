@@ -44,6 +44,7 @@ struct {
     void begin(int) {}
     void print(const char *text) { std::fputs(text, stdout); }
     void print(long number) { std::printf("%ld", number); }
+    void println() { std::puts(""); }
     void println(const char *text) { std::puts(text); }
     void println(long number) { std::printf("%ld\\n", number); }
 } Serial;

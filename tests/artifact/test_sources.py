@@ -164,7 +164,7 @@ def test_no_compiler_warns_of_generated_c(network: Network, optimize: str, batch
     """All that is C, as the artifact's own Makefile compiles it, by every compiler that is here."""
     folder = build(network, "c", tmp_path / "c", optimize=optimize, batch=batch).folder
     compilers = [(sys.executable, "-m", "ziglang", "cc"), *[(gcc,) for gcc in (find_program("gcc"),) if gcc]]
-    flags = ("-std=c99", "-Os", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{folder / 'include'}")
+    flags = ("-std=c99", "-Os", "-Wall", "-Wextra", "-Werror", f"-I{folder / 'include'}", "-o", tmp_path / "o", "-c")
     for compiler in compilers:
         for source in (*(folder / "src").glob("*.c"), folder / "examples" / "main.c"):
             result = subprocess.run([*compiler, *flags, source], capture_output=True, text=True, check=False)

@@ -195,6 +195,31 @@ def test_nothing_is_announced_before_it_is_checked(lgn_edge_command, files, tmp_
         assert line.startswith("error: ")
 
 
+def test_text_of_a_model_does_not_steer_the_terminal(lgn_edge_command, tmp_path):
+    odd = "red\x1b[31m, two\nlines\r<b>|"
+    network = small_network()
+    names = tuple(f"{odd}{i}" for i in range(network.head.classes))
+    features = tuple(f"{odd}{i}" for i in range(network.encoder.n_features))
+    named = replace(network, name=odd, class_names=names, feature_names=features, provenance={odd: odd})
+    write(named, tmp_path / "model.onnx")
+    printed = [repr(named), named._repr_html_()]
+    for words in (
+        ("inspect", "model.onnx"),
+        ("build", "model.onnx", "-t", "wasm", "-o", "out"),
+        ("build", "model.onnx"),
+    ):
+        done = lgn_edge_command(*words)
+        printed += [done.stdout, done.stderr]
+    printed += [
+        path.read_text() for path in (tmp_path / "out").rglob("*.*") if path.suffix in (".h", ".md", ".mjs", ".ts")
+    ]
+    assert any("two\\nlines" in text for text in printed)
+    for text in printed:
+        assert not [line for line in text.splitlines() if line.startswith("lines")]
+        assert all(letter.isprintable() or letter == "\n" for letter in text)
+    assert "<b>" not in (tmp_path / "out" / "report.md").read_text() + named._repr_html_()
+
+
 def test_tables_in_a_file_have_whole_lines_and_no_padding(lgn_edge_command, tmp_path):
     text = "a long piece of text " * 40
     write(replace(small_network(), provenance={"recipe": text}), tmp_path / "model.onnx")

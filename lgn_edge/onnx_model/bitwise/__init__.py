@@ -4,6 +4,6 @@
 gates, `moves`, `parts` and `shapes` move what is there.
 """
 
-from lgn_edge.onnx_model.bitwise.reading import circuit
+from lgn_edge.onnx_model.bitwise.reading import circuit, named_circuit
 
-__all__ = ["circuit"]
+__all__ = ["circuit", "named_circuit"]

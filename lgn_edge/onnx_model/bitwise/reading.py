@@ -5,10 +5,13 @@ An element of a value is one signal: a bit of each sample. Axes of no fixed size
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain
 from math import prod
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, defs
 
 from lgn_edge.errors import InputError
@@ -41,7 +44,17 @@ def circuit(model: ModelProto) -> Circuit:
     Raises:
         InputError: the graph is something else; the message names the node.
     """
-    return _Reading(model.graph, _opset(model)).circuit()
+    return named_circuit(model)[0]
+
+
+def named_circuit(model: ModelProto) -> tuple[Circuit, tuple[str, ...], tuple[str, ...]]:
+    """The same, with the names of its inputs and of its outputs; none where one value's elements are all of them.
+
+    Raises:
+        InputError: as `circuit`.
+    """
+    reading = _Reading(model.graph, _opset(model))
+    return reading.circuit(), reading.names(reading.inputs), reading.names(output.name for output in model.graph.output)
 
 
 def _opset(model: ModelProto) -> int:
@@ -84,6 +97,21 @@ class _Reading:
         except InputError as error:
             raise InputError(f"output {name!r}: {error}") from error
 
+    def names(self, values: Iterable[str]) -> tuple[str, ...]:
+        """The names of the elements of values, such as `a` where it is one, or `a[0,2]`."""
+        names = [
+            [f"{name}[{','.join(map(str, place))}]" if array.size > 1 else name for place in np.ndindex(array.shape)]
+            for name in values
+            for array in [self._signals(self.values[name])]
+        ]
+        return tuple(chain(*names)) if len(names) > 1 or len(names[0]) == 1 else ()
+
+    def _signals(self, value: Value) -> NDArray[Any]:
+        """The elements of one sample, without the axes of samples."""
+        return value.array.reshape(
+            [size for size, axis in zip(value.array.shape, value.samples, strict=True) if axis == SIGNALS]
+        )
+
     def _find_inputs(self) -> int:
         """Number the signals of the inputs, and return how many there are."""
         inputs = [value for value in self.graph.input if value.name not in self.tensors]  # old files list both
@@ -99,6 +127,7 @@ class _Reading:
                 " or floats that are 0 or 1, of a known rank"
             )
         check_rank(rank)
+        self.inputs = [value.name for value in inputs]
         n_inputs = 0
         for value in inputs:
             other = value.type.tensor_type
