@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import shutil
 import subprocess
 import sys
@@ -13,10 +14,12 @@ import pytest
 
 from lgn_edge import toolchain
 from lgn_edge.artifact import Artifact, build
+from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.network import Network, Prediction
 from lgn_edge.programs import find_program
 from lgn_edge.targets.native import native
+from lgn_edge.targets.registry import find_target
 from tests.artifact.test_artifact import NETWORKS, OCTET
 from tests.outside import needs
 from tests.strategies import random_network, random_samples
@@ -144,6 +147,24 @@ def test_cppcheck_finds_nothing(network: Network, optimize: str, batch: int, tmp
         [*command, *(f"-I{place}" for place in places[::2]), *places[1:]], capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("batch", [1, 32])
+@pytest.mark.parametrize("optimize", ["size", "speed"])
+def test_floats_are_read_as_floats(optimize: str, batch: int, tmp_path: Path) -> None:
+    """However much of a program a compiler sees at once: no pointer of another type reads what a caller wrote."""
+    network = NETWORKS["float32"]
+    folder = build(network, "c", tmp_path / "c", optimize=optimize, batch=batch, name="floats").folder
+    text = "".join(path.read_text() for path in (folder / "src").glob("*.c"))
+    assert not re.search(r"int32_t ?\* ?(sample|\))", text)
+    assert "const float* sample" in text
+    flags = ("-O3", "-flto", "-fstrict-aliasing", "-Wall", "-Wextra", "-Wstrict-aliasing=1", "-Werror")
+    command = [needs("gcc"), *flags, f"-I{folder / 'include'}", *(folder / "src").glob("*.c")]
+    subprocess.run([*command, folder / "examples" / "main.c", "-o", tmp_path / "main"], check=True)
+    printed = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout.splitlines()
+    want = network.evaluate(selftest_samples(network, find_target("c").selftest_vectors)[:8])
+    lines = [f"class {best}, score {scores[best]}" for best, scores in zip(want.classes, want.scores, strict=True)]
+    assert printed == ["self-test: ok", *lines]
 
 
 UNUSUAL = {

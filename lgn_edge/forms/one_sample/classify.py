@@ -32,8 +32,20 @@ COUNTING: Final = """\
 #endif
 """
 
+FLOAT_BITS: Final = """\
+/* The bit pattern of a float, by way of a union: no pointer of another type reads what a caller wrote as floats. */
+static inline int32_t lgn_bits(float value) {
+  union {
+    float value;
+    int32_t bits;
+  } both;
+  both.value = value;
+  return both.bits;
+}
+"""
+
 PROTOTYPES: Final = """\
-void {prefix}_classify(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes);
+void {prefix}_classify(const {element}* sample, void* workspace, int32_t* scores, uint16_t* classes);
 void {prefix}_classify_packed(const {word}_t* words, int32_t stride, int32_t bit, void* workspace, int32_t* scores,
     uint16_t* classes);
 """

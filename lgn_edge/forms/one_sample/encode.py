@@ -44,7 +44,7 @@ def pack_one(
         unroll: comparisons that the loop takes at a time, a power of two.
     """
     tables = tuple(Table(f"{prefix}_{name}", values) for name, values in encoder_tables(bits, complemented).items())
-    parameters = (Parameter("sample", bits.element, 1), Parameter("slots", slot, n_slots))
+    parameters = (sample_parameter(bits), Parameter("slots", slot, n_slots))
     octets, flips = bits.element == "uint8", bool(complemented.any())
 
     def body(sample: Buffer, slots: Buffer, *table: Buffer) -> None:
@@ -60,13 +60,28 @@ def pack_one(
                 # bit 8 of the difference is its borrow; what the entry holds above the level does not reach it
                 value = borrow(entry - as_index(sample[at]))
             else:
-                value = float_above(sample[at], as_index(table[1][bit]))
+                value = float_above(float_bits(sample[at]), as_index(table[1][bit]))
                 value = tirx.Cast("int32", value) ^ (entry & 1) if flips else value
             T.buffer_store(slots, tirx.Cast(slot, value), [bit])
 
         _unrolled(len(bits.feature), unroll, compare)
 
     return kernel(f"{prefix}_pack", parameters, tables, body)
+
+
+def sample_parameter(bits: Comparisons) -> Parameter:
+    """The samples of a kernel, of the type that they have in memory."""
+    return Parameter("sample", "uint8" if bits.element == "uint8" else "float32", 1)
+
+
+def sample_type(bits: Comparisons) -> str:
+    """The same type in C."""
+    return "uint8_t" if bits.element == "uint8" else "float"
+
+
+def float_bits(value: Expr) -> Expr:
+    """The bit pattern of a float, int32, by the function of `classify.FLOAT_BITS`."""
+    return tirx.call_extern("int32", "lgn_bits", value)
 
 
 def encoder_tables(bits: Comparisons, complemented: NDArray[np.bool_]) -> dict[str, Integers]:

@@ -30,6 +30,7 @@ class Code:
 
 def one_sample_sources(code: Code, common: Mapping[str, object], vectors: Vectors) -> Sources:
     """The file of kernels, the public functions and the self-test."""
+    from lgn_edge.forms.one_sample.classify import FLOAT_BITS
     from lgn_edge.kernels.checksum import checksum, checksum_of
     from lgn_edge.targets.c_source import c_source
 
@@ -39,7 +40,7 @@ def one_sample_sources(code: Code, common: Mapping[str, object], vectors: Vector
     text = c_source(
         [*code.kernels, checksum(tables, prefix)],
         f"{name}: kernels and tables. Written by lgn-edge {version}; do not edit.",
-        "\n".join(code.before),
+        "\n".join([*code.before, *[FLOAT_BITS] * (common["input_type"] == "float")]),
         "\n".join(code.behind),
     )
     return Sources(
@@ -47,7 +48,6 @@ def one_sample_sources(code: Code, common: Mapping[str, object], vectors: Vector
         templates={"src/lgn_{name}.c": "device.c.in", "src/lgn_{name}_selftest.c": "device_selftest.c.in"},
         values={
             "checksum": checksum_of(tables),
-            "element": "uint8" if common["input_type"] == "uint8_t" else "int32",
             "cell": "uint8_t",
             **dict.fromkeys(("strided", "words_prototypes", "words", "packed_words", "misaligned"), ""),
             "samples": c_rows(vectors.samples),

@@ -45,7 +45,7 @@ static void run(void (*fill_slots)(const void*, {slot}_t*), const void* source, 
     *classes = winner;
 }}
 
-void {prefix}_classify(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes) {{
+void {prefix}_classify(const {element}* sample, void* workspace, int32_t* scores, uint16_t* classes) {{
     (void)workspace;
     run(fill, sample, scores, classes);
 }}

@@ -83,7 +83,7 @@ class StraightPart:
     def code(self, prefix: str) -> Code:
         """The kernels and the functions around them."""
         from lgn_edge.forms.one_sample.classify import COUNTING
-        from lgn_edge.forms.one_sample.encode import load_one, pack_one
+        from lgn_edge.forms.one_sample.encode import load_one, pack_one, sample_type
         from lgn_edge.forms.straight.classify import classify_straight, gates_are_inlined
         from lgn_edge.forms.straight.kernels import MACROS, straight
         from lgn_edge.kernels.encoding import comparisons
@@ -97,7 +97,7 @@ class StraightPart:
                 straight(self.circuit, head, self.steps, slot, core, prefix),
             ),
             before=(COUNTING, MACROS, *([gates_are_inlined(prefix, slot)] if core.values else [])),
-            behind=(classify_straight(prefix, bits.element, word, slot, n_slots, head.n_outputs),),
+            behind=(classify_straight(prefix, sample_type(bits), word, slot, n_slots, head.n_outputs),),
         )
 
     def sources(self, common: Mapping[str, object], vectors: Vectors) -> Sources:

@@ -7,7 +7,7 @@ from typing import Final
 from lgn_edge.forms.one_sample.classify import PROTOTYPES
 
 _TABLE: Final = """\
-void {prefix}_classify(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes) {{
+void {prefix}_classify(const {element}* sample, void* workspace, int32_t* scores, uint16_t* classes) {{
     {prefix}_pack(sample, workspace);
     {prefix}_run(workspace, scores, classes);
 }}

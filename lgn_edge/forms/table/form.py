@@ -76,7 +76,7 @@ class TablePart:
     def code(self, prefix: str) -> Code:
         """The kernels and the functions around them."""
         from lgn_edge.forms.one_sample.classify import COUNTING
-        from lgn_edge.forms.one_sample.encode import load_one, pack_one
+        from lgn_edge.forms.one_sample.encode import load_one, pack_one, sample_type
         from lgn_edge.forms.table.classify import classify_table
         from lgn_edge.forms.table.kernels import run_tape
         from lgn_edge.kernels.encoding import comparisons
@@ -89,7 +89,7 @@ class TablePart:
                 run_tape(self.tape, self.network.head, prefix),
             ),
             before=(COUNTING,),
-            behind=(classify_table(prefix, bits.element, word),),
+            behind=(classify_table(prefix, sample_type(bits), word),),
         )
 
     def sources(self, common: Mapping[str, object], vectors: Vectors) -> Sources:

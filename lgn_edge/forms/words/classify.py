@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 _WORDS: Final = """\
-void {prefix}_classify_words(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes);
+void {prefix}_classify_words(const {element}* sample, void* workspace, int32_t* scores, uint16_t* classes);
 void {prefix}_classify_packed_words(const {word}_t* words, int32_t stride, void* workspace, int32_t* scores,
     uint16_t* classes);
 
-void {prefix}_classify_words(const {element}_t* sample, void* workspace, int32_t* scores, uint16_t* classes) {{
+void {prefix}_classify_words(const {element}* sample, void* workspace, int32_t* scores, uint16_t* classes) {{
     {prefix}_pack_words(sample, workspace);
     {prefix}_run_words(workspace, scores, classes);
 }}

@@ -13,7 +13,7 @@ from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.forms.one_sample.classify import first_maximum
-from lgn_edge.forms.one_sample.encode import LEVEL_BITS, borrow, encoder_tables
+from lgn_edge.forms.one_sample.encode import LEVEL_BITS, borrow, encoder_tables, float_bits, sample_parameter
 from lgn_edge.forms.table.kernels import Operands, Walk, tape_tables
 from lgn_edge.forms.table.tape import N_OPERATIONS, Tape
 from lgn_edge.kernels.compare import float_above
@@ -40,7 +40,7 @@ def pack_words(bits: Comparisons, n_slots: int, shape: Shape, tables: str, prefi
     """
     found = encoder_tables(bits, np.zeros(len(bits.feature), np.bool_))
     read = tuple(Table(f"{tables}_{name}", values) for name, values in found.items())
-    parameters = (Parameter("sample", bits.element, 1), Parameter("slots", shape.word, n_slots))
+    parameters = (sample_parameter(bits), Parameter("slots", shape.word, n_slots))
     octets = bits.element == "uint8"
 
     def body(sample: Buffer, slots: Buffer, *table: Buffer) -> None:
@@ -54,7 +54,9 @@ def pack_words(bits: Comparisons, n_slots: int, shape: Shape, tables: str, prefi
             with T.serial(0, shape.word_bits // _TOGETHER) as four:
                 for i in range(_TOGETHER):  # the last sample first
                     x = sample[last - (four * _TOGETHER + i) * bits.n_features]
-                    above = borrow(entry - as_index(x)) if octets else float_above(x, as_index(table[1][bit]))
+                    above = (
+                        borrow(entry - as_index(x)) if octets else float_above(float_bits(x), as_index(table[1][bit]))
+                    )
                     shifted = tirx.Cast("uint32", word[0]) << constant(1, "uint32")
                     T.buffer_store(word, tirx.Cast(shape.word, shifted | tirx.Cast("uint32", above)), [0])
             T.buffer_store(slots, word[0], [bit])

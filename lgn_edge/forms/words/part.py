@@ -65,6 +65,7 @@ class WordsPart:
 
     def code(self, prefix: str) -> Code:
         """The kernels of both, and the functions around them."""
+        from lgn_edge.forms.one_sample.encode import sample_type
         from lgn_edge.forms.words.classify import classify_words
         from lgn_edge.forms.words.kernels import load_words, pack_words, run_words
         from lgn_edge.kernels.encoding import comparisons
@@ -81,7 +82,7 @@ class WordsPart:
                 load_words(self.input_bit, tape.n_slots, shape, tables, prefix),
                 run_words(tape, network.head, shape, prefix),
             ),
-            behind=(*code.behind, classify_words(prefix, bits.element, shape.word)),
+            behind=(*code.behind, classify_words(prefix, sample_type(bits), shape.word)),
         )
 
     def sources(self, common: Mapping[str, object], vectors: Vectors) -> Sources:
