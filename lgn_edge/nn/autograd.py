@@ -22,17 +22,22 @@ def once(gradient: Callable[..., Any]) -> Callable[..., tuple[Tensor | None, ...
     """
 
     def compute(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        if not torch.is_grad_enabled():  # as in every backward pass without create_graph
+            return _each(gradient(ctx, *grads))
         with torch.no_grad():
-            found = gradient(ctx, *grads)
-        results = found if isinstance(found, tuple) else (found,)
+            results = _each(gradient(ctx, *grads))
         sources = [each for each in (*ctx.saved_tensors, *grads) if each is not None and each.requires_grad]
-        if not (torch.is_grad_enabled() and sources):
+        if not sources:
             return results
         known = [each for each in results if each is not None]
         refused = iter(apply(_Refused, len(known), *known, *sources))
         return tuple(None if each is None else next(refused) for each in results)
 
     return compute
+
+
+def _each(found: Any) -> tuple[Tensor | None, ...]:
+    return found if isinstance(found, tuple) else (found,)
 
 
 class _Refused(torch.autograd.Function):

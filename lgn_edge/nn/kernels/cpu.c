@@ -343,11 +343,3 @@ void lgn_count(size_t groups, size_t signals, size_t blocks, const uint16_t *x, 
             *(Row *)y = __builtin_convertvector(total, Row);
         }
 }
-
-/* The gradient of equal parts of the signals from that of their sums: g [blocks][groups][16], gx [blocks][signals][16]. */
-void lgn_spread(size_t groups, size_t signals, size_t blocks, const float *g, float *gx)
-{
-    for (size_t part = 0; part < blocks * groups; part++, g += LANES)
-        for (size_t i = 0; i < signals / groups; i++, gx += LANES)
-            *(Row *)gx = row(g);
-}

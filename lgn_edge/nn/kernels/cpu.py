@@ -70,7 +70,7 @@ class _Memory:
     def from_param(self, tensor: Tensor | None) -> ctypes.c_void_p:
         if tensor is None:
             return ctypes.c_void_p()
-        if tensor.dtype != self.dtype or tensor.device.type != "cpu" or not tensor.is_contiguous():
+        if tensor.dtype != self.dtype or not tensor.is_cpu:
             raise TypeError(f"a tensor is {tensor.dtype} on {tensor.device}; the kernel reads contiguous {self.dtype}")
         return ctypes.c_void_p(tensor.data_ptr())
 
@@ -94,7 +94,6 @@ _ARGUMENTS: Final = {
     "lgn_lookup_backward": (*_LOOKUP, _FLOATS, _FLOATS, _FLOATS),
     "lgn_argmax": (_SIZE, _SIZE, _FLOATS, _LONG),
     "lgn_count": (_SIZE, _SIZE, _SIZE, _WORDS, _FLOATS),
-    "lgn_spread": (_SIZE, _SIZE, _SIZE, _FLOATS, _FLOATS),
 }
 
 

@@ -290,17 +290,6 @@ bit_gates = _on_cpu(
 # Sums of bits.
 
 
-def _spread_room(grad: Tensor, signals: int) -> Tensor:
-    return _floats(grad, grad.shape[0], signals, LANES)
-
-
-def _spread(y: Tensor, grad: Tensor, signals: int) -> None:
-    cpu.call("lgn_spread", grad.shape[1], signals, len(grad), grad, y)
-
-
-_count_backward = _on_cpu("blocks_count_backward(Tensor grad, SymInt signals) -> Tensor", _spread_room, _spread)
-
-
 def _count_room(values: Tensor, bits: Tensor, groups: int) -> Tensor:
     return _floats(values, values.shape[0], groups, LANES)
 
@@ -311,7 +300,11 @@ def _count(sums: Tensor, values: Tensor, bits: Tensor, groups: int) -> None:
 
 def _count_gradient(ctx: Any, grad: Tensor | None) -> tuple[Tensor | None, None, None]:
     (bits,) = ctx.saved_tensors
-    return None if grad is None else _count_backward(grad, bits.shape[0]), None, None
+    if grad is None:
+        return None, None, None
+    (blocks, groups, _), signals = grad.shape, bits.shape[0]
+    spread = grad.unsqueeze(2).expand(blocks, groups, signals // groups, LANES)
+    return spread.reshape(blocks, signals, LANES), None, None
 
 
 count = _on_cpu(

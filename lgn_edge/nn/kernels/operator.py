@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import torch
 
-from lgn_edge.nn.autograd import once
+from lgn_edge.nn.autograd import apply, once
 
 NAMESPACE: Final = "lgn_edge"
 
@@ -43,23 +44,39 @@ def operator(
             itself not differentiable; without it, results are constants.
     """
     name = schema.partition("(")[0]
-    places = [list(inspect.signature(room).parameters).index(argument) for argument in saved]
 
     def compute(*arguments: Any) -> Any:
         results = room(*arguments)
         fill(*(results if isinstance(results, tuple) else (results,)), *arguments)
         return results
 
-    def save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        ctx.save_for_backward(*(inputs[place] for place in places))
-        ctx.set_materialize_grads(False)
-
     _library.define(schema)
     _library.impl(name, compute, key)
     torch.library.register_fake(f"{NAMESPACE}::{name}", room, lib=_library)
+    registered: Callable[..., Any] = getattr(getattr(torch.ops, NAMESPACE), name).default
     if gradient is None:  # nothing between the caller and the kernel
         _library.impl(name, torch.library.fallthrough_kernel, "Autograd")
     else:
-        torch.library.register_autograd(f"{NAMESPACE}::{name}", once(gradient), setup_context=save, lib=_library)
-    found: Callable[..., Any] = getattr(getattr(torch.ops, NAMESPACE), name).default
-    return found
+        places = [list(inspect.signature(room).parameters).index(argument) for argument in saved]
+        function = _differentiable(name, registered, places, gradient)
+        _library.impl(name, partial(apply, function), "Autograd")
+    return registered
+
+
+def _differentiable(
+    name: str, registered: Callable[..., Any], saved: Sequence[int], gradient: Callable[..., Any]
+) -> type[torch.autograd.Function]:
+    """An operator below autograd, and its gradient.
+
+    `torch.library.register_autograd` makes such a function, too, but one that takes more time a call.
+    """
+
+    def forward(ctx: Any, *arguments: Any) -> Any:
+        with torch._C._AutoDispatchBelowAutograd():
+            results = registered(*arguments)
+        ctx.save_for_backward(*(arguments[place] for place in saved))
+        ctx.set_materialize_grads(False)
+        return results
+
+    methods = {"forward": staticmethod(forward), "backward": staticmethod(once(gradient))}
+    return type(name, (torch.autograd.Function,), methods)
