@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections import defaultdict, deque
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 _BYTES_A_THREAD = 1 << 20  # of rows that are gone through; takes some 0.3 ms, and waking a thread some 0.05 ms
 _TRIES: Final = 3  # calls of a kind that are timed before one is chosen
-_AGAIN: Final = 64  # calls after which the slower one is tried again: the machine may have become less busy
+_AGAIN: Final = 64  # the slower one is tried again, as the machine may have become less busy, in 1/64 of the time
 _TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
@@ -47,21 +48,33 @@ class Pace:
 
     def __init__(self) -> None:
         self._seconds: defaultdict[tuple[int, int], deque[float]] = defaultdict(lambda: deque(maxlen=_TRIES))
-        self._calls: defaultdict[tuple[int, int], int] = defaultdict(int)
+        self._since: defaultdict[tuple[int, int], float] = defaultdict(
+            float
+        )  # that others took since a kind's last call
 
     def choose(self, blocks: int, threads: int) -> int:
-        """1 or `threads`, for a call with so many blocks: what was faster, or what was not timed often enough."""
+        """1 or `threads`, for a call with so many blocks: what was faster, or what was not timed often enough.
+
+        Threads must be faster in most calls than one was in its best: on a busy machine a call may be lucky.
+        """
         if threads == 1:
             return 1
         one, several = ((blocks.bit_length(), number) for number in (1, threads))
         for kind in (one, several):
             if len(self._seconds[kind]) < _TRIES:
                 return kind[1]
-        faster, slower = sorted((one, several), key=lambda kind: min(self._seconds[kind]))
-        self._calls[several] += 1
-        return (slower if self._calls[several] % _AGAIN == 0 else faster)[1]
+        helps = median(self._seconds[several]) < min(self._seconds[one])
+        faster, slower = (several, one) if helps else (one, several)
+        is_due = self._since[slower] > _AGAIN * max(self._seconds[slower])
+        return (slower if is_due else faster)[1]
 
     def note(self, blocks: int, threads: int, seconds: float) -> None:
         """A call with so many blocks and threads took so long."""
-        if blocks:
-            self._seconds[blocks.bit_length(), threads].append(seconds / blocks)
+        if not blocks:
+            return
+        noted = blocks.bit_length(), threads
+        for kind in tuple(self._seconds):  # calls may overlap, and add to it
+            if kind[0] == noted[0] and kind != noted:
+                self._since[kind] += seconds / blocks
+        self._seconds[noted].append(seconds / blocks)
+        self._since[noted] = 0.0

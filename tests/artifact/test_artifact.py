@@ -390,10 +390,10 @@ def test_threads_that_do_not_help_are_left_out() -> None:
         taken.append(pace.choose(2, 2))
         pace.note(2, taken[-1], seconds[taken[-1]])
     assert taken[:6] == [1, 1, 1, 2, 2, 2], "each is timed"
-    assert set(taken[6:68]) == {1}, "the faster one"
-    assert taken.count(2) == 6, "and the other again, now and then"
+    assert set(taken[6:172]) == {1}, "the faster one"
+    assert taken.count(2) == 4, "and the other again, in 1/64 of the time: after 167 calls"
     seconds[2] = 0.006  # the machine has become less busy
-    for _ in range(4 * 64):
+    for _ in range(6 * 64):
         number = pace.choose(2, 2)
         pace.note(2, number, seconds[number])
     assert pace.choose(2, 2) == 2
