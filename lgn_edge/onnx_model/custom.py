@@ -10,14 +10,18 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper
 
 from lgn_edge.errors import UnsupportedError
-from lgn_edge.network import Bits, GroupSum, Layer, LogicDense, Network
+from lgn_edge.network import Bits, GroupSum, Layer, LogicConv2d, LogicDense, Network, OrPool2d
 from lgn_edge.onnx_model.domain import CLASS, DOMAIN, SCORES, VERSION, WORD_BITS, WORDS
 from lgn_edge.onnx_model.form import PACKED, Form, input_info
 from lgn_edge.onnx_model.functions import functions
 from lgn_edge.onnx_model.lowering import Lowering
-from lgn_edge.onnx_model.ops import bits, group_sum, logic_layer, threshold
+from lgn_edge.onnx_model.ops import bits, group_sum, logic_conv2d, logic_layer, or_pool2d, threshold
 
-_OP_OF_LAYER: Final[dict[type, ModuleType]] = {LogicDense: logic_layer}
+_OP_OF_LAYER: Final[dict[type, ModuleType]] = {
+    LogicDense: logic_layer,
+    LogicConv2d: logic_conv2d,
+    OrPool2d: or_pool2d,
+}
 _ENCODER: Final = "threshold"
 _OP_OF_HEAD: Final[dict[type, tuple[str, ModuleType]]] = {  # with the name of its node
     GroupSum: ("group_sum", group_sum),
@@ -49,14 +53,20 @@ def lower(network: Network, form: Form) -> Lowering:
         nodes.append(threshold.node(network.encoder, _ENCODER, value))
         value = _ENCODER
         values.append(_words(value, network.encoder.n_outputs))
-    for i, layer in enumerate(network.layers):
+    written = [value]  # by the encoder, then by each layer
+    for i, (layer, reads) in enumerate(zip(network.layers, network.sources, strict=True)):
         op, name = _op(layer), f"layer{i}"
+        value = written[reads[0]]
+        if len(reads) > 1:
+            value = f"{name}.words"
+            nodes.append(helper.make_node("Concat", [written[source] for source in reads], [value], value, axis=0))
+            values.append(_words(value, layer.n_inputs))
         constants |= op.constants(layer, name)
         nodes.append(op.node(layer, name, value))
-        value = name
-        values.append(_words(value, layer.n_outputs))
+        written.append(name)
+        values.append(_words(name, layer.n_outputs))
     name, op = _OP_OF_HEAD[type(network.head)]
-    nodes += [*count, op.node(network.head, name, value, COUNT)]
+    nodes += [*count, op.node(network.head, name, written[-1], COUNT)]
     if CLASS in form.outputs:
         nodes.append(helper.make_node("ArgMax", [SCORES], [CLASS], "argmax", axis=1, keepdims=0))
     used = {node.op_type for node in nodes if node.domain == DOMAIN}

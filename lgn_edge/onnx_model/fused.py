@@ -1,6 +1,8 @@
 """The lowering to one node for the whole network, with the constants that the nodes of its layers would have, and back.
 
-The node has no function body: it needs the library of the domain.
+The node has no function body: it needs the library of the domain. It holds dense layers, each reading the one before.
+Another network is simplified first, and becomes such layers: its kernels are unrolled, which the library does with any
+network before it runs it.
 """
 
 from __future__ import annotations
@@ -11,14 +13,15 @@ from typing import Any, Final
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from lgn_edge.errors import InputError, UnsupportedError
+from lgn_edge.errors import InputError
 from lgn_edge.network import Bits, GroupSum, LogicDense, Network, Threshold
-from lgn_edge.onnx_model import chain, interface
+from lgn_edge.onnx_model import interface, nodes
 from lgn_edge.onnx_model.domain import DOMAIN, VERSION
 from lgn_edge.onnx_model.form import BOOL, PACKED, Form, input_info
 from lgn_edge.onnx_model.lowering import Lowering
 from lgn_edge.onnx_model.metadata import Metadata
 from lgn_edge.onnx_model.ops import logic_circuit, logic_layer, logic_network, threshold, whole
+from lgn_edge.onnx_model.standard.level import levelled
 from lgn_edge.onnx_model.tensors import Initializers
 from lgn_edge.onnx_model.view import NodeView
 
@@ -31,15 +34,16 @@ def lower(network: Network, form: Form) -> Lowering:
     """One node and the data of a network and a form that are `resolved`.
 
     Raises:
-        UnsupportedError: a layer is not of 2-input gates.
+        UnsupportedError: the network is not one of dense layers, and has too many gates to become one.
     """
+    dense = [layer for layer in network.layers if isinstance(layer, LogicDense)]
+    if network.reads or len(dense) < len(network.layers):
+        return lower(levelled(network), form)
     encoder: dict[str, NDArray[Any]] = {}
     if form.input != PACKED:
         encoder = threshold.constants(network.encoder, "threshold")
     wires: dict[str, NDArray[Any]] = {}
-    for i, layer in enumerate(network.layers):
-        if not isinstance(layer, LogicDense):
-            raise UnsupportedError(f"a {type(layer).__name__} layer has no place in a node for a whole network yet")
+    for i, layer in enumerate(dense):
         wires |= logic_layer.constants(layer, f"layer{i}")
     op = _OP_OF_HEAD[type(network.head)]
     source, about = input_info(network, form).name, op.attributes(network.head)
@@ -60,7 +64,7 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
         InputError: the model is not a legal network; the message names the node.
         UnsupportedError: a newer domain.
     """
-    chain.check_version(model)
+    nodes.check_version(model)
     graph = model.graph
     chosen, width = interface.source(graph)
     if len(graph.node) != 1:

@@ -19,6 +19,7 @@ __all__ = [
     "check_classes",
     "dims",
     "integer",
+    "integers",
     "length",
     "same",
     "sample_count",
@@ -103,6 +104,18 @@ def integer(context: InferenceContext, name: str) -> int:
     if attribute is None or attribute.type != AttributeProto.INT:
         raise InferenceError(f"{context.get_display_name()}: the attribute {name}, an INT, is missing")
     return int(attribute.i)
+
+
+def integers(context: InferenceContext, name: str, count: int) -> tuple[int, ...]:
+    """The values of an attribute of so many integers.
+
+    Raises:
+        InferenceError: the node does not have it.
+    """
+    attribute: AttributeProto | None = context.get_attribute(name)
+    if attribute is None or attribute.type != AttributeProto.INTS or len(attribute.ints) != count:
+        raise InferenceError(f"{context.get_display_name()}: the attribute {name}, {count} INTS, is missing")
+    return tuple(attribute.ints)
 
 
 def check_classes(context: InferenceContext, classes: int, signals: Dim) -> None:

@@ -85,6 +85,8 @@ def lower(network: Network, form: Form) -> Lowering:
     """
     if form.input == PACKED:
         raise UnsupportedError(f"{OP} of QONNX takes an element a bit, not packed words; choose bool, uint8 or float32")
+    if network.reads:
+        raise UnsupportedError("a layer that does not read the one before it has no form in QONNX here; choose custom")
     graph = Builder()
     signals = _encode(graph, network.encoder, input_info(network, form).name, form)
     for i, layer in enumerate(network.layers):

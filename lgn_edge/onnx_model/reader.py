@@ -13,7 +13,7 @@ from onnx import GraphProto, ModelProto
 from lgn_edge.errors import InputError, LgnError
 from lgn_edge.folders import kind_of_folder
 from lgn_edge.network import Circuit, Network
-from lgn_edge.onnx_model import bitwise, chain, external, fused, metadata, qonnx, standard
+from lgn_edge.onnx_model import bitwise, external, fused, metadata, nodes, qonnx, standard
 from lgn_edge.onnx_model.domain import DOMAIN, STANDARD_DOMAINS
 from lgn_edge.onnx_model.metadata import Metadata
 from lgn_edge.onnx_model.tensors import Initializers
@@ -109,7 +109,7 @@ def _from_model(model: ModelProto, folder: Path | None) -> Network:
             return network(model, initializers, about)
     if not _is_ours(model):
         return _foreign(model, about)
-    return chain.network(model, initializers, about)
+    return nodes.network(model, initializers, about)
 
 
 def _is_ours(model: ModelProto) -> bool:

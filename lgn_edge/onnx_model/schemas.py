@@ -7,12 +7,23 @@ from typing import Final
 from onnx import defs
 
 from lgn_edge.onnx_model.domain import DOMAIN, VERSION
-from lgn_edge.onnx_model.ops import bits, group_sum, logic_circuit, logic_layer, logic_network, threshold
+from lgn_edge.onnx_model.ops import (
+    bits,
+    group_sum,
+    logic_circuit,
+    logic_conv2d,
+    logic_layer,
+    logic_network,
+    or_pool2d,
+    threshold,
+)
 from lgn_edge.onnx_model.ops.op import Op
 
 OPS: Final[tuple[Op, ...]] = (
     threshold.OP,
     logic_layer.OP,
+    logic_conv2d.OP,
+    or_pool2d.OP,
     group_sum.OP,
     bits.OP,
     logic_network.OP,

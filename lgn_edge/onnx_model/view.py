@@ -64,10 +64,10 @@ class NodeView:
         if self.node.overload:
             raise self.error(f"it names the overload {self.node.overload!r}; the op has none")
 
-    def constant(self, index: int, dtype: type[np.generic]) -> NDArray[Any]:
-        """The one-dimensional constant behind one input.
+    def constant(self, index: int, dtype: type[np.generic], rank: int = 1) -> NDArray[Any]:
+        """The constant of `rank` dimensions behind one input.
 
         Raises:
             InputError: the input is no initializer of that type and rank.
         """
-        return self.initializers.array(self.node.input[index], dtype)
+        return self.initializers.array(self.node.input[index], dtype, rank)

@@ -9,6 +9,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from onnx import ModelProto, parser
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from lgn_edge.errors import InputError, LgnError, UnsupportedError
 from lgn_edge.network import Circuit, Network
@@ -20,10 +21,12 @@ from lgn_edge.onnx_model.text import check_text
 from tests.onnx_model.forms import FORMS, FUSED_FORMS
 from tests.onnx_model.mutations import mutated
 from tests.onnx_model.test_bitwise import LOGICAL, PACKED, SINGLE
-from tests.strategies import random_network, random_samples
+from tests.strategies import random_image_network, random_network, random_samples
 
 NETWORK = random_network(1, features=7, bits=11, widths=(13, 12), classes=3, input_dtype="uint8")
 ALL_FORMS = FORMS | FUSED_FORMS
+IMAGES = random_image_network(14)
+IMAGE_FORMS = {ops: Form(ops) for ops in ("custom", "standard")}
 
 
 def refusal(read: Callable[[ModelProto], Network | Circuit], model: ModelProto) -> str:
@@ -35,9 +38,13 @@ def refusal(read: Callable[[ModelProto], Network | Circuit], model: ModelProto) 
     return ""
 
 
-@pytest.mark.parametrize("chosen", ALL_FORMS.values(), ids=ALL_FORMS)
-def test_read_or_refused(chosen: Form) -> None:
-    model, rng = to_model(NETWORK, chosen), np.random.default_rng(1)
+@pytest.mark.parametrize(
+    ("network", "chosen"),
+    [*((NETWORK, form) for form in ALL_FORMS.values()), *((IMAGES, form) for form in IMAGE_FORMS.values())],
+    ids=[*ALL_FORMS, *(f"images-{ops}" for ops in IMAGE_FORMS)],
+)
+def test_read_or_refused(network: Network, chosen: Form) -> None:
+    model, rng = to_model(network, chosen), np.random.default_rng(1)
     found = []
     for i in range(150):
         changed = mutated(model, rng, graph_only=i % 2 == 0)  # most of a model may be function bodies
@@ -47,22 +54,30 @@ def test_read_or_refused(chosen: Form) -> None:
     assert not any("\n" in message for message in found)
 
 
-@pytest.mark.parametrize("chosen", FORMS.values(), ids=FORMS)
-def test_what_is_read_is_what_runs(chosen: Form) -> None:
-    model, rng = to_model(NETWORK, chosen), np.random.default_rng(2)
+@pytest.mark.parametrize(
+    ("network", "chosen"),
+    [*((NETWORK, form) for form in FORMS.values()), *((IMAGES, form) for form in IMAGE_FORMS.values())],
+    ids=[*FORMS, *(f"images-{ops}" for ops in IMAGE_FORMS)],
+)
+def test_what_is_read_is_what_runs(network: Network, chosen: Form) -> None:
+    model, rng = to_model(network, chosen), np.random.default_rng(2)
     for _ in range(60):
         changed = mutated(model, rng, graph_only=True)
         with suppress(LgnError):
-            network = from_model(changed)
-            if network.encoder.n_features < 1000:
-                agrees(network, changed)
+            found = from_model(changed)
+            if found.encoder.n_features < 1000:
+                agrees(found, changed)
 
 
 def agrees(network: Network, model: ModelProto) -> None:
     with suppress(InputError):  # some nodes that a reader does not look at are not legal ONNX
         run = onnxruntime_run(model)
         samples = random_samples(network, 70)
-        want, got = network.evaluate(samples), run(samples)
+        try:
+            got = run(samples)
+        except Fail:  # because of shapes in value_info, which no reader looks at, and which were changed
+            return
+        want = network.evaluate(samples)
         wanted = {"scores": want.scores, "logits": network.head.logits(want.scores), "class": want.classes}
         for name, array in got.items():
             np.testing.assert_array_equal(array, wanted[name], err_msg=name)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from lgn_edge.errors import InputError
-from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
+from lgn_edge.network import Bits, GroupSum, LogicConv2d, LogicDense, Network, Threshold
+from lgn_edge.network.convolution import MAX_DEPTH
 from lgn_edge.onnx_model import Form, from_model, to_model
 from lgn_edge.onnx_model.form import OPS, heads_outputs
 from lgn_edge.onnx_model.runtime import onnxruntime_run, onnxruntime_session, reference_run
 from tests.onnx_model.forms import BATCHES, FORMS, PLAIN_OPS, RUNTIMES, assert_same, suits
-from tests.strategies import networks, random_network, random_samples
+from tests.strategies import image_networks, networks, random_network, random_samples
 
 NETWORKS = {
     "float32": random_network(1),
@@ -51,6 +52,43 @@ def test_any_network(network: Network, form: Form, n: int, seed: int) -> None:
     samples = random_samples(network, n, seed)
     for open_model in RUNTIMES.values():
         assert_same(network, open_model(model), samples, form)
+
+
+@settings(max_examples=30)
+@given(
+    image_networks(), st.sampled_from(["custom", "standard"]), st.sampled_from(["", "packed"]), st.sampled_from(BATCHES)
+)
+def test_any_network_of_images(network: Network, ops: str, chosen: str, n: int) -> None:
+    form = Form(ops, chosen)
+    model = to_model(network, form)
+    samples = random_samples(network, n)
+    for open_model in RUNTIMES.values():
+        assert_same(network, open_model(model), samples, form)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_every_gate_in_every_node_of_a_tree(runtime: str) -> None:
+    """Sixteen kernels a node, whose table it is; the others are AND, OR and XOR in turn."""
+    leaves, nodes = 16, 15
+    table = np.tile(np.resize([1, 7, 6], nodes), (16 * nodes, 1))
+    table[np.arange(16 * nodes), np.repeat(np.arange(nodes), 16)] = np.tile(np.arange(16), nodes)
+    cell = np.stack([np.arange(leaves) % 2, np.arange(leaves) // 8, np.arange(leaves) // 2 % 4], axis=1)
+    convolution = LogicConv2d(2, 2, 4, (2, 4), np.tile(cell, (len(table), 1, 1)), table, padding=(0, 1))
+    network = Network(Threshold.bits(16), (convolution,), Bits(convolution.n_outputs))
+    samples = np.random.default_rng(0).integers(0, 2, (200, 16)).astype(np.uint8)
+    assert_same(network, RUNTIMES[runtime](to_model(network)), samples)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_trees_of_every_depth(runtime: str) -> None:
+    rng = np.random.default_rng(1)
+    for depth in range(1, MAX_DEPTH + 1):
+        leaf = rng.integers(0, (2, 2, 3), (2, 2**depth, 3))
+        table = rng.choice([1, 6, 7, 8, 9, 14], (2, 2**depth - 1))
+        convolution = LogicConv2d(2, 3, 3, (2, 3), leaf, table, stride=(1, 2), padding=(1, 0))
+        network = Network(Threshold.bits(18), (convolution,), Bits(convolution.n_outputs))
+        samples = rng.integers(0, 2, (65, 18)).astype(np.uint8)
+        assert_same(network, RUNTIMES[runtime](to_model(network)), samples)
 
 
 @pytest.mark.parametrize("ops", PLAIN_OPS)

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from onnx import TensorProto, checker, helper
 
 from lgn_edge.errors import InputError, UnsupportedError
-from lgn_edge.network import Network
-from lgn_edge.onnx_model import from_model, read, to_model, write
+from lgn_edge.network import GroupSum, LogicConv2d, Network, OrPool2d, Threshold
+from lgn_edge.onnx_model import Form, from_model, read, to_model, write
 from lgn_edge.onnx_model.runtime import onnxruntime_session, reference_session
-from tests.strategies import networks, random_network, random_samples
+from tests.strategies import image_networks, networks, random_image_network, random_network, random_samples
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 
 
-@given(networks(), TEXT, st.dictionaries(TEXT, TEXT, max_size=3), st.data())
+@given(networks() | image_networks(), TEXT, st.dictionaries(TEXT, TEXT, max_size=3), st.data())
 def test_model_holds_the_whole_network(
     network: Network, name: str, provenance: dict[str, str], data: st.DataObject
 ) -> None:
@@ -53,6 +53,32 @@ def test_file_holds_the_whole_network(tmp_path: Path, threshold_bytes: int) -> N
     assert onnxruntime_session(path, optimize=False, threads=2)(samples) == want
     assert reference_session(path)(samples) == want
     checker.check_model(path, full_check=True)
+
+
+def test_the_file_of_images_follows_the_distinct_gates(tmp_path: Path) -> None:
+    """A kernel is written once, however many places it has."""
+    sizes = []
+    for side in (4, 400):
+        leaf, table = np.zeros((50, 8, 3), int), np.zeros((50, 7), int)
+        convolution = LogicConv2d(1, side, side, 3, leaf, table, padding=1)
+        pool = OrPool2d(*convolution.out_shape, side)
+        network = Network(Threshold.bits(side * side), (convolution, pool), GroupSum(50, 1))
+        write(network, tmp_path / "m.onnx", Form(input="packed", outputs=("scores",)))
+        model = onnx.load(tmp_path / "m.onnx")
+        sizes.append(model.ByteSize() - model.metadata_props[-1].ByteSize())  # the encoder outside
+        assert read(tmp_path / "m.onnx") == network
+    assert sizes[1] - sizes[0] < 100
+
+
+@pytest.mark.parametrize("threshold_bytes", [0, 100_000_000])
+def test_images_in_files(tmp_path: Path, threshold_bytes: int) -> None:
+    for seed in range(5):
+        network = random_image_network(seed)
+        path = tmp_path / "model.onnx"
+        write(network, path, threshold_bytes=threshold_bytes, force=True)
+        assert read(path) == network
+        assert onnxruntime_session(path)(samples := random_samples(network, 70)) == network.evaluate(samples)
+        checker.check_model(path, full_check=True)
 
 
 @pytest.mark.parametrize("threshold_bytes", [0, 100_000_000])

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import numpy as np
 import onnx
 import pytest
 from onnx import ModelProto, NodeProto, TensorProto, checker, defs, helper, shape_inference
 
 from lgn_edge.onnx_model import Form, to_model
 from lgn_edge.onnx_model.schemas import OPS, register
+from tests.onnx_model.test_refusals import IMAGES, attribute, node, set_array
 from tests.strategies import random_network
 
 
@@ -182,6 +184,56 @@ def test_inference_refuses(change: object, message: str) -> None:
     assert model.graph.node[4].op_type == "GroupSum"
     assert model.graph.node[4].attribute[1].name == "classes"
     change(model.graph)  # type: ignore[operator]
+    with pytest.raises(onnx.shape_inference.InferenceError, match=message):
+        infer(model)
+
+
+def images_without_functions() -> ModelProto:
+    model = to_model(IMAGES)
+    del model.functions[:], model.graph.value_info[:]
+    return model
+
+
+def test_shapes_of_images() -> None:
+    found = infer(images_without_functions())
+    words = "ceil(N / 64)"
+    for name, signals in {"layer0": 32, "layer1": 8, "layer2.words": 26, "layer2": 12}.items():
+        assert found[name] == (TensorProto.INT64, [signals, words])
+    assert found["scores"] == (TensorProto.INT32, ["N", 3])
+
+
+def test_shapes_of_images_of_unknown_kernels() -> None:
+    """Kernels that are an input of the graph, for which nothing is known."""
+    model = images_without_functions()
+    for name in ("layer0.leaf", "layer0.table"):
+        (tensor,) = [tensor for tensor in model.graph.initializer if tensor.name == name]
+        model.graph.input.append(helper.make_tensor_value_info(name, tensor.data_type, None))
+        model.graph.initializer.remove(tensor)
+    del model.graph.node[2:]
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("layer0", TensorProto.INT64, None))
+    del model.graph.output[1:]
+    assert infer(model)["layer0"][1][1] == "ceil(N / 64)"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (attribute("LogicConv2d", "channels", i=3), "lengths 18 and 27 must be equal"),
+        (attribute("LogicConv2d", "channels", i=0), "0 channels of 3 x 3"),
+        (attribute("LogicConv2d", "size", ints=[1]), "attribute size, 2 INTS, is missing"),
+        (lambda m: node(m, "OrPool2d").attribute.pop(), "is missing|Required attribute"),
+        (attribute("OrPool2d", "size", ints=[5, 1]), "does not fit into the image"),
+        (attribute("OrPool2d", "stride", ints=[0, 1]), "stride is 0 x 1"),
+        (set_array("layer0.leaf", [[[0, 0]] * 4] * 2, np.int32), "lengths 2 and 3 must be equal"),
+        (set_array("layer0.leaf", [[[0, 0, 0]] * 3] * 2, np.int32), "3 leaves are no power of two"),
+        (set_array("layer0.leaf", [[[0, 0, 0]] * 2] * 2, np.int32), "lengths 3 and 1 must be equal"),
+        (set_array("layer0.leaf", [[[0, 0, 0]] * 4], np.int32), "lengths 1 and 2 must be equal"),
+        (set_array("layer0.table", [0] * 6, np.uint8), "rank"),
+    ],
+)
+def test_inference_refuses_images(change: Callable[[ModelProto], object], message: str) -> None:
+    model = images_without_functions()
+    change(model)
     with pytest.raises(onnx.shape_inference.InferenceError, match=message):
         infer(model)
 

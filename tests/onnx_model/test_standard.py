@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, checker, numpy_helper
 
 from lgn_edge.errors import InputError, LgnError, UnsupportedError
-from lgn_edge.network import GroupSum, LogicDense, Network, Threshold, flatten
+from lgn_edge.network import GroupSum, LogicConv2d, LogicDense, Network, Threshold, flatten
 from lgn_edge.onnx_model import Form, from_model, read, to_model, write
 from lgn_edge.onnx_model.form import INPUTS, heads_outputs
 from lgn_edge.onnx_model.runtime import onnxruntime_run, onnxruntime_session
@@ -26,7 +26,7 @@ from lgn_edge.onnx_model.standard.count import rounds
 from lgn_edge.onnx_model.standard.gates import KINDS
 from lgn_edge.onnx_model.standard.level import levelled
 from tests.onnx_model.forms import assert_same
-from tests.strategies import networks, random_network, random_samples
+from tests.strategies import image_networks, networks, random_network, random_samples
 
 STANDARD = Form("standard")
 
@@ -104,7 +104,7 @@ def test_a_kind_of_a_level_is_a_few_nodes() -> None:
     assert max(count.values()) <= sum(3 + kind.both + kind.complement_b + kind.complement for kind in KINDS.values())
 
 
-@given(networks())
+@given(networks() | image_networks())
 def test_levels_are_the_same_network(network: Network) -> None:
     simple = levelled(network)
     samples = random_samples(network, 70)
@@ -157,8 +157,18 @@ def test_rounds_keep_every_bit_and_its_weight(rows: int) -> None:
 # reading back
 
 
+def test_too_many_gates_are_refused_before_they_are_made() -> None:
+    """A file of a few kilobytes in other ops: kernels of 255 gates over large images."""
+    leaf, table = np.zeros((500, 256, 3), int), np.zeros((500, 255), int)
+    convolution = LogicConv2d(1, 2000, 2000, 1, leaf, table)
+    network = Network(Threshold.bits(2000**2), (convolution,), GroupSum(convolution.n_outputs, 1))
+    for ops in ("standard", "fused"):
+        with pytest.raises(UnsupportedError, match=r"has 510,000,000,000 gates, .* holds 134,217,728 at most"):
+            to_model(network, Form(ops))
+
+
 @settings(max_examples=40)
-@given(networks(), st.sampled_from(["", *INPUTS]), st.data())
+@given(networks() | image_networks(), st.sampled_from(["", *INPUTS]), st.data())
 def test_a_standard_file_is_read(network: Network, chosen: str, data: st.DataObject) -> None:
     outputs = data.draw(st.lists(st.sampled_from(heads_outputs(network.head)), min_size=1), label="outputs")
     network = replace(network, provenance={"recipe": "none"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from onnx import AttributeProto, NodeProto, TensorProto, defs, helper
+from onnx import NodeProto, TensorProto, defs, helper
 
 from lgn_edge.network import GroupSum
 from lgn_edge.onnx_model.domain import DOMAIN, LOGITS, SCORES
@@ -194,11 +194,7 @@ def node(head: GroupSum, name: str, words: str, n: str) -> NodeProto:
 
 def head(view: NodeView, n_inputs: int) -> GroupSum:
     """The head that a node describes, reading n_inputs signals."""
-    view.expect(
-        inputs=2,
-        outputs=2,
-        attributes={"classes": AttributeProto.INT, "tau": AttributeProto.FLOAT, "beta": AttributeProto.FLOAT},
-    )
+    view.expect(inputs=2, outputs=2, attributes=OP.kinds)
     value = view.attributes()
     with view.explained():
         return GroupSum(n_inputs, value["classes"].i, value["tau"].f, value["beta"].f)

@@ -11,48 +11,15 @@ from onnx import NodeProto, TensorProto, helper
 from lgn_edge.network import LogicDense
 from lgn_edge.onnx_model.domain import DOMAIN
 from lgn_edge.onnx_model.inference import InferenceContext, dims, length, set_output
+from lgn_edge.onnx_model.ops.gates import coefficients, gates
 from lgn_edge.onnx_model.ops.op import INT32, INT64, UINT8, Op, Parameter
 from lgn_edge.onnx_model.view import NodeView
 
-# Every gate is c0 ^ (ca & a) ^ (cb & b) ^ (cab & a & b), its coefficients spread over a word: 0 or -1.
-_BODY: Final = """
-  bit = Constant <value = uint8 {1}> ()
-  row01 = Constant <value = uint8 {2}> ()
-  row00 = Constant <value = uint8 {3}> ()
-  table_00 = BitShift <direction = "RIGHT"> (table, row00)
-  table_01 = BitShift <direction = "RIGHT"> (table, row01)
-  table_10 = BitShift <direction = "RIGHT"> (table, bit)
-  f00 = BitwiseAnd (table_00, bit)
-  f01 = BitwiseAnd (table_01, bit)
-  f10 = BitwiseAnd (table_10, bit)
-  f11 = BitwiseAnd (table, bit)
-  f00_f10 = BitwiseXor (f00, f10)
-  f00_f01 = BitwiseXor (f00, f01)
-  f10_f11 = BitwiseXor (f10, f11)
-  f_all = BitwiseXor (f00_f01, f10_f11)
-
-  column = Constant <value_ints = [1]> ()
-  c0_byte = Unsqueeze (f00, column)
-  ca_byte = Unsqueeze (f00_f10, column)
-  cb_byte = Unsqueeze (f00_f01, column)
-  cab_byte = Unsqueeze (f_all, column)
-  c0_word = Cast <to = 7> (c0_byte)
-  ca_word = Cast <to = 7> (ca_byte)
-  cb_word = Cast <to = 7> (cb_byte)
-  cab_word = Cast <to = 7> (cab_byte)
-  c0 = Neg (c0_word)
-  ca = Neg (ca_word)
-  cb = Neg (cb_word)
-  cab = Neg (cab_word)
-
+_BODY: Final = f"""
+  {coefficients("1")}
   words_a = Gather <axis = 0> (words, a)
   words_b = Gather <axis = 0> (words, b)
-  only_a = BitwiseAnd (ca, words_a)
-  both_a = BitwiseAnd (cab, words_a)
-  factor_b = BitwiseXor (cb, both_a)
-  with_b = BitwiseAnd (factor_b, words_b)
-  varying = BitwiseXor (only_a, with_b)
-  result = BitwiseXor (c0, varying)
+  {gates("c0", "ca", "cb", "cab", "result")}
 """
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-from onnx import FunctionProto, defs, parser
+from onnx import AttributeProto, FunctionProto, defs, parser
 
 from lgn_edge.onnx_model.domain import DOMAIN, OPSET, VERSION
 from lgn_edge.onnx_model.inference import InferenceContext
@@ -15,6 +16,11 @@ INT32 = "tensor(int32)"
 FLOAT32 = "tensor(float)"
 UINT8 = "tensor(uint8)"
 BOOL = "tensor(bool)"
+_KIND: Final = {
+    defs.OpSchema.AttrType.INT: AttributeProto.INT,
+    defs.OpSchema.AttrType.INTS: AttributeProto.INTS,
+    defs.OpSchema.AttrType.FLOAT: AttributeProto.FLOAT,
+}
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,11 @@ class Op:
     body: str
     attributes: tuple[Attribute, ...] = ()
     types: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """The type of each attribute of a node, as `AttributeProto` has it."""
+        return {attribute.name: _KIND[attribute.type] for attribute in self.attributes}
 
     def schema(self) -> defs.OpSchema:
         """The op as ONNX's registry takes it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from onnx import AttributeProto, NodeProto, TensorProto, defs, helper
+from onnx import NodeProto, TensorProto, defs, helper
 from onnx.shape_inference import InferenceError
 
 from lgn_edge.errors import InputError
@@ -76,8 +76,7 @@ def check(view: NodeView, op: Op) -> None:
     found = len(view.node.input)
     if found <= _FIRST_WIRES or (found - _FIRST_WIRES) % len(_WIRE_TYPES):
         raise view.error(f"it has {found} inputs; give x, feature, threshold, then a, b and table of each layer")
-    kinds = {defs.OpSchema.AttrType.INT: AttributeProto.INT, defs.OpSchema.AttrType.FLOAT: AttributeProto.FLOAT}
-    view.expect(found, len(op.outputs), {attribute.name: kinds[attribute.type] for attribute in op.attributes})
+    view.expect(found, len(op.outputs), op.kinds)
 
 
 def encoder(view: NodeView, input_dtype: str, n_features: int) -> Threshold:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
+from lgn_edge.errors import UnsupportedError
 from lgn_edge.network import Circuit, LogicDense, Network, flatten
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.network.truth_table import FALSE
 from lgn_edge.passes import simplify
 from lgn_edge.passes.layered import absorb_inversions, last_layer, layers_of
+
+MOST_GATES: Final = 1 << 27  # simplifying takes some 100 bytes of memory for each
 
 
 def levelled(network: Network) -> Network:
@@ -19,7 +23,15 @@ def levelled(network: Network) -> Network:
     In every layer but the last, gates are sorted by table, then by inputs, and none is one of ~a&b, b, ~b, ~a|b; a
     signal that a later layer still reads is kept by a wire. Zeros that all classes have in common are left out, so the
     group sum may have fewer inputs. The scores are the same for all samples.
+
+    Raises:
+        UnsupportedError: there are too many gates, those of a kernel counted at every place.
     """
+    if network.n_gates > MOST_GATES:
+        raise UnsupportedError(
+            f"the network has {network.n_gates:,} gates, those of a kernel counted at every place; a file that writes"
+            f" each holds {MOST_GATES:,} at most: use --ops custom, which writes a kernel once"
+        )
     circuit = absorb_inversions(simplify(flatten(network))[0])
     layers, row = layers_of(circuit)
     width = layers[-1].n_outputs if layers else circuit.n_inputs

@@ -1,9 +1,10 @@
-"""A model of the domain's ops as a network: a chain of nodes, every one checked."""
+"""A model of the domain's ops as a network: a node a layer, every one checked."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Final
 
@@ -17,14 +18,15 @@ from lgn_edge.onnx_model.domain import CLASS, DOMAIN, SCORES, STANDARD_DOMAINS, 
 from lgn_edge.onnx_model.form import BOOL, ELEMENT, PACKED
 from lgn_edge.onnx_model.interface import short
 from lgn_edge.onnx_model.metadata import Metadata
-from lgn_edge.onnx_model.ops import bits, group_sum, logic_layer, threshold
+from lgn_edge.onnx_model.ops import bits, group_sum, logic_conv2d, logic_layer, or_pool2d, threshold
 from lgn_edge.onnx_model.schemas import OPS
 from lgn_edge.onnx_model.tensors import Initializers
 from lgn_edge.onnx_model.view import NodeView
 
-_LAYER_OF_OP: Final = {logic_layer.OP.name: logic_layer.layer}
+_LAYER_OF_OP: Final[dict[str, ModuleType]] = {op.OP.name: op for op in (logic_layer, logic_conv2d, or_pool2d)}
 _HEAD_OF_OP: Final[dict[str, ModuleType]] = {op.OP.name: op for op in (group_sum, bits)}
-_STANDARD_OPS: Final = ("Shape", "Mul", "ArgMax")
+_JOIN: Final = "Concat"
+_STANDARD_OPS: Final = ("Shape", "Mul", "ArgMax", _JOIN)
 
 
 def network(model: ModelProto, initializers: Initializers, about: Metadata) -> Network:
@@ -39,18 +41,20 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
     graph = model.graph
     chosen, width = interface.source(graph)
     value = graph.input[0].name
-    views = [NodeView(node, initializers) for node in _chain(graph, value, encoded=chosen == PACKED)]
-    encoder = _encoder(views, chosen, width, about.encoder)
+    parts = _parts(graph, value, initializers, encoded=chosen == PACKED)
+    encoder = _encoder(parts.encoder, chosen, width, about.encoder)
     layers: list[Layer] = []
-    width = encoder.n_outputs
-    for view in views[chosen != PACKED : -1]:
-        layers.append(_LAYER_OF_OP[view.node.op_type](view, width))
-        width = layers[-1].n_outputs
-    head = _HEAD_OF_OP[views[-1].node.op_type].head(views[-1], width)
+    widths = [encoder.n_outputs]
+    for view, reads in zip(parts.layers, parts.reads, strict=True):
+        layers.append(_LAYER_OF_OP[view.node.op_type].layer(view, sum(widths[source] for source in reads)))
+        widths.append(layers[-1].n_outputs)
+    head = _HEAD_OF_OP[parts.head.node.op_type].head(parts.head, widths[-1])
     names = interface.outputs(graph, head)
     classified = CLASS in names or any(node.op_type == "ArgMax" for node in graph.node)
-    _check_rest(graph, views[-1], chosen, value, initializers, classified)
-    return Network(encoder, tuple(layers), head, about.name, about.class_names, about.provenance)
+    _check_rest(graph, parts.head, chosen, value, initializers, classified)
+    return Network(
+        encoder, tuple(layers), head, about.name, about.class_names, about.provenance, reads=tuple(parts.reads)
+    )
 
 
 def check_version(model: ModelProto) -> None:
@@ -83,48 +87,119 @@ def _check_bodies(model: ModelProto) -> None:
             )
 
 
-def _chain(graph: GraphProto, value: str, *, encoded: bool) -> list[NodeProto]:
-    """The nodes of the domain, Threshold first (unless `encoded`) and a head last, each reading the one before."""
-    known = {op.name for op in OPS}
-    for node in graph.node:
-        if node.domain != DOMAIN and (node.domain not in STANDARD_DOMAINS or node.op_type not in _STANDARD_OPS):
-            raise InputError(
-                f"node {node.name!r} is a {node.op_type!r} of domain {node.domain!r};"
-                f" a network is built from {', '.join(sorted(known))} of {DOMAIN}, one Shape and one ArgMax"
-            )
-        if node.domain == DOMAIN and node.op_type not in known:
-            raise InputError(
-                f"node {node.name!r} is a {node.op_type!r}, which {DOMAIN} {VERSION} does not have;"
-                f" known are {', '.join(sorted(known))}"
-            )
-    nodes = [node for node in graph.node if node.domain == DOMAIN]
-    kinds = [node.op_type for node in nodes]
+@dataclass(frozen=True)
+class _Parts:
+    """The nodes of the domain by what they are, and what each layer reads (see `Network.reads`)."""
+
+    encoder: NodeView | None
+    layers: list[NodeView]
+    reads: list[tuple[int, ...]]
+    head: NodeView
+
+
+def _parts(graph: GraphProto, value: str, initializers: Initializers, *, encoded: bool) -> _Parts:
+    """The nodes of the domain: Threshold first (unless `encoded`), then layers, and a head last.
+
+    Raises:
+        InputError: a node is of another op, or in another place, or reads what it may not.
+    """
+    _check_ops(graph)
+    views = [NodeView(node, initializers) for node in graph.node if node.domain == DOMAIN or node.op_type == _JOIN]
+    kinds = [view.node.op_type for view in views]
     first = [] if encoded else [threshold.OP.name]
-    layers = kinds[len(first) : -1]
+    layers = [kind for kind in kinds[len(first) : -1] if kind != _JOIN]
     legal = layers and all(kind in _LAYER_OF_OP for kind in layers)
     if not legal or kinds[: len(first)] != first or kinds[-1] not in _HEAD_OF_OP:
         raise InputError(
             f"the nodes of {DOMAIN} are {short(kinds)}; they must be {'' if encoded else f'one {first[0]}, '}at least"
             f" one layer ({', '.join(_LAYER_OF_OP)}), one head ({', '.join(_HEAD_OF_OP)}), in this order"
         )
-    for node in nodes:
-        if not node.input or node.input[0] != value:
-            found = node.input[0] if node.input else ""
-            raise InputError(f"node {node.name!r} ({node.op_type}) reads {found!r}; it must read {value!r} before it")
-        if not node.output:
-            raise InputError(f"node {node.name!r} ({node.op_type}) has no output; name one")
-        value = node.output[0]
-    return nodes
+    encoder = None if encoded else views.pop(0)
+    if encoder is not None:
+        _check_source(encoder, [value])
+        value = _written(encoder)
+    own = [view for view in views[:-1] if view.node.op_type != _JOIN]
+    return _Parts(encoder, own, _reads(views, value), views[-1])
 
 
-def _encoder(views: list[NodeView], chosen: str, width: int, about: Threshold | None) -> Threshold:
-    if chosen == PACKED:
+def _check_ops(graph: GraphProto) -> None:
+    """Check that every node is of a known op."""
+    known = {op.name for op in OPS}
+    for node in graph.node:
+        if node.domain != DOMAIN and (node.domain not in STANDARD_DOMAINS or node.op_type not in _STANDARD_OPS):
+            raise InputError(
+                f"node {node.name!r} is a {node.op_type!r} of domain {node.domain!r};"
+                f" a network is built from {', '.join(sorted(known))} of {DOMAIN}, Concat before a layer, one Shape and"
+                " one ArgMax"
+            )
+        if node.domain == DOMAIN and node.op_type not in known:
+            raise InputError(
+                f"node {node.name!r} is a {node.op_type!r}, which {DOMAIN} {VERSION} does not have;"
+                f" known are {', '.join(sorted(known))}"
+            )
+
+
+def _reads(views: list[NodeView], value: str) -> list[tuple[int, ...]]:
+    """What each layer reads.
+
+    Args:
+        views: layers, Concats and a head at the end, in the order of the file.
+        value: the bits that the first layer may read.
+
+    Raises:
+        InputError: a node reads what no node before it writes, a Concat is not that of the layer behind it, or the head
+            does not read the last layer.
+    """
+    written, found = [value], []
+    join: NodeView | None = None
+    for view in views:
+        if view.node.op_type == _JOIN and join is None:
+            join = view
+        elif view.node.op_type not in _LAYER_OF_OP and join is not None:
+            raise join.error(f"a layer must stand behind it; there is {view.node.name!r} ({view.node.op_type})")
+        elif view.node.op_type not in _LAYER_OF_OP:
+            _check_source(view, written[-1:])
+        else:
+            found.append((_check_source(view, written),) if join is None else _joined(join, view, written))
+            written.append(_written(view))
+            join = None
+    return found
+
+
+def _joined(join: NodeView, layer: NodeView, written: list[str]) -> tuple[int, ...]:
+    """What a Concat joins for the layer behind it, of the values that were written before."""
+    join.expect(len(join.node.input), 1, {"axis": AttributeProto.INT})
+    if join.attributes()["axis"].i != 0:
+        raise join.error(f"its axis is {join.attributes()['axis'].i}; signals are axis 0")
+    if len(set(join.node.input)) != len(join.node.input) or len(join.node.input) < 2:
+        raise join.error(f"it joins {short(join.node.input)}; name two values or more, and none twice")
+    _check_source(layer, [_written(join)])
+    return tuple(_check_source(join, written, place) for place in range(len(join.node.input)))
+
+
+def _check_source(view: NodeView, written: list[str], place: int = 0) -> int:
+    """The number, among those that were written, of the value that a node reads at a place."""
+    found = view.node.input[place] if len(view.node.input) > place else ""
+    if found not in written:
+        raise view.error(f"it reads {found!r}; it may read {short(written)}")
+    return written.index(found)
+
+
+def _written(view: NodeView) -> str:
+    if not view.node.output:
+        raise view.error("it has no output; name one")
+    output: str = view.node.output[0]
+    return output
+
+
+def _encoder(view: NodeView | None, chosen: str, width: int, about: Threshold | None) -> Threshold:
+    if view is None:
         return interface.outside(chosen, width, about)
-    encoder = threshold.layer(views[0], ELEMENT["uint8" if chosen == BOOL else chosen], width)
+    encoder = threshold.layer(view, ELEMENT["uint8" if chosen == BOOL else chosen], width)
     if chosen != BOOL:
         return encoder
     if encoder != Threshold.bits(width):
-        raise views[0].error("it must take every bit as it is: feature 0, 1, ... and threshold 0.5")
+        raise view.error("it must take every bit as it is: feature 0, 1, ... and threshold 0.5")
     return interface.outside(chosen, width, about)
 
 
@@ -149,7 +224,8 @@ def _check_rest(
         before = ["Shape"]
     if classified:
         _check_node(graph, "ArgMax", [SCORES], [CLASS], {"axis": 1, "keepdims": 0})
-    order = [node.op_type for node in graph.node if node.domain != DOMAIN or node is head.node]
+    others = [node for node in graph.node if (node.domain != DOMAIN and node.op_type != _JOIN) or node is head.node]
+    order = [node.op_type for node in others]
     wanted = [*before, head.node.op_type, *(["ArgMax"] if classified else [])]
     if sorted(order) != sorted(wanted):
         raise InputError(f"the standard nodes of the model are {short(order)}; they must be {short(wanted)}")
