@@ -29,6 +29,7 @@ def operator(
     *,
     key: str,
     saved: Sequence[str] = (),
+    kept: Sequence[str] = (),
     gradient: Callable[..., Any] | None = None,
 ) -> Callable[..., Any]:
     """Register an operator, and return it.
@@ -38,12 +39,14 @@ def operator(
         room: from the arguments of the schema to new tensors for its results; for fake tensors this is all that runs.
         fill: writes the results; it gets `room`'s tensors, then the arguments.
         key: the dispatch key that it works for: "CPU", or "CompositeExplicitAutograd" for any memory.
-        saved: names of the arguments that the gradient needs.
+        saved: names of the tensors among the arguments that the gradient needs.
+        kept: names of the other arguments that it needs; the context has them as attributes.
         gradient: from a context with `saved_tensors` and the results' gradients to one gradient an argument, which is
             itself not differentiable; without it, results are constants.
     """
     name = schema.partition("(")[0]
-    places = [list(inspect.signature(room).parameters).index(argument) for argument in saved]
+    arguments = list(inspect.signature(room).parameters)
+    places = [arguments.index(argument) for argument in saved]
 
     def compute(*arguments: Any) -> Any:
         results = room(*arguments)
@@ -52,6 +55,8 @@ def operator(
 
     def save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         ctx.save_for_backward(*(inputs[place] for place in places))
+        for argument in kept:
+            setattr(ctx, argument, inputs[arguments.index(argument)])
         ctx.set_materialize_grads(False)
 
     _library.define(schema)
