@@ -82,7 +82,7 @@ def whole_numbers(default: Any = MISSING, *, least: int) -> Any:
     def check(value: Any, what: str) -> tuple[int, ...]:
         if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
             raise InputError(f"{what} is {value!r}; it must be a list of whole numbers")
-        return tuple(whole_number(number, f"{what}: a number", least=least) for number in value)
+        return tuple(checks.whole_number(number, f"{what}: a number", least=least) for number in value)
 
     return _setting(default, check)
 
