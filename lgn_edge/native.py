@@ -21,7 +21,8 @@ from lgn_edge.host import architecture, x86_level
 def native_library(source: Path) -> ctypes.CDLL:
     """The shared library of one C99 file that calls nothing, with the best vector instructions this machine has.
 
-    It is compiled by the ziglang wheel the first time, and found again by what went into it.
+    It is compiled by the ziglang wheel the first time, and found again by what went into it, headers beside
+    it included.
 
     Raises:
         MissingProgramError: the C toolchain is not installed.
@@ -39,7 +40,8 @@ def native_library(source: Path) -> ctypes.CDLL:
             toolchain.compile_c(source, compiled, machine, optimize="-O3")
             toolchain.link_shared([compiled], library)
 
-    path = cached_library(source.stem, (source.read_bytes(), machine, version("ziglang")), build)
+    headers = [header.read_bytes() for header in sorted(source.parent.glob("*.h"))]
+    path = cached_library(source.stem, (source.read_bytes(), headers, machine, version("ziglang")), build)
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:

@@ -67,12 +67,24 @@ class Table:
     def to_dict(self) -> dict[str, Any]:
         """All settings as values of TOML and JSON; `read` makes the same record of them."""
         kind = {"kind": self.KIND} if self.KIND else {}
-        return kind | {setting.name: _plain(getattr(self, setting.name)) for setting in fields(self)}
+        ordered = sorted(fields(self), key=lambda setting: bool(setting.kw_only))  # as the constructor takes them
+        return kind | {setting.name: _plain(getattr(self, setting.name)) for setting in ordered}
 
 
 def whole(default: Any = MISSING, *, least: int, most: int | None = None) -> Any:
     """A whole number within bounds."""
     return _setting(default, partial(checks.whole_number, least=least, most=most))
+
+
+def whole_numbers(default: Any = MISSING, *, least: int) -> Any:
+    """A list of whole numbers that are at least so much."""
+
+    def check(value: Any, what: str) -> tuple[int, ...]:
+        if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+            raise InputError(f"{what} is {value!r}; it must be a list of whole numbers")
+        return tuple(checks.whole_number(number, f"{what}: a number", least=least) for number in value)
+
+    return _setting(default, check)
 
 
 def positive(default: Any = MISSING) -> Any:

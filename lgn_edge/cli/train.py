@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from lgn_edge.training import Plan
+    from lgn_edge.training.plan import Layer
 
 EXAMPLES: Final = """\b
 Examples:
@@ -86,17 +87,23 @@ def train(
     say(f"next: {command('export', output, '-o', 'model.onnx')}")
 
 
+def _layer(layer: Layer) -> str:
+    if not layer.gates:
+        return f"pool of {layer.inputs:,} inputs, {layer.outputs:,} outputs, {layer.applied:,} ORs"
+    gates = f"{layer.gates:,} gates"
+    if layer.applied > layer.gates:
+        gates += f", {layer.applied:,} at all places"
+    return f"{gates}, {layer.wiring} wiring of {layer.inputs:,} inputs, {layer.parameters:,} parameters"
+
+
 def _plan_table(name: str, plan: Plan) -> Table:
-    layers = {
-        f"layer {i}": f"{layer.gates:,} gates, {layer.wiring} wiring of {layer.inputs:,} inputs,"
-        f" {layer.parameters:,} parameters"
-        for i, layer in enumerate(plan.layers)
-    }
+    layers = {f"layer {i}": _layer(layer) for i, layer in enumerate(plan.layers)}
     return properties(
         name,
         {
             **layers,
             "gates": plan.gates,
+            **({} if plan.applied == plan.gates else {"gates at all places": plan.applied}),
             "parameters": plan.parameters,
             "steps": f"{plan.steps:,} of batch {plan.batch}",
             "memory": f"about {plan.memory_bytes / 2**20:,.0f} MiB, beside torch itself",

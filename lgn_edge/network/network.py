@@ -86,7 +86,7 @@ class Network(ArrayRecord):
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
         if not self.layers:
             raise InputError("network: no logic layer; it needs at least one")
-        reads = _checked_reads(self.reads, len(self.layers))
+        reads = checked_reads(self.reads, len(self.layers))
         object.__setattr__(self, "reads", () if reads == _chain(len(self.layers)) else reads)
         for i, (layer, sources) in enumerate(zip(self.layers, self.sources, strict=True)):
             given = sum(self.widths[source] for source in sources)
@@ -207,7 +207,7 @@ def _chain(layers: int) -> tuple[tuple[int, ...], ...]:
     return tuple((i,) for i in range(layers))
 
 
-def _checked_reads(reads: Sequence[Sequence[int]], layers: int) -> tuple[tuple[int, ...], ...]:
+def checked_reads(reads: Sequence[Sequence[int]], layers: int) -> tuple[tuple[int, ...], ...]:
     """What each of so many layers reads, each the one before where nothing is given.
 
     Raises:

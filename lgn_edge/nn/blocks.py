@@ -4,12 +4,15 @@ A CPU keeps the rows that gates read and the gradients that they add to in its s
 samples at a time, so a batch is cut into blocks of 16 (see `kernels/cpu.c`). Where all values are bits, as with
 straight-through estimators, they are packed: outputs take 1/32 of the memory, and only gradients are real numbers.
 
-Every method here has the value and the gradient of torch code in `gates`, `choice` and `layers`, which defines it.
+Every method here has the value and the gradient of torch code in `gates`, `choice`, `layers` and `trees`, which
+defines it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -17,6 +20,7 @@ from torch import Tensor
 from lgn_edge.nn.kernels import cpu, cpu_operators
 from lgn_edge.nn.kernels.cpu_operators import LANES, carrier
 from lgn_edge.nn.tracing import recorded
+from lgn_edge.nn.trees import Trees
 from lgn_edge.nn.wiring import Connections
 
 
@@ -48,6 +52,14 @@ class Blocks:
             return cls(batch, carrier(x, blocks, signals), bits)
         padded = torch.nn.functional.pad(x.to(torch.float32), (0, 0, 0, blocks * LANES - batch))
         return cls(batch, padded.reshape(blocks, LANES, signals).transpose(1, 2), bits)
+
+    @classmethod
+    def join(cls, several: Sequence[Blocks]) -> Blocks:
+        """The signals of several sources of one batch, in their order."""
+        batch, bits = several[0].batch, [each.bits for each in several if each.bits is not None]
+        if len(bits) < len(several):
+            return cls(batch, torch.cat([each.real().values for each in several], 1))
+        return cls(batch, reduce(cpu_operators.join, [each.values for each in several]), torch.cat(bits))
 
     def real(self) -> Blocks:
         """The same signals as real values."""
@@ -86,6 +98,20 @@ class Blocks:
         """
         arguments = self.values, coefficients, share, self.bits, wires.a, wires.b, candidates
         return Blocks(self.batch, *cpu_operators.bit_gates(*arguments))
+
+    def trees(self, trees: Trees, coefficients: Tensor) -> Blocks:
+        """Real-valued trees at the places of an image and a pool, `trees_definition` and `pool_definition` on blocks.
+
+        Args:
+            trees: of at most `MOST_LEAVES` leaves and a pool of at most `MOST_PLACES` places.
+            coefficients: float32 [kernels * gates of a tree, 4].
+        """
+        return Blocks(self.batch, cpu_operators.trees(self.real().values, trees.leaf, coefficients, trees.shape))
+
+    def bit_trees(self, trees: Trees, coefficients: Tensor) -> Blocks:
+        """The same for discrete gates on bits (see `bit_gates`)."""
+        arguments = self.values, self.bits, trees.leaf, coefficients, trees.shape
+        return Blocks(self.batch, *cpu_operators.bit_trees(*arguments))
 
     def group_sums(self, groups: int) -> Tensor:
         """Sums float32 [batch, groups] of equal contiguous parts of the signals."""

@@ -18,7 +18,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.nn import blocks
 from lgn_edge.nn.estimator import straight_through
 from lgn_edge.nn.module import Module
-from lgn_edge.nn.wiring import Wiring
+from lgn_edge.nn.wiring import Wiring, distinct
 from lgn_edge.tables import positive, share, whole
 
 _NOISE = 0.1  # of the first logits: which candidate comes first is random, and no choice is made yet
@@ -119,7 +119,7 @@ class Choice(Module):
                 f" inputs, and at least {2 * lanes} inputs"
             )
         rows = 2 * gates // lanes
-        drawn = _distinct(rows, candidates, most, generator).reshape(2, -1, candidates)
+        drawn = distinct(rows, candidates, most, generator).reshape(2, -1, candidates)
         self.register_buffer("candidates", self._signals(drawn, generator))
         self.logits = nn.Parameter(_NOISE * torch.randn(2, rows // 2, candidates, generator=generator))
 
@@ -181,10 +181,3 @@ def mixture(x: Tensor, candidates: Tensor, share: Tensor) -> Tensor:
         inputs [gates, batch]. It takes gates x K x batch numbers of memory.
     """
     return torch.einsum("gk,gkb->gb", share, x[candidates.long()].to(share.dtype))
-
-
-def _distinct(rows: int, columns: int, n: int, generator: torch.Generator | None) -> Tensor:
-    """Whole numbers below n [rows, columns], different within a row, used as evenly as rows allow."""
-    at_once = n // columns
-    permutations = [torch.randperm(n, generator=generator) for _ in range(-(-rows // at_once))]
-    return torch.cat([p[: at_once * columns] for p in permutations])[: rows * columns].reshape(rows, columns)

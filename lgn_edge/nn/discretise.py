@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from lgn_edge import network
 from lgn_edge.errors import InputError
+from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.nn.unwrap import network_of
 
 
@@ -34,8 +35,16 @@ def discretise(module: nn.Module) -> network.Network:
             " model to a type that cannot hold its thresholds"
         )
     for i, layer in enumerate(model.logic):
-        if not bool(torch.isfinite(layer.weight).all()):
+        if isinstance(layer, GateLayer) and not bool(torch.isfinite(layer.weight).all()):
             raise InputError(f"network: layer {i} has a weight that is not finite; train with a smaller learning rate")
+    parts: list[network.Layer] = []
+    reads: list[tuple[int, ...]] = []
+    place = [0]  # where what a layer writes, and before all the encoder, is in the discrete network
+    for layer, sources in zip(model.logic, model.sources, strict=True):
+        for part in layer.discrete_layers():
+            reads.append((len(parts),) if len(parts) > place[-1] else tuple(place[source] for source in sources))
+            parts.append(part)
+        place.append(len(parts))
     return network.Network(
         network.Threshold(
             model.encoder.n_features,
@@ -43,11 +52,12 @@ def discretise(module: nn.Module) -> network.Network:
             _array(model.encoder.limits()),
             model.encoder.input_dtype,
         ),
-        tuple(part for layer in model.logic for part in layer.discrete_layers()),
+        tuple(parts),
         network.GroupSum(model.head.in_features, model.head.classes, float(model.head.tau), float(model.head.beta)),
         name=model.name,
         class_names=model.class_names,
         provenance=model.provenance,
+        reads=tuple(reads),
     )
 
 

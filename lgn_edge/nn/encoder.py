@@ -18,7 +18,7 @@ from lgn_edge.nn.autograd import apply, once
 from lgn_edge.nn.module import Module
 from lgn_edge.nn.signals import require_samples
 from lgn_edge.nn.tracing import traced
-from lgn_edge.tables import Table, not_negative, positive, whole, word
+from lgn_edge.tables import Table, flag, not_negative, positive, whole, word
 
 SPACINGS: Final = ("uniform", "distributive")
 
@@ -32,6 +32,8 @@ class EncoderRecipe(Table):
         spacing: of the thresholds, "uniform" or "distributive".
         threshold_rate: learning rate of the thresholds, in ranges of their feature; 0 leaves them as they are fitted.
         threshold_width: of the sigmoid whose gradient a learned threshold gets, likewise.
+        planes: thresholds are those of a whole plane of an image, and no bit is left out, so that each level of a plane
+            is a channel that a convolution can read.
     """
 
     TABLE: ClassVar = "encoder"
@@ -40,12 +42,32 @@ class EncoderRecipe(Table):
     spacing: str = word("uniform", SPACINGS)
     threshold_rate: float = not_negative(0.0)
     threshold_width: float = positive(0.1)
+    planes: bool = flag(False)
 
-    def fit(self, samples: NDArray[Any], multiple: int = 1) -> Threshold:
-        """The encoder of samples [n, features], its bits in multiples of a word (see `Threshold.thermometer`)."""
-        return self.learning(
-            Threshold.thermometer(samples, self.levels, spacing=self.spacing, multiple=multiple), samples
-        )
+    def fit(self, samples: NDArray[Any], multiple: int = 1, image: tuple[int, int] | None = None) -> Threshold:
+        """The encoder of samples [n, features].
+
+        Args:
+            samples: uint8 or float32 [n, features].
+            multiple: a word, of which the bits are a multiple (see `Threshold.thermometer`); not with `planes`.
+            image: rows and columns of the samples, where they are images.
+
+        Raises:
+            InputError: it is made for planes, and the samples are no images.
+        """
+        if not self.planes:
+            encoder = Threshold.thermometer(samples, self.levels, spacing=self.spacing, multiple=multiple)
+        elif image is None:
+            raise InputError("[encoder] planes is true, but the samples are no images; set it to false")
+        else:
+            encoder = Threshold.planes(samples, image, self.levels, spacing=self.spacing)
+        return self.learning(encoder, samples)
+
+    def shape(self, encoder: Threshold, image: tuple[int, int] | None) -> tuple[int, ...]:
+        """The shape of the bits: (channels, rows, columns) of planes, (bits,) otherwise."""
+        if not self.planes or image is None:
+            return (encoder.out_features,)
+        return (encoder.out_features // (image[0] * image[1]), *image)
 
     def learning(self, encoder: Threshold, samples: NDArray[Any]) -> Threshold:
         """The encoder itself, its thresholds made learnable where the recipe wants that."""
@@ -113,17 +135,8 @@ class Threshold(Module):
         Raises:
             InputError: the samples are not such an array, or no feature varies.
         """
-        x = as_array(samples, "encoder: samples")
-        if x.ndim != 2 or x.dtype not in (np.uint8, np.float32) or not x.size:
-            raise InputError(
-                f"encoder: samples are {kind(x)} {list(x.shape)}; it is fitted to uint8 or float32 [n, features], so"
-                " convert them with .astype('uint8') or .astype('float32')"
-            )
-        if not np.isfinite(x).all():
-            raise InputError("encoder: a sample to fit to is not finite; remove it or fill it in")
-        levels = whole_number(levels, "encoder: levels", least=1)
+        x, levels = _samples(samples, levels, spacing)
         multiple = whole_number(multiple, "encoder: multiple", least=1)
-        one_word_of(spacing, "encoder: spacing", SPACINGS)
         thresholds = _thresholds(x, levels, spacing)
         lowest, highest = x.min(0), x.max(0)
         useful = (thresholds >= lowest) & (thresholds < highest)
@@ -134,6 +147,33 @@ class Threshold(Module):
             raise InputError("encoder: all samples are the same, so no threshold tells them apart; give varied samples")
         fill = np.arange(-(-len(feature) // multiple) * multiple) % len(feature)
         return cls(x.shape[1], feature[fill], thresholds[useful][fill], x.dtype.name)
+
+    @classmethod
+    def planes(
+        cls, samples: ArrayLike, image: tuple[int, int], levels: int, *, spacing: str = "distributive"
+    ) -> Threshold:
+        """A thermometer for images: `levels` thresholds on each plane, the same for all of its pixels.
+
+        Bits are ordered by level, then by plane, then row by row: they are an image of levels * planes channels.
+
+        Args:
+            samples: uint8 or float32 [n, planes * rows * columns], finite.
+            image: rows and columns.
+            levels: thresholds a plane, at least 1.
+            spacing: as for `thermometer`, of all pixels of a plane.
+
+        Raises:
+            InputError: the samples are not such an array.
+        """
+        x, levels = _samples(samples, levels, spacing)
+        pixels = image[0] * image[1]
+        if min(image) < 1 or x.shape[1] % pixels:
+            raise InputError(
+                f"encoder: samples of {x.shape[1]} features are no images of {image[0]} x {image[1]} pixels"
+            )
+        planes = x.reshape(len(x), -1, pixels).swapaxes(1, 2).reshape(len(x) * pixels, -1)
+        thresholds = np.repeat(_thresholds(planes, levels, spacing), pixels, axis=1)
+        return cls(x.shape[1], np.tile(np.arange(x.shape[1]), levels), thresholds.reshape(-1), x.dtype.name)
 
     @torch.inference_mode(False)
     def learn(self, scale: Tensor, width: float) -> None:
@@ -213,6 +253,24 @@ class _Bits(torch.autograd.Function):
         soft = ((x - limits) / width).sigmoid_()
         slope = (soft * (1 - soft)).nan_to_num_()  # a feature that is not a number has no slope
         return None, -(grad * slope).sum(0) / width, None
+
+
+def _samples(samples: ArrayLike, levels: int, spacing: str) -> tuple[NDArray[Any], int]:
+    """Samples and levels that encoders are fitted to and with.
+
+    Raises:
+        InputError: the samples are no such array, or the levels or their spacing are not legal.
+    """
+    x = as_array(samples, "encoder: samples")
+    if x.ndim != 2 or x.dtype not in (np.uint8, np.float32) or not x.size:
+        raise InputError(
+            f"encoder: samples are {kind(x)} {list(x.shape)}; it is fitted to uint8 or float32 [n, features], so"
+            " convert them with .astype('uint8') or .astype('float32')"
+        )
+    if not np.isfinite(x).all():
+        raise InputError("encoder: a sample to fit to is not finite; remove it or fill it in")
+    one_word_of(spacing, "encoder: spacing", SPACINGS)
+    return x, whole_number(levels, "encoder: levels", least=1)
 
 
 def _thresholds(x: NDArray[Any], levels: int, spacing: str) -> NDArray[np.float32]:

@@ -2,43 +2,39 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
-from lgn_edge import network
 from lgn_edge.checks import not_negative_number, one_word_of, positive_number, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice
 from lgn_edge.nn.estimator import DISCRETE, ESTIMATORS, soft
 from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
-from lgn_edge.nn.module import Module
+from lgn_edge.nn.logic_layer import LayerRecipe, LogicLayer
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS, Light, LightSine
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.signals import require_bits, require_signals
 from lgn_edge.nn.tracing import computed
-from lgn_edge.nn.wiring import Connections, Wiring
-from lgn_edge.tables import Table, not_negative, positive, whole, word
+from lgn_edge.nn.wiring import Connections
+from lgn_edge.tables import not_negative, positive, word
 
 BY_CORNER: Final = (
     "light",
     "light-sine",
 )  # parametrisations with one number a corner, so of any number of inputs
 
-Signals = TypeVar("Signals", Tensor, Blocks, Rows)  # as [..., signals], or of a batch in a kernel's layout
 
-
-@dataclass(frozen=True)
-class GateRecipe(Table, ABC):
-    """How a layer of gates is made; each kind of layer has its own.
+@dataclass(frozen=True, kw_only=True)
+class GateRecipe(LayerRecipe, ABC):
+    """How a layer of learnable gates is made; each kind of layer has its own.
 
     Attributes:
-        width: gates.
         parametrization: "light", "light-sine", "raw" or "walsh".
         estimator: "soft", "soft-gumbel", "hard" or "gumbel".
         temperature: of the soft gate.
@@ -46,27 +42,11 @@ class GateRecipe(Table, ABC):
         init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
     """
 
-    TABLE: ClassVar = "layers"
-
-    width: int = whole(least=1)
     parametrization: str = word("light", PARAMETRIZATIONS)
     estimator: str = word("hard", ESTIMATORS)
     temperature: float = positive(1.0)
     init: str = word("residual", INITIALISATIONS)
     init_shift: float = not_negative(0.0)
-
-    @property
-    @abstractmethod
-    def wiring(self) -> Wiring:
-        """How its gates are wired."""
-
-    @abstractmethod
-    def make(self, inputs: int, seed: int) -> GateLayer:
-        """The untrained layer for so many signals.
-
-        Raises:
-            InputError: the wiring cannot serve the sizes.
-        """
 
     def gate_arguments(self) -> dict[str, Any]:
         """What every kind of layer is made with."""
@@ -74,7 +54,7 @@ class GateRecipe(Table, ABC):
         return {name: getattr(self, name) for name in names}
 
 
-class GateLayer(Module, ABC):
+class GateLayer(LogicLayer, ABC):
     """A layer of learnable gates.
 
     In training mode the gates are real-valued or discrete as the estimator says. In evaluation mode they are the
@@ -93,14 +73,13 @@ class GateLayer(Module, ABC):
         seed: of wiring and first weights; None draws from torch's default generator.
 
     Attributes:
-        weight: float32 [out_features, numbers of the parametrization].
+        weight: float32 [gates, numbers of the parametrization].
         choice: of learned wirings; None otherwise.
 
     Raises:
         InputError: an unknown choice.
     """
 
-    CONFIG: ClassVar[tuple[str, ...]]  # arguments that describe every layer of the kind
     weight: nn.Parameter
     choice: Choice | None
 
@@ -147,10 +126,11 @@ class GateLayer(Module, ABC):
         if "gumbel" in estimator:
             self._gates.noise(torch.zeros(0, self._gates.numbers))  # refuses what has no noise now, not while training
 
-    def _first_weight(self, generator: torch.Generator | None) -> nn.Parameter:
-        numbers = self._gates.numbers
-        init, kind, shift = self.init, self.parametrization, self.init_shift
-        return nn.Parameter(initial_weight(init, kind, self.out_features, numbers, generator, shift))
+    def _first_weight(self, gates: int, generator: torch.Generator | None) -> nn.Parameter:
+        return nn.Parameter(self._initial(self.init, gates, generator))
+
+    def _initial(self, init: str, gates: int, generator: torch.Generator | None) -> Tensor:
+        return initial_weight(init, self.parametrization, gates, self._gates.numbers, generator, self.init_shift)
 
     def _kept(self, join: Callable[[tuple[Tensor, ...]], Tensor], *buffers: Tensor) -> Connections:
         """Connections of buffers joined to [arity, gates]; kept, as sorting them takes longer than a layer on a GPU."""
@@ -184,32 +164,32 @@ class GateLayer(Module, ABC):
         if not self.training and not self.soft:
             require_bits(x)
 
-    @abstractmethod
-    def has_kernels(self, kernels: str) -> bool:
-        """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
+    @property
+    def n_distinct(self) -> int:
+        """Gates that are stored."""
+        return len(self.weight)
 
-    @abstractmethod
-    def discrete_layers(self) -> tuple[network.LogicDense, ...]:
-        """The layers of two-input gates that compute what this one does in evaluation mode."""
+    @property
+    def n_applied(self) -> int:
+        """Gates that a sample passes."""
+        return self.n_distinct
 
     def corners(self) -> Tensor:
-        """Corners [out_features, 2**arity] that the layer computes with in its present mode (see `parametrization`)."""
+        """Corners [gates, 2**arity] that the layer computes with in its present mode (see `parametrization`)."""
         if self.training:
             return ESTIMATORS[self.estimator](self._gates, self.weight, self.temperature)
         return self.soft_corners() if self.soft else self.hard_corners()
 
     def soft_corners(self) -> Tensor:
-        """Soft corners [out_features, 2**arity], without noise."""
+        """Soft corners [gates, 2**arity], without noise."""
         return soft(self._gates, self.weight, self.temperature)
 
     def hard_corners(self) -> Tensor:
-        """Corners [out_features, 2**arity] of the discrete gates, exactly 0 or 1."""
+        """Corners [gates, 2**arity] of the discrete gates, exactly 0 or 1."""
         return self._gates.hard(self.weight)
 
-    def config(self) -> dict[str, Any]:
-        """The arguments that make a layer of this kind; its state_dict holds the rest."""
-        return {name: getattr(self, name) for name in self.CONFIG}
 
-    def extra_repr(self) -> str:
-        """The arguments, for print."""
-        return ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+def truth_tables(corners: Tensor) -> Tensor:
+    """Truth table ids, uint8 [gates], of discrete corners [gates, 4]."""
+    f00, f01, f10, f11 = corners.to(torch.uint8).unbind(1)
+    return 8 * f00 + 4 * f01 + 2 * f10 + f11

@@ -13,13 +13,14 @@ from lgn_edge.checks import finite_number, one_word_of, positive_number, whole_n
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice, LearnedAlignedWiring, LearnedWiring, mixture
-from lgn_edge.nn.gate_layer import GateLayer, GateRecipe, Signals
+from lgn_edge.nn.gate_layer import GateLayer, GateRecipe, truth_tables
 from lgn_edge.nn.gates import collapse, gates, gates_of
+from lgn_edge.nn.logic_layer import Shape, Signals
 from lgn_edge.nn.module import Module
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.signals import real, require_signals, rows, with_axes_of
 from lgn_edge.nn.wiring import WIRINGS, AlignedWiring, Connections, RandomWiring, UniqueWiring, Wiring, wire
-from lgn_edge.tables import Table, finite, one_of, positive
+from lgn_edge.tables import Table, finite, one_of, positive, whole
 
 LEARNED: Final = (LearnedWiring.KIND, LearnedAlignedWiring.KIND)
 
@@ -29,16 +30,25 @@ class DenseRecipe(GateRecipe):
     """How a `LogicDense` is made.
 
     Attributes:
+        width: gates.
         wiring: `RandomWiring` by default.
     """
 
     KIND: ClassVar = "dense"
 
+    width: int = whole(least=1)
     wiring: Wiring = one_of((RandomWiring, UniqueWiring, AlignedWiring, LearnedWiring, LearnedAlignedWiring))
 
-    def make(self, inputs: int, seed: int) -> LogicDense:
-        """The untrained layer for so many signals (see `LogicDense`)."""
-        return LogicDense(inputs, self.width, **self.wiring.arguments(), **self.gate_arguments(), seed=seed)
+    @property
+    def word(self) -> int:
+        """The bits of a word of an aligned wiring."""
+        return self.wiring.word
+
+    def make(self, given: Shape, seed: int) -> LogicDense:
+        """The untrained layer for signals (see `LogicDense`)."""
+        return LogicDense(
+            torch.Size(given).numel(), self.width, **self.wiring.arguments(), **self.gate_arguments(), seed=seed
+        )
 
 
 class LogicDense(GateLayer):
@@ -66,6 +76,7 @@ class LogicDense(GateLayer):
         InputError: an unknown choice, or sizes that the wiring cannot serve.
     """
 
+    KIND: ClassVar = "dense"
     CONFIG: ClassVar = (
         "in_features",
         "out_features",
@@ -121,7 +132,7 @@ class LogicDense(GateLayer):
             a, b = wire(wiring, in_features, out_features, lanes=lanes, generator=generator)
             self.register_buffer("a", a)
             self.register_buffer("b", b)
-        self.weight = self._first_weight(generator)
+        self.weight = self._first_weight(out_features, generator)
 
     def forward(self, x: Signals) -> Signals:
         """Gate outputs [..., out_features] of signals [..., in_features], values in [0, 1], dtype of the signals.
@@ -163,8 +174,11 @@ class LogicDense(GateLayer):
 
     def tables(self) -> Tensor:
         """Truth table ids of the discrete gates, uint8 [out_features]."""
-        f00, f01, f10, f11 = self.hard_corners().to(torch.uint8).unbind(1)
-        return 8 * f00 + 4 * f01 + 2 * f10 + f11
+        return truth_tables(self.hard_corners())
+
+    def index_limits(self) -> dict[str, tuple[int, ...]]:
+        """The signals that the layer reads."""
+        return dict.fromkeys(("a", "b") if self.choice is None else ("choice.candidates",), (self.in_features,))
 
     def discrete_layers(self) -> tuple[network.LogicDense, ...]:
         """The one layer of two-input gates that it is."""

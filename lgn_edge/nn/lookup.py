@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Final
 
 import torch
@@ -13,7 +13,8 @@ from lgn_edge import network
 from lgn_edge.checks import whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.nn.decompose import MAX_INPUTS, decompose
-from lgn_edge.nn.gate_layer import BY_CORNER, GateLayer, GateRecipe, Signals
+from lgn_edge.nn.gate_layer import BY_CORNER, GateLayer, GateRecipe
+from lgn_edge.nn.logic_layer import Shape, Signals
 from lgn_edge.nn.signals import real, rows, with_axes_of
 from lgn_edge.nn.tracing import recorded
 from lgn_edge.nn.wiring import RandomWiring, Wiring, several
@@ -27,6 +28,7 @@ class LookupRecipe(GateRecipe):
     """How a `LookupDense` is made.
 
     Attributes:
+        width: gates.
         parametrization: "light" or "light-sine".
         arity: inputs of a gate, 3 to 6.
         wiring: `RandomWiring`.
@@ -34,13 +36,15 @@ class LookupRecipe(GateRecipe):
 
     KIND: ClassVar = "lookup"
 
-    parametrization: str = word("light", BY_CORNER)
+    width: int = whole(least=1)
     arity: int = whole(3, least=3, most=MAX_INPUTS)
     wiring: Wiring = one_of((RandomWiring,))
+    _: KW_ONLY
+    parametrization: str = word("light", BY_CORNER)
 
-    def make(self, inputs: int, seed: int) -> LookupDense:
-        """The untrained layer for so many signals (see `LookupDense`)."""
-        return LookupDense(inputs, self.width, arity=self.arity, **self.gate_arguments(), seed=seed)
+    def make(self, given: Shape, seed: int) -> LookupDense:
+        """The untrained layer for signals (see `LookupDense`)."""
+        return LookupDense(torch.Size(given).numel(), self.width, arity=self.arity, **self.gate_arguments(), seed=seed)
 
 
 class LookupDense(GateLayer):
@@ -65,6 +69,7 @@ class LookupDense(GateLayer):
         InputError: an unknown choice, or sizes that the wiring cannot serve.
     """
 
+    KIND: ClassVar = "lookup"
     CONFIG: ClassVar = (
         "in_features",
         "out_features",
@@ -110,7 +115,7 @@ class LookupDense(GateLayer):
         self.arity = arity
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         self.register_buffer("wires", several(in_features, out_features, arity, generator))
-        self.weight = self._first_weight(generator)
+        self.weight = self._first_weight(out_features, generator)
 
     def forward(self, x: Signals) -> Signals:
         """Gate outputs [..., out_features] of signals [..., in_features], values in [0, 1]; see `LogicDense`."""
@@ -138,6 +143,10 @@ class LookupDense(GateLayer):
     def has_kernels(self, kernels: str) -> bool:
         """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
         return self.weight.dtype == torch.float32
+
+    def index_limits(self) -> dict[str, tuple[int, ...]]:
+        """The signals that the layer reads."""
+        return {"wires": (self.in_features,)}
 
     def discrete_layers(self) -> tuple[network.LogicDense, ...]:
         """The layers of two-input gates that compute what this one does in evaluation mode (see `decompose`)."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +13,15 @@ from torch import Tensor, nn
 from lgn_edge.checks import any_text, of_kind
 from lgn_edge.errors import InputError
 from lgn_edge.network.labels import as_names
+from lgn_edge.network.network import checked_reads
 from lgn_edge.network.samples import SCALE
 from lgn_edge.nn.blocks import Blocks
+from lgn_edge.nn.convolution import LogicConv2d, OrPool2d
 from lgn_edge.nn.encoder import Threshold
 from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.nn.kernels import cpu, gpu
 from lgn_edge.nn.layers import GroupSum
+from lgn_edge.nn.logic_layer import LogicLayer, Signals, joined
 from lgn_edge.nn.module import Module
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.signals import real, require_bits, require_samples, require_signals, rows, with_axes_of
@@ -28,11 +33,13 @@ class LogicGateNetwork(Module):
 
     Args:
         encoder: features to bits.
-        layers: at least one; each reads what the one before writes.
+        layers: at least one.
         head: sums the last layer's signals a class.
         name: a word for people and files.
         class_names: one a class, or empty.
         provenance: free text by key (data set, recipe, accuracy); goes with the discrete network.
+        reads: what each layer reads, as in `network.Network`: 0 is the encoder, i the layer before layer i, and signals
+            of several are concatenated in that order. Empty where each layer reads the one before.
 
     Attributes:
         precision: torch.float32, or torch.bfloat16 to keep real-valued signals and all gradients of signals in 16 bits
@@ -45,12 +52,13 @@ class LogicGateNetwork(Module):
     def __init__(
         self,
         encoder: Threshold,
-        layers: Sequence[GateLayer],
+        layers: Sequence[LogicLayer],
         head: GroupSum,
         *,
         name: str = "network",
         class_names: Sequence[str] = (),
         provenance: Mapping[str, str] | None = None,
+        reads: Sequence[Sequence[int]] = (),
     ) -> None:
         super().__init__()
         of_kind(encoder, Threshold, "network: encoder", "a Threshold, such as Threshold.bits(16)")
@@ -59,16 +67,17 @@ class LogicGateNetwork(Module):
         if not layers:
             raise InputError("network: no logic layer; it needs at least one")
         for i, layer in enumerate(layers):
-            of_kind(layer, GateLayer, f"network: layer {i}", "a LogicDense or LookupDense")
+            of_kind(layer, LogicLayer, f"network: layer {i}", "a layer of lgn_edge.nn, such as a LogicDense")
         of_kind(head, GroupSum, "network: head", "a GroupSum")
         of_kind(provenance, Mapping | None, "network: provenance", "texts by name")
-        width = encoder.out_features
-        for i, layer in enumerate(layers):
+        self.sources = checked_reads(reads, len(layers))
+        widths = [encoder.out_features, *(layer.out_features for layer in layers)]
+        for i, (layer, sources) in enumerate(zip(layers, self.sources, strict=True)):
+            width = sum(widths[source] for source in sources)
             if layer.in_features != width:
                 raise InputError(f"network: layer {i} reads {layer.in_features} signals but gets {width}")
-            width = layer.out_features
-        if head.in_features != width:
-            raise InputError(f"network: the group sum reads {head.in_features} signals but gets {width}")
+        if head.in_features != widths[-1]:
+            raise InputError(f"network: the group sum reads {head.in_features} signals but gets {widths[-1]}")
         none = isinstance(class_names, list | tuple) and not class_names
         names = () if none else as_names(class_names, "network:")
         if names and len(names) != head.classes:
@@ -85,14 +94,24 @@ class LogicGateNetwork(Module):
         self.precision = torch.float32
 
     @property
-    def logic(self) -> tuple[GateLayer, ...]:
-        """The logic layers."""
+    def logic(self) -> tuple[LogicLayer, ...]:
+        """The layers between encoder and head."""
+        return tuple(layer for layer in self.layers if isinstance(layer, LogicLayer))
+
+    @property
+    def gate_layers(self) -> tuple[GateLayer, ...]:
+        """Those of them that have gates to learn."""
         return tuple(layer for layer in self.layers if isinstance(layer, GateLayer))
 
     @property
     def n_gates(self) -> int:
-        """Gates of all layers."""
-        return sum(layer.out_features for layer in self.logic)
+        """Gates that a sample passes: those of a kernel at every place."""
+        return sum(layer.n_applied for layer in self.logic)
+
+    @property
+    def n_distinct(self) -> int:
+        """Gates that the layers store: those of a kernel once."""
+        return sum(layer.n_distinct for layer in self.logic)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits float32 [..., classes] of samples [..., features] of the encoder's input type."""
@@ -120,7 +139,7 @@ class LogicGateNetwork(Module):
         int32 ones counted in evaluation mode; float32 in training mode and under `soft_evaluation`.
         """
         scores = with_axes_of(self.head.scores(self._last_signals(bits)), bits)
-        return scores if self.training or any(layer.soft for layer in self.logic) else scores.to(torch.int32)
+        return scores if self.training or any(layer.soft for layer in self.gate_layers) else scores.to(torch.int32)
 
     def predict(self, x: Tensor) -> Tensor:
         """Classes int64 [...] of samples [..., features]: the first maximum of `scores`."""
@@ -145,19 +164,54 @@ class LogicGateNetwork(Module):
         encoder = self.encoder
         require_samples(x, encoder.n_features, encoder.input_dtype, self.provenance.get(SCALE, ""))
 
-    def _last_signals(self, bits: Tensor) -> Tensor | Blocks | Rows:
+    def _last_signals(self, bits: Tensor) -> Any:
+        for _, signals in self.walk(self._first_signals(bits)):
+            last = signals
+        return last
+
+    def _first_signals(self, bits: Tensor) -> Any:
+        """Bits [..., bits] in the layout of the kernels that compute the layers now."""
         require_signals(bits, self.encoder.out_features)
-        if not (self.training or any(layer.soft for layer in self.logic)):
+        if not (self.training or any(layer.soft for layer in self.gate_layers)):
             require_bits(bits)
         kernels, bits = self.kernels(bits.device.type), rows(bits)
-        signals: Tensor | Blocks | Rows
         if kernels == "torch":
-            signals = real(bits, self._dtype).to(self._dtype)
-        else:
-            signals = Blocks.pack(bits) if kernels == "compiled" else Rows.pack(bits, self._dtype)
-        for layer in self.layers:
-            signals = layer(signals)
-        return signals
+            return real(bits, self._dtype).to(self._dtype)
+        return Blocks.pack(bits) if kernels == "compiled" else Rows.pack(bits, self._dtype)
+
+    @torch.no_grad()
+    def activations(self, bits: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """What layers write for encoded samples [batch, bits]: the number of a layer, and its signals [batch, signals].
+
+        A convolution whose only reader is a pool is left out: the two are computed together.
+        """
+        for i, signals in self.walk(self._first_signals(bits)):
+            yield i, signals if isinstance(signals, Tensor) else signals.tensor()
+
+    def walk(self, first: Signals) -> Iterator[tuple[int, Signals]]:
+        """The signals of each layer; each is kept until its last reader has it."""
+        last_read = {source: i for i, sources in enumerate(self.sources) for source in sources}
+        pools = self.pools
+        kept = {0: first}
+        for i, (layer, sources) in enumerate(zip(self.logic, self.sources, strict=True)):
+            if i in pools.values():
+                continue
+            signals, at = joined([kept[source] for source in sources]), pools.get(i, i)
+            signals = layer(signals) if at == i else layer(signals, self.layers[at])
+            kept = {source: old for source, old in kept.items() if last_read.get(source, 0) > at}
+            kept[at + 1] = signals
+            yield at, signals
+
+    @property
+    def pools(self) -> dict[int, int]:
+        """Convolutions that one pool reads and nobody else, each with this pool, which directly follows it."""
+        readers = Counter(source for sources in self.sources for source in sources)
+        kinds = tuple(map(type, self.layers))
+        return {
+            i: i + 1
+            for i in range(len(kinds) - 1)
+            if kinds[i : i + 2] == (LogicConv2d, OrPool2d) and self.sources[i + 1] == (i + 1,) and readers[i + 1] == 1
+        }
 
 
 @contextmanager

@@ -12,9 +12,9 @@ A whole `LogicGateNetwork` is better written by `lgn_edge.export`: that file is 
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import reduce
 from typing import Any
 
 import torch
@@ -22,13 +22,14 @@ from google.protobuf.message import Message
 from onnx import ModelProto
 from torch import Tensor, nn
 
+from lgn_edge import network
 from lgn_edge._version import __version__
 from lgn_edge.checks import of_kind
 from lgn_edge.errors import InputError
 from lgn_edge.files import write_atomic
 from lgn_edge.nn.encoder import Threshold
-from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.nn.layers import GroupSum
+from lgn_edge.nn.logic_layer import LogicLayer
 from lgn_edge.nn.model import LogicGateNetwork
 from lgn_edge.onnx_model.domain import DOMAIN, STANDARD_DOMAINS, VERSION, WORD_BITS
 from lgn_edge.onnx_model.functions import functions
@@ -106,7 +107,7 @@ def save(program: Any, path: str | os.PathLike[str], *, force: bool = False) -> 
     write_atomic(path, to_model(program).SerializeToString(deterministic=True), ours=is_ours, force=force)
 
 
-_OURS = (Threshold, GateLayer, GroupSum, LogicGateNetwork)
+_OURS = (Threshold, LogicLayer, GroupSum, LogicGateNetwork)
 
 
 Forward = Callable[[Tensor], Tensor]
@@ -138,22 +139,24 @@ class _Trace:
     def _forward_of(self, module: nn.Module) -> Forward:
         if isinstance(module, Threshold):
             return self._encoder(module)
-        if isinstance(module, GateLayer):
+        if isinstance(module, LogicLayer):
             return self._layer(module)
         if isinstance(module, GroupSum):
             return self._head(module)
         assert isinstance(module, LogicGateNetwork)
-        parts = (module.encoder, *module.layers, module.head)
-        return lambda x: reduce(lambda value, part: part(value), parts, x)
+        return lambda x: module.head(deque(module.walk(module.encoder(x)), 1)[0][1])
 
     def _encoder(self, encoder: Threshold) -> Forward:
         feature, limits = encoder.feature.to(torch.int32), encoder.limits().detach().clone()
         return lambda x: self._bits(_pack(x, feature, limits), x.shape[0])
 
     @torch.no_grad()
-    def _layer(self, layer: GateLayer) -> Forward:
+    def _layer(self, layer: LogicLayer) -> Forward:
         every, half = torch.arange(layer.in_features, dtype=torch.int32), torch.full((layer.in_features,), 0.5)
-        parts = [tuple(torch.from_numpy(x.copy()) for x in (p.a, p.b, p.table)) for p in layer.discrete_layers()]
+        dense = [part for part in layer.discrete_layers() if isinstance(part, network.LogicDense)]
+        if len(dense) < len(layer.discrete_layers()):
+            raise InputError(f"a {type(layer).__name__} among other layers has no node yet; use lgn_edge.export")
+        parts = [tuple(torch.from_numpy(x.copy()) for x in (p.a, p.b, p.table)) for p in dense]
 
         def forward(x: Tensor) -> Tensor:
             words = self._packed(x)

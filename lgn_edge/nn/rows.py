@@ -9,6 +9,7 @@ Every method here has the value and the gradient of torch code in `gates`, `choi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,6 +45,14 @@ class Rows:
         batch, signals = x.shape
         values = x.t().to(dtype) if x.requires_grad else carrier(x, signals, batch, dtype)
         return cls(batch, values, gpu_operators.pack(x.bool()))
+
+    @classmethod
+    def join(cls, several: Sequence[Rows]) -> Rows:
+        """The signals of several sources of one batch, in their order."""
+        batch, bits = several[0].batch, [each.bits for each in several if each.bits is not None]
+        if len(bits) < len(several):
+            return cls(batch, torch.cat([each.real().values for each in several]))
+        return cls(batch, torch.cat([each.values for each in several]), torch.cat(bits))
 
     def real(self) -> Rows:
         """The same signals as real values."""

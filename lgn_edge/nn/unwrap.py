@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from lgn_edge.checks import of_kind
 from lgn_edge.errors import InputError
 from lgn_edge.nn.encoder import Threshold
-from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.nn.layers import GroupSum
+from lgn_edge.nn.logic_layer import LogicLayer
 from lgn_edge.nn.model import LogicGateNetwork
 
 _WRAPPERS: Final = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
@@ -41,7 +42,7 @@ def network_of(module: nn.Module) -> LogicGateNetwork:
 def takes_bits(module: nn.Module) -> bool:
     """Whether a module is a Sequential of our layers that begins without an encoder, so that its inputs are bits."""
     found = _unwrapped(module)
-    return isinstance(found, nn.Sequential) and isinstance(next(iter(_parts(found)), None), GateLayer)
+    return isinstance(found, nn.Sequential) and isinstance(next(iter(_parts(found)), None), LogicLayer)
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
@@ -58,7 +59,7 @@ def _way(module: nn.Module) -> str:
     inner = next(names, None) or ("module" if isinstance(getattr(module, "module", None), nn.Module) else None)
     if inner:
         return f"give the network in it, its .{inner}"
-    ours = (name for name, part in module.named_modules() if isinstance(part, (Threshold, GateLayer, GroupSum)))
+    ours = (name for name, part in module.named_modules() if isinstance(part, (Threshold, LogicLayer, GroupSum)))
     name = next(ours, None)
     if name is None:
         return "there is no layer of ours in it, and torch.onnx.export exports it"
@@ -72,10 +73,10 @@ def _of_parts(module: nn.Sequential) -> LogicGateNetwork:
     """The network of the layers of a Sequential, of Sequentials in it too."""
     parts = _parts(module)
     first, head = (parts[0], parts[-1]) if parts else (None, None)
-    if isinstance(first, GateLayer):
-        first = Threshold.bits(first.in_features).to(first.weight.device)
+    if isinstance(first, LogicLayer):
+        first = Threshold.bits(first.in_features).to(_device(first))
         parts = [first, *parts]
-    strange = next((part for part in parts[1:-1] if not isinstance(part, GateLayer)), None)
+    strange = next((part for part in parts[1:-1] if not isinstance(part, LogicLayer)), None)
     if not isinstance(first, Threshold) or not isinstance(head, GroupSum) or strange is not None:
         what = strange if strange is not None else (head if isinstance(first, Threshold) else first)
         with_a = "without a layer" if what is None else f"with a {type(what).__name__}"
@@ -83,7 +84,12 @@ def _of_parts(module: nn.Sequential) -> LogicGateNetwork:
             f"a Sequential {with_a} is no logic gate network; it is a Threshold, logic layers and a GroupSum, and other"
             " models are exported with lgn_edge.nn.onnx_export.layers_as_nodes"
         )
-    return LogicGateNetwork(first, [part for part in parts if isinstance(part, GateLayer)], head)
+    return LogicGateNetwork(first, [part for part in parts if isinstance(part, LogicLayer)], head)
+
+
+def _device(module: nn.Module) -> torch.device:
+    """Where a module's first parameter or buffer is."""
+    return next((tensor.device for tensor in module.state_dict().values()), torch.device("cpu"))
 
 
 def _parts(module: nn.Sequential) -> list[nn.Module]:

@@ -203,6 +203,13 @@ def several(n_inputs: int, gates: int, k: int, generator: torch.Generator | None
     return wires.to(torch.int32)
 
 
+def distinct(rows: int, columns: int, n: int, generator: torch.Generator | None) -> Tensor:
+    """Whole numbers below n [rows, columns], different within a row, used as evenly as rows allow."""
+    at_once = n // columns
+    permutations = [torch.randperm(n, generator=generator) for _ in range(-(-rows // at_once))]
+    return torch.cat([p[: at_once * columns] for p in permutations])[: rows * columns].reshape(rows, columns)
+
+
 def unique(n_inputs: int, gates: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
     """No pair of signals twice, in either order: the use counts of two inputs differ by at most two.
 

@@ -7,8 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn import LogicGateNetwork, Threshold
+from lgn_edge.nn import LogicDense, LogicGateNetwork, Threshold
 from lgn_edge.nn.choice import Choice, LearnedWiring
+from lgn_edge.nn.layers import DenseRecipe
+from lgn_edge.nn.logic_layer import LogicLayer, joined_shape
 from lgn_edge.training.datasets import Dataset
 from lgn_edge.training.recipe import Recipe
 
@@ -27,19 +29,26 @@ def build_model(
     Raises:
         InputError: the classes do not divide the last width, or a wiring cannot serve the widths.
     """
-    classes, last = len(dataset.class_names), recipe.layers[-1].width
+    if encoder is None:
+        samples = dataset.train_x if kept is None else dataset.train_x[kept]
+        encoder = recipe.encoder.fit(samples, recipe.layers[0].word, dataset.image)
+    layers: list[LogicLayer] = []
+    shapes = [recipe.encoder.shape(encoder, dataset.image)]
+    for i, (layer, sources) in enumerate(zip(recipe.layers, recipe.sources, strict=True)):
+        try:
+            given = joined_shape([shapes[source] for source in sources])
+            layers.append(layer.make(given, derive_seed(recipe.training.seed, -1 - i)))
+        except InputError as error:
+            raise InputError(f"recipe: layers.{i}: {error}") from error
+        shapes.append(layers[-1].out_shape)
+    classes, last = len(dataset.class_names), layers[-1].out_features
     if last % classes:
         raise InputError(
             f"recipe: the last width is {last}, which {dataset.name}'s {classes} classes do not divide;"
             f" choose a multiple such as {-(-last // classes) * classes}"
         )
-    if encoder is None:
-        samples = dataset.train_x if kept is None else dataset.train_x[kept]
-        encoder = recipe.encoder.fit(samples, recipe.layers[0].wiring.word)
-    inputs = (encoder.out_features, *(layer.width for layer in recipe.layers))
-    layers = [layer.make(inputs[i], derive_seed(recipe.training.seed, -1 - i)) for i, layer in enumerate(recipe.layers)]
-    head = recipe.head.make(last, classes)
-    model = LogicGateNetwork(encoder, layers, head, name=recipe.name, class_names=dataset.class_names)
+    head, names = recipe.head.make(last, classes), dataset.class_names
+    model = LogicGateNetwork(encoder, layers, head, name=recipe.name, class_names=names, reads=recipe.sources)
     model.precision = getattr(torch, recipe.training.precision)
     return model
 
@@ -53,7 +62,7 @@ def make_optimizer(recipe: Recipe, model: LogicGateNetwork) -> torch.optim.Optim
     """The optimiser of a model's parameters; each group remembers its `first_rate`."""
     training = recipe.training
     kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
-    weights = [layer.weight for layer in model.logic]
+    weights = [layer.weight for layer in model.gate_layers]
     groups = [{"params": weights, "first_rate": training.learning_rate, "weight_decay": training.weight_decay}]
     for choice, wiring in choices(recipe, model):
         groups.append({"params": [choice.logits], "first_rate": wiring.rate, "weight_decay": 0.0})
@@ -65,7 +74,9 @@ def make_optimizer(recipe: Recipe, model: LogicGateNetwork) -> torch.optim.Optim
 
 def choices(recipe: Recipe, model: LogicGateNetwork) -> list[tuple[Choice, LearnedWiring]]:
     """The choices of a recipe's model, each with what the recipe says about it."""
-    pairs = zip(model.logic, recipe.layers, strict=True)
     return [
-        (layer.choice, how.wiring) for layer, how in pairs if layer.choice and isinstance(how.wiring, LearnedWiring)
+        (layer.choice, how.wiring)
+        for layer, how in zip(model.logic, recipe.layers, strict=True)
+        if isinstance(layer, LogicDense) and isinstance(how, DenseRecipe)
+        if layer.choice and isinstance(how.wiring, LearnedWiring)
     ]

@@ -21,13 +21,24 @@ from lgn_edge._version import __version__
 from lgn_edge.checks import any_path, of_kind
 from lgn_edge.errors import InputError
 from lgn_edge.files import atomic_directory, would_be_lost
-from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold
-from lgn_edge.nn.gate_layer import GateLayer
+from lgn_edge.nn import (
+    GroupSum,
+    LogicConv2d,
+    LogicDense,
+    LogicGateNetwork,
+    LookupDense,
+    OrPool2d,
+    Threshold,
+)
+from lgn_edge.nn.logic_layer import LogicLayer
 from lgn_edge.training.recipe import Recipe
 
 FORMAT: Final = "lgn-edge checkpoint"
-VERSION: Final = 2
-READ: Final = (1, 2)  # in version 1 a recipe was one table (see `flat_recipe`)
+VERSION: Final = 3
+READ: Final = (1, 2, 3)  # in version 1 a recipe was one table (see `flat_recipe`), before 3 layers had no kind
+LAYERS: Final[dict[str, type[LogicLayer]]] = {
+    kind.KIND: kind for kind in (LogicDense, LookupDense, LogicConv2d, OrPool2d)
+}
 
 MODEL_JSON: Final = "model.json"
 MODEL_TENSORS: Final = "model.safetensors"
@@ -82,7 +93,8 @@ def save_checkpoint(
         "name": model.name,
         "class_names": list(model.class_names),
         "encoder": _encoder_config(model.encoder),
-        "layers": [layer.config() for layer in model.logic],
+        "layers": [{"kind": layer.KIND, **layer.config()} for layer in model.logic],
+        "reads": [list(sources) for sources in model.sources],
         "head": {"classes": model.head.classes},
         "recipe": recipe.to_dict() if recipe else None,
         "data": dict(data or {}),
@@ -125,12 +137,13 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> LogicGateNetwork:
     tensors = _read_tensors(place / MODEL_TENSORS)
     where = place / MODEL_JSON
     try:
-        encoder, head, layers = document["encoder"], document["head"], document["layers"]
+        encoder, head = document["encoder"], document["head"]
+        layers = [_layer(config, i, tensors) for i, config in enumerate(document["layers"])]
         model = LogicGateNetwork(
             _encoder(encoder, tensors),
-            [_layer(config, i, tensors) for i, config in enumerate(layers)],
+            layers,
             GroupSum(
-                layers[-1]["out_features"],
+                layers[-1].out_features,
                 head["classes"],
                 float(tensors["head.tau"]),
                 float(tensors["head.beta"]),
@@ -138,6 +151,7 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> LogicGateNetwork:
             name=document["name"],
             class_names=document["class_names"],
             provenance=document["provenance"],
+            reads=document.get("reads", ()),
         )
     except KeyError as error:
         raise DamagedError(f"{where}: {error.args[0]} is missing from the checkpoint") from error
@@ -179,7 +193,7 @@ def read_document(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if document.get("version") not in READ:
         raise InputError(
             f"{path} has version {document.get('version')!r} of the checkpoint format; this lgn-edge reads versions"
-            f" {' and '.join(map(str, READ))}: use the lgn-edge that wrote it"
+            f" {', '.join(map(str, READ))}: use the lgn-edge that wrote it"
         )
     return document
 
@@ -200,10 +214,13 @@ def _encoder(config: dict[str, Any], tensors: Mapping[str, Tensor]) -> Threshold
     return encoder
 
 
-def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> GateLayer:
-    kind = LookupDense if "arity" in config else LogicDense
-    layer: GateLayer = kind(**{name: config[name] for name in kind.CONFIG} | config)
-    limits = dict.fromkeys(("a", "b", "wires", "choice.candidates"), layer.in_features)
+def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> LogicLayer:
+    name = config.pop("kind", "lookup" if "arity" in config else "dense")
+    if name not in LAYERS:
+        raise InputError(f"layer {i} is of kind {name!r}; legal are {', '.join(LAYERS)}")
+    kind = LAYERS[name]
+    layer = kind(**{name: config[name] for name in kind.CONFIG} | config)
+    limits = layer.index_limits()
     for name, expected in layer.state_dict().items():
         tensor = tensors[f"layers.{i}.{name}"]
         if tensor.shape != expected.shape or tensor.dtype != expected.dtype:
@@ -213,8 +230,9 @@ def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> Gat
             )
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise DamagedError(f"layer {i}: a {name} is not finite", "train again with a smaller learning rate")
-        if name in limits and tensor.numel() and not 0 <= int(tensor.min()) <= int(tensor.max()) < limits[name]:
-            raise DamagedError(f"layer {i}: {name} leaves its inputs 0..{limits[name] - 1}")
+        if name in limits and bool(((tensor < 0) | (tensor >= torch.tensor(limits[name]))).any()):
+            legal = " x ".join(f"0..{limit - 1}" for limit in limits[name])
+            raise DamagedError(f"layer {i}: {name} leaves its inputs {legal}")
     return layer
 
 

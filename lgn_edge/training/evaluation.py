@@ -35,11 +35,11 @@ def gate_shares(model: LogicGateNetwork) -> tuple[float, float]:
     low, high = _UNDECIDED
     undecided = constant = 0
     with torch.no_grad():
-        for layer in model.logic:
+        for layer in model.gate_layers:
             corners, hard = layer.soft_corners(), layer.hard_corners()
             undecided += int(((corners > low) & (corners < high)).any(1).sum())
             constant += int((hard == hard[:, :1]).all(1).sum())
-    return undecided / model.n_gates, constant / model.n_gates
+    return undecided / model.n_distinct, constant / model.n_distinct
 
 
 def gradient_norms(model: LogicGateNetwork) -> tuple[float, ...]:
@@ -48,7 +48,7 @@ def gradient_norms(model: LogicGateNetwork) -> tuple[float, ...]:
     def norm(layer: GateLayer) -> float:
         return 0.0 if layer.weight.grad is None else float(layer.weight.grad.norm())
 
-    return tuple(norm(layer) for layer in model.logic)
+    return tuple(norm(layer) for layer in model.gate_layers)
 
 
 def where_not_finite(model: LogicGateNetwork) -> str:

@@ -357,7 +357,7 @@ def _finished(history: Sequence[Epoch], recipe: Recipe) -> bool:
 def _metrics(history: Sequence[Epoch], recipe: Recipe, model: LogicGateNetwork) -> dict[str, float]:
     kept = kept_epoch(history, recipe)
     measured = {"validation_accuracy": kept.hard_accuracy} if recipe.training.validation else {}
-    return {**measured, "best_epoch": kept.epoch, "epochs": len(history), "gates": model.n_gates}
+    return {**measured, "best_epoch": kept.epoch, "epochs": len(history), "gates": model.n_distinct}
 
 
 @contextmanager

@@ -11,12 +11,14 @@ from typing import Any
 import torch
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn import LogicDense, LogicGateNetwork
+from lgn_edge.nn import LogicConv2d, LogicGateNetwork, LookupDense
+from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.training.recipe import Recipe
 
 _FLOAT = 4
 _ADAM = 4  # numbers that a parameter takes: itself, its gradient and two moments
 _CHOICE = 3  # numbers that a choice's logit takes besides: its share of the softmax, and two gradients
+_TREE = 8  # numbers that torch keeps of a gate at one place of a convolution: inputs, what it computes, gradients
 _REAL = 3  # real-valued rows of a signal that are alive at once: its values, its gradient and a temporary
 
 
@@ -25,14 +27,20 @@ class Layer:
     """One layer of a plan.
 
     Attributes:
-        inputs: signals of the layer before.
-        gates: gates.
-        wiring: its name.
+        kind: of the layer, as in a recipe.
+        inputs: signals that it reads.
+        gates: gates that it stores, those of a kernel once.
+        applied: gates that a sample passes, those of a kernel at every place.
+        outputs: signals that it writes.
+        wiring: its name; none of a pool.
         parameters: learnable numbers of gates and choices.
     """
 
+    kind: str
     inputs: int
     gates: int
+    applied: int
+    outputs: int
     wiring: str
     parameters: int
 
@@ -61,8 +69,13 @@ class Plan:
 
     @property
     def gates(self) -> int:
-        """Gates of all layers."""
+        """Gates that all layers store."""
         return sum(layer.gates for layer in self.layers)
+
+    @property
+    def applied(self) -> int:
+        """Gates that a sample passes."""
+        return sum(layer.applied for layer in self.layers)
 
     @property
     def parameters(self) -> int:
@@ -76,7 +89,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        names = ("gates", "parameters", "kernels", "steps", "batch", "memory_bytes")
+        names = ("gates", "applied", "parameters", "kernels", "steps", "batch", "memory_bytes")
         layers = [vars(layer) for layer in self.layers]
         return {"layers": layers, **{name: getattr(self, name) for name in names}}
 
@@ -91,18 +104,28 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
         features: bytes of a sample as it is kept.
     """
     layers = tuple(
-        Layer(layer.in_features, layer.out_features, layer.wiring, sum(p.numel() for p in layer.parameters()))
+        Layer(
+            layer.KIND,
+            layer.in_features,
+            layer.n_distinct,
+            layer.n_applied,
+            layer.out_features,
+            layer.wiring if isinstance(layer, GateLayer) else "",
+            sum(p.numel() for p in layer.parameters()),
+        )
         for layer in model.logic
     )
-    discrete = all(isinstance(layer, LogicDense) and layer.discrete for layer in model.train().logic)
+    discrete = all(layer.discrete and not isinstance(layer, LookupDense) for layer in model.train().gate_layers)
     kernels, number = model.kernels(recipe.training.device), model.precision.itemsize
-    choices = sum(layer.choice.logits.numel() for layer in model.logic if layer.choice)
-    signals = model.encoder.out_features + sum(layer.gates for layer in layers)
-    widest = max(layer.gates for layer in layers)
+    choices = sum(layer.choice.logits.numel() for layer in model.gate_layers if layer.choice)
+    written = [layer.outputs for i, layer in enumerate(layers) if kernels == "torch" or i not in model.pools]
+    signals = model.encoder.out_features + sum(written)
+    widest = max(*written, *(layer.inputs for layer in layers[1:]), 0)
     # With packed bits only the gradients of two neighbouring layers are real numbers.
     packed = discrete and kernels != "torch"
     sample = signals // 8 + 2 * widest * number if packed else _REAL * signals * number
     if kernels == "torch":
+        sample += sum(_TREE * layer.applied for layer in layers if layer.kind == LogicConv2d.KIND) * _FLOAT
         sample += sum(2 * model_layer.candidates * model_layer.out_features for model_layer in _learned(model)) * _FLOAT
     return Plan(
         layers,
@@ -172,4 +195,4 @@ def _gib(count: int) -> str:
 
 
 def _learned(model: LogicGateNetwork) -> Any:
-    return (layer for layer in model.logic if layer.choice)
+    return (layer for layer in model.gate_layers if layer.choice)

@@ -37,9 +37,11 @@ from typing import Any, ClassVar, Final, Self
 
 from lgn_edge.checks import any_path, any_text, of_kind
 from lgn_edge.errors import InputError
+from lgn_edge.network.network import checked_reads
+from lgn_edge.nn.convolution import ConvRecipe, PoolRecipe
 from lgn_edge.nn.encoder import EncoderRecipe
-from lgn_edge.nn.gate_layer import GateRecipe
 from lgn_edge.nn.layers import DenseRecipe, HeadRecipe
+from lgn_edge.nn.logic_layer import LayerRecipe
 from lgn_edge.nn.lookup import LookupRecipe
 from lgn_edge.tables import Table, not_negative, positive, share_below_one, some_of, table, text, whole, word
 from lgn_edge.training import flat_recipe
@@ -47,7 +49,12 @@ from lgn_edge.training.datasets import DataRecipe
 from lgn_edge.training.settings import changed
 from lgn_edge.words import near
 
-LAYERS: Final = (DenseRecipe, LookupRecipe)  # the kinds of layers; the first one where a file says no kind
+LAYERS: Final = (
+    DenseRecipe,
+    LookupRecipe,
+    ConvRecipe,
+    PoolRecipe,
+)  # the kinds of layers; the first one where a file says no kind
 OPTIMIZERS: Final = ("adam", "adamw")
 DEVICES: Final = ("cpu", "cuda")
 PRECISIONS: Final = ("float32", "bfloat16")
@@ -114,9 +121,18 @@ class Recipe(Table):
     name: str = text()
     data: DataRecipe = table(DataRecipe)
     encoder: EncoderRecipe = table(EncoderRecipe)
-    layers: tuple[GateRecipe, ...] = some_of(LAYERS)
+    layers: tuple[LayerRecipe, ...] = some_of(LAYERS)
     head: HeadRecipe = table(HeadRecipe)
     training: TrainingRecipe = table(TrainingRecipe)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checked_reads(self.sources, len(self.layers))
+
+    @property
+    def sources(self) -> tuple[tuple[int, ...], ...]:
+        """What each layer reads (see `Network.reads`)."""
+        return tuple(layer.reads or (i,) for i, layer in enumerate(self.layers))
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:

@@ -34,7 +34,8 @@ _RESUME: Final = "--resume (resume=True)"
 _ELSEWHERE: Final = "choose another --output (output=)"
 _LENGTH: Final = ("training.epochs", "training.patience")  # a run that goes on may go on for longer
 _ADAM: Final = ("step", "exp_avg", "exp_avg_sq")  # what the optimiser keeps of each parameter
-_SHAPE: Final = ("in_features", "out_features", "arity", "parametrization", "wiring")  # of a layer, as it is saved
+# Of a layer, what another run may choose anew: how it learns, and what its state says.
+_FREE: Final = ("estimator", "temperature", "init", "init_shift", "root", "seed", "lanes", "candidates", "channels")
 
 
 def write_state(
@@ -245,10 +246,13 @@ def take_over(start: LogicGateNetwork, model: LogicGateNetwork, folder: Path) ->
     """
     if len(start.logic) != len(model.logic):
         raise InputError(_other(folder, f"{len(start.logic)} layers", str(len(model.logic))))
+    if start.sources != model.sources:
+        raise InputError(_other(folder, f"reads {list(start.sources)}", str(list(model.sources))))
     for i, (ours, theirs) in enumerate(zip(model.logic, start.logic, strict=True)):
-        for name in _SHAPE:
-            there, here = (getattr(layer, name, 2) for layer in (theirs, ours))
-            if there != here:
+        configs = [{"kind": layer.KIND, **layer.config()} for layer in (theirs, ours)]
+        for name in configs[1]:
+            there, here = (config.get(name) for config in configs)
+            if there != here and name not in _FREE:
                 raise InputError(_other(folder, f"{name} {there!r} in layer {i}", repr(here)))
         for name, tensor in ours.state_dict().items():
             there, here = list(theirs.state_dict()[name].shape), list(tensor.shape)

@@ -119,11 +119,16 @@ def _set_all(tables: dict[str, Any], name: str, value: Any, what: str) -> None:
 def _has(layer: Mapping[str, Any], name: str) -> bool:
     wiring = layer.get("wiring", "random")
     kind = wiring.get("kind", "random") if isinstance(wiring, Mapping) else wiring
+    layer_kind = layer.get("kind", "dense")
     if name == "arity":
-        return bool(layer.get("kind") == "lookup")
+        return bool(layer_kind == "lookup")
+    if name in GATES:
+        return bool(layer_kind != "pool")
+    if layer_kind in ("conv", "pool"):
+        return False
     if name == "lanes":
         return kind in _ALIGNED
-    return name in ("kind", "wiring", *GATES) or kind in _LEARNED
+    return name in ("kind", "wiring") or kind in _LEARNED
 
 
 def _with_widths(tables: dict[str, Any], widths: Any, what: str) -> list[dict[str, Any]]:

@@ -88,7 +88,8 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"version": 3}, r"model.json has version 3 .* reads versions 1 and 2"),
+        ({"version": 4}, r"model.json has version 4 .* reads versions 1, 2, 3: use"),
+        ({"layers": [{"kind": "other"}]}, "layer 0 is of kind 'other'; legal are dense, lookup, conv, pool"),
         ({"format": "other"}, "does not describe a lgn-edge checkpoint"),
         ({"layers": []}, "model.json"),
         ({"layers": [{}]}, "in_features is missing"),

@@ -1,10 +1,10 @@
-"""The kernels of `cpu.c` on this machine."""
+"""The kernels of `cpu.c` and `trees.c` on this machine."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor
 from lgn_edge.errors import LgnError
 from lgn_edge.native import native_library
 
-_SOURCE: Final = Path(__file__).with_name("cpu.c")
+_GATES_SOURCE, _TREES_SOURCE = (Path(__file__).with_name(name) for name in ("cpu.c", "trees.c"))
 _M_TRIM_THRESHOLD: Final = -1  # of malloc.h
 _M_MMAP_THRESHOLD: Final = -3
 _switched_off = False
@@ -26,7 +26,8 @@ _switched_off = False
 def missing() -> str | None:
     """Why there are no compiled kernels here, or None; layers then compute with torch, to the same definition."""
     try:
-        native_library(_SOURCE)
+        for source in (_GATES_SOURCE, _TREES_SOURCE):
+            native_library(source)
     except LgnError as error:
         return str(error)
     return None
@@ -75,14 +76,32 @@ class _Memory:
         return ctypes.c_void_p(tensor.data_ptr())
 
 
+class _Sizes:
+    """A list of sizes as a struct of C that holds nothing else."""
+
+    @staticmethod
+    def from_param(sizes: Sequence[int]) -> ctypes.Array[ctypes.c_size_t]:
+        return (ctypes.c_size_t * len(sizes))(*sizes)
+
+
 _SIZE: Final = ctypes.c_size_t
 _BYTES, _WORDS, _INDICES = _Memory(torch.bool), _Memory(torch.int16), _Memory(torch.int32)
 _FLOATS, _LONG = _Memory(torch.float32), _Memory(torch.int64)
 _GATES: Final = (_SIZE, _SIZE, _SIZE, _FLOATS, _INDICES, _INDICES, _FLOATS)
 _LOOKUP: Final = (_SIZE, _SIZE, _SIZE, _SIZE, _FLOATS, _INDICES, _FLOATS)
 
+_TREES: Final = (_Sizes, _SIZE)
+
+# As in `trees.c`.
+_TREES_ARGUMENTS: Final = {
+    "lgn_trees_bits_forward": (*_TREES, _WORDS, _INDICES, _FLOATS, _WORDS),
+    "lgn_trees_bits_backward": (*_TREES, _WORDS, _INDICES, _FLOATS, _FLOATS, _FLOATS, _FLOATS),
+    "lgn_trees_forward": (*_TREES, _FLOATS, _INDICES, _FLOATS, _FLOATS),
+    "lgn_trees_backward": (*_TREES, _FLOATS, _INDICES, _FLOATS, _FLOATS, _FLOATS, _FLOATS),
+}
+
 # As in `cpu.c`.
-_ARGUMENTS: Final = {
+_GATES_ARGUMENTS: Final = {
     "lgn_pack": (_SIZE, _SIZE, _SIZE, _BYTES, _WORDS),
     "lgn_unpack": (_SIZE, _SIZE, _WORDS, _FLOATS),
     "lgn_bits_forward": (_SIZE, _SIZE, _WORDS, _INDICES, _INDICES, _FLOATS, _WORDS),
@@ -99,13 +118,14 @@ _ARGUMENTS: Final = {
 
 @cache
 def _function(name: str) -> Any:
-    function = getattr(native_library(_SOURCE), name)
-    function.argtypes, function.restype = _ARGUMENTS[name], None
+    trees = name in _TREES_ARGUMENTS
+    function = getattr(native_library(_TREES_SOURCE if trees else _GATES_SOURCE), name)
+    function.argtypes, function.restype = (_TREES_ARGUMENTS if trees else _GATES_ARGUMENTS)[name], None
     return function
 
 
-def call(name: str, *arguments: int | Tensor | None) -> None:
-    """Call a function of `cpu.c`: sizes as they are, tensors by their memory, None as NULL.
+def call(name: str, *arguments: int | Sequence[int] | Tensor | None) -> None:
+    """Call a function of the kernels: sizes as they are, tensors by their memory, None as NULL.
 
     Raises:
         ctypes.ArgumentError: a tensor has another type than the function reads.

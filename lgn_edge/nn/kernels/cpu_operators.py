@@ -1,10 +1,11 @@
-"""The kernels of `cpu.c` as operators of torch; `lgn_edge/nn/blocks.py` says what the arrays hold.
+"""The kernels of `cpu.c` and `trees.c` as operators of torch; `lgn_edge/nn/blocks.py` says what the arrays hold.
 
 Of each operator the first function makes the results (see `operator`), the second one fills them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -284,6 +285,148 @@ bit_gates = _on_cpu(
     _bit_gates,
     saved=("coefficients", "bits", "a", "b", "candidates"),
     gradient=_bit_gates_gradient,
+)
+
+
+# Trees of gates at the places of an image, with a pool behind them; `shape` is the struct of `trees.c`.
+
+
+def _trees_sizes(shape: Sequence[int]) -> tuple[int, int]:
+    """Signals of the image and of the output."""
+    channels, height, width, kernels, *_, rows, columns = shape
+    return channels * height * width, kernels * rows * columns
+
+
+def _trees_gradients_room(
+    x: Tensor,
+    leaf: Tensor,
+    coefficients: Tensor,
+    shape: Sequence[int],
+    grad: Tensor,
+    wants_x: bool,
+    wants_coefficients: bool,
+) -> tuple[Tensor, Tensor]:
+    room_x = _wanted(grad, wants_x, grad.shape[0], _trees_sizes(shape)[0], LANES)
+    return room_x, _wanted(grad, wants_coefficients, *coefficients.shape)
+
+
+def _trees_gradients(
+    kernel: str,
+    grad_x: Tensor,
+    grad_coefficients: Tensor,
+    x: Tensor,
+    leaf: Tensor,
+    coefficients: Tensor,
+    shape: Sequence[int],
+    grad: Tensor,
+    wants_x: bool,
+    wants_coefficients: bool,
+) -> None:
+    found = _given((grad_x, grad_coefficients), (wants_x, wants_coefficients))
+    cpu.call(kernel, shape, len(grad), x, leaf, coefficients, grad, *found)
+
+
+_TREES_BACKWARD: Final = (
+    "(Tensor x, Tensor leaf, Tensor coefficients, int[] shape, Tensor grad, bool wants_x, bool wants_coefficients)"
+    " -> (Tensor, Tensor)"
+)
+_trees_backward = _on_cpu(
+    f"blocks_trees_backward{_TREES_BACKWARD}", _trees_gradients_room, partial(_trees_gradients, "lgn_trees_backward")
+)
+_bit_trees_backward = _on_cpu(
+    f"blocks_bit_trees_backward{_TREES_BACKWARD}",
+    _trees_gradients_room,
+    partial(_trees_gradients, "lgn_trees_bits_backward"),
+)
+
+
+def _trees_room(x: Tensor, leaf: Tensor, coefficients: Tensor, shape: Sequence[int]) -> Tensor:
+    return _floats(x, x.shape[0], _trees_sizes(shape)[1], LANES)
+
+
+def _trees(y: Tensor, x: Tensor, leaf: Tensor, coefficients: Tensor, shape: Sequence[int]) -> None:
+    cpu.call("lgn_trees_forward", shape, len(x), x, leaf, coefficients, y)
+
+
+def _trees_gradient(ctx: Any, grad: Tensor | None) -> tuple[Tensor | None, ...]:
+    if grad is None:
+        return (None,) * 4
+    wanted = ctx.needs_input_grad[0], ctx.needs_input_grad[2]
+    grad_x, grad_coefficients = _given(_trees_backward(*ctx.saved_tensors, ctx.shape, grad, *wanted), wanted)
+    return grad_x, None, grad_coefficients, None
+
+
+trees = _on_cpu(
+    "blocks_trees(Tensor x, Tensor leaf, Tensor coefficients, int[] shape) -> Tensor",
+    _trees_room,
+    _trees,
+    saved=("x", "leaf", "coefficients"),
+    kept=("shape",),
+    gradient=_trees_gradient,
+)
+
+
+def _bit_trees_room(
+    values: Tensor, bits: Tensor, leaf: Tensor, coefficients: Tensor, shape: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    outputs, blocks = _trees_sizes(shape)[1], bits.shape[1]
+    return carrier(bits, blocks, outputs), bits.new_empty(outputs, blocks)
+
+
+def _bit_trees(
+    values_out: Tensor,
+    bits_out: Tensor,
+    values: Tensor,
+    bits: Tensor,
+    leaf: Tensor,
+    coefficients: Tensor,
+    shape: Sequence[int],
+) -> None:
+    cpu.call("lgn_trees_bits_forward", shape, bits.shape[1], bits, leaf, coefficients, bits_out)
+
+
+def _bit_trees_gradient(ctx: Any, grad: Tensor | None, _: None) -> tuple[Tensor | None, ...]:
+    if grad is None:
+        return (None,) * 5
+    wanted = ctx.needs_input_grad[0], ctx.needs_input_grad[3]
+    grad_x, grad_coefficients = _given(_bit_trees_backward(*ctx.saved_tensors, ctx.shape, grad, *wanted), wanted)
+    return grad_x, None, None, grad_coefficients, None
+
+
+bit_trees = _on_cpu(
+    "blocks_bit_trees(Tensor values, Tensor bits, Tensor leaf, Tensor coefficients, int[] shape) -> (Tensor, Tensor)",
+    _bit_trees_room,
+    _bit_trees,
+    saved=("bits", "leaf", "coefficients"),
+    kept=("shape",),
+    gradient=_bit_trees_gradient,
+)
+
+
+# Signals side by side, where only gradients have values.
+
+
+def _join_room(first: Tensor, second: Tensor) -> Tensor:
+    return carrier(first, first.shape[0], first.shape[1] + second.shape[1])
+
+
+def _join(both: Tensor, first: Tensor, second: Tensor) -> None:
+    """There is nothing to write."""
+
+
+def _join_gradient(ctx: Any, grad: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    if grad is None:
+        return None, None
+    (first,) = ctx.saved_tensors
+    return grad[:, : first.shape[1]], grad[:, first.shape[1] :]
+
+
+join = _on_cpu(
+    "blocks_join(Tensor first, Tensor second) -> Tensor",
+    _join_room,
+    _join,
+    saved=("first",),
+    gradient=_join_gradient,
 )
 
 

@@ -10,7 +10,7 @@ small layers are called often.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ def operator(
     *,
     key: str,
     saved: Sequence[str] = (),
+    kept: Sequence[str] = (),
     gradient: Callable[..., Any] | None = None,
 ) -> Callable[..., Any]:
     """Register an operator, and return it.
@@ -39,7 +40,8 @@ def operator(
         room: from the arguments of the schema to new tensors for its results; for fake tensors this is all that runs.
         fill: writes the results; it gets `room`'s tensors, then the arguments.
         key: the dispatch key that it works for: "CPU", or "CompositeExplicitAutograd" for any memory.
-        saved: names of the arguments that the gradient needs.
+        saved: names of the tensors among the arguments that the gradient needs.
+        kept: names of the other arguments that it needs; the context has them as attributes.
         gradient: from a context with `saved_tensors` and the results' gradients to one gradient an argument, which is
             itself not differentiable; without it, results are constants.
     """
@@ -57,14 +59,19 @@ def operator(
     if gradient is None:  # nothing between the caller and the kernel
         _library.impl(name, torch.library.fallthrough_kernel, "Autograd")
     else:
-        places = [list(inspect.signature(room).parameters).index(argument) for argument in saved]
-        function = _differentiable(name, registered, places, gradient)
+        place = {argument: i for i, argument in enumerate(inspect.signature(room).parameters)}
+        tensors, others = [place[argument] for argument in saved], {argument: place[argument] for argument in kept}
+        function = _differentiable(name, registered, tensors, others, gradient)
         _library.impl(name, partial(apply, function), "Autograd")
     return registered
 
 
 def _differentiable(
-    name: str, registered: Callable[..., Any], saved: Sequence[int], gradient: Callable[..., Any]
+    name: str,
+    registered: Callable[..., Any],
+    saved: Sequence[int],
+    kept: Mapping[str, int],
+    gradient: Callable[..., Any],
 ) -> type[torch.autograd.Function]:
     """An operator below autograd, and its gradient.
 
@@ -75,6 +82,8 @@ def _differentiable(
         with torch._C._AutoDispatchBelowAutograd():
             results = registered(*arguments)
         ctx.save_for_backward(*(arguments[place] for place in saved))
+        for argument, place in kept.items():
+            setattr(ctx, argument, arguments[place])
         ctx.set_materialize_grads(False)
         return results
 
