@@ -16,7 +16,7 @@ from lgn_edge.network import flatten
 from lgn_edge.nn.discretise import discretise
 from lgn_edge.onnx_model import write
 from lgn_edge.passes import simplify
-from lgn_edge.training import load_checkpoint
+from lgn_edge.training import load_checkpoint, load_dataset
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,6 +46,9 @@ def test_the_readme_counts_the_gates_that_every_page_counts(tmp_path: Path) -> N
     pages += [build(network, target, tmp_path / target).report for target in ("native", "cortex-m4")]
     assert {(page["gates"], page["gates_simplified"]) for page in pages} == {(network.n_gates, simplified)}
     readme = (ROOT / "README.md").read_text()
+    digits = load_dataset("digits")
+    right = 100 * (network.evaluate(digits.test_x).classes == digits.test_y).mean()
+    assert f"| accuracy on {len(digits.test_y)} held-out images, in every form the same | {right:.2f} % |" in readme
     assert f"| gates trained, simplified | {network.n_gates:,}, {simplified:,} |" in readme
     report = (tmp_path / "native" / "report.md").read_text()
     assert (

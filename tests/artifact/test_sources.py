@@ -23,6 +23,7 @@ from lgn_edge.targets.registry import find_target
 from tests.artifact.test_artifact import NETWORKS, OCTET
 from tests.outside import needs
 from tests.strategies import random_network, random_samples
+from tests.thinning import combinations
 
 STRICT = ["-std=c99", "-Os", "-fPIC", *toolchain.STRICT_WARNINGS]
 
@@ -178,9 +179,9 @@ UNUSUAL = {
 }
 
 
-@pytest.mark.parametrize("batch", [1, 32])
-@pytest.mark.parametrize("optimize", ["size", "speed"])
-@pytest.mark.parametrize("network", UNUSUAL.values(), ids=UNUSUAL)
+@pytest.mark.parametrize(
+    ("network", "optimize", "batch"), combinations(UNUSUAL, ("size", "speed"), {"one": 1, "word": 32})
+)
 def test_no_compiler_warns_of_generated_c(network: Network, optimize: str, batch: int, tmp_path: Path) -> None:
     """All that is C, as the artifact's own Makefile compiles it, by every compiler that is here."""
     folder = build(network, "c", tmp_path / "c", optimize=optimize, batch=batch).folder
