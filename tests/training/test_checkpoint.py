@@ -94,7 +94,7 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
         ({"layers": []}, "model.json"),
         ({"layers": [{}]}, "in_features is missing"),
         ({"head": {"classes": 4}}, "4 classes do not divide the 6"),
-        ({"head": {"classes": "2"}}, "wrong type"),
+        ({"head": {"classes": "2"}}, "classes is '2'; it must be a whole number"),
         ({"class_names": ["one"]}, "1 class names for 2 classes"),
         ({"encoder": {"n_features": 2, "input_dtype": "float32"}}, "outside the 2 inputs"),
     ],
