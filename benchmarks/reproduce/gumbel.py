@@ -17,11 +17,12 @@ from runs import SEEDS, Options, Row, Run, by_epoch, images, mean, run, spread, 
 
 from lgn_edge.errors import LgnError
 
+HARD = {"estimator": "hard"}
 ESTIMATORS: dict[str, dict[str, Any]] = {
     "soft": {"estimator": "soft"},
     "gumbel, temperature 1": {"estimator": "gumbel"},
     "gumbel, temperature 0.25": {"estimator": "gumbel", "temperature": 0.25},
-    "hard": {"estimator": "hard"},
+    "hard": HARD,
 }
 
 
@@ -72,8 +73,9 @@ def _compared(setup: Setup, quick: bool) -> list[Row]:
         last, what = [one.history[-1] for one in group], f"{setup.name}, {name}"
         note = f"raw gates, {len(data.train_y):,} images, {recipe['epochs']} epochs"
         rows.append(Row(f"{what}: hard accuracy", 100 * mean([one.best for one in group]), "%", note=note))
-        gaps = [100 * epoch.gap for epoch in last]
-        rows.append(Row(f"{what}: gap, soft - hard", mean(gaps), "points", note=spread(gaps)))
+        gaps = [100 * epoch.gap for epoch in last if epoch.gap is not None]
+        if gaps:  # of the network that straight-through without noise trains there is no soft one
+            rows.append(Row(f"{what}: gap, soft - hard", mean(gaps), "points", note=spread(gaps)))
         gaps = [100 * (one.as_trained - one.best) for one in group]
         rows.append(Row(f"{what}: gap, as trained - hard", mean(gaps), "points", note=spread(gaps)))
         rows.append(Row(f"{what}: undecided gates", 100 * mean([epoch.undecided for epoch in last]), "%"))
@@ -81,7 +83,9 @@ def _compared(setup: Setup, quick: bool) -> list[Row]:
             ratio = f"{what}: time to soft's best hard accuracy, ratio"
             short = Row(ratio, None, "x", note="not measured: --quick ends before soft training learns anything")
             rows.append(short if quick else _faster(ratio, runs["soft"], group))
-    series = {name: by_epoch(group, lambda row: 100 * row.gap) for name, group in runs.items()}
+    series = {
+        name: by_epoch(group, lambda row: 100 * row.gap) for name, group in runs.items() if ESTIMATORS[name] != HARD
+    }
     title = f"Gap between soft and hard accuracy, {setup.name}"
     plot = lines(f"gumbel-{setup.dataset}", title, "epoch", "points", series)
     return [*rows, Row(f"{setup.name}: plot", None, "", note=str(plot))]

@@ -87,17 +87,18 @@ def train(
     say(f"next: {command('export', output, '-o', 'model.onnx')}")
 
 
-def _layer(layer: Layer) -> str:
+def _layer(layer: Layer, varying: float | None) -> str:
+    vary = "" if varying is None else f", {varying:.0%} of the channels vary"
     if not layer.gates:
-        return f"pool of {layer.inputs:,} inputs, {layer.outputs:,} outputs, {layer.applied:,} ORs"
+        return f"pool of {layer.inputs:,} inputs, {layer.outputs:,} outputs, {layer.applied:,} ORs{vary}"
     gates = f"{layer.gates:,} gates"
     if layer.applied > layer.gates:
         gates += f", {layer.applied:,} at all places"
-    return f"{gates}, {layer.wiring} wiring of {layer.inputs:,} inputs, {layer.parameters:,} parameters"
+    return f"{gates}, {layer.wiring} wiring of {layer.inputs:,} inputs, {layer.parameters:,} parameters{vary}"
 
 
 def _plan_table(name: str, plan: Plan) -> Table:
-    layers = {f"layer {i}": _layer(layer) for i, layer in enumerate(plan.layers)}
+    layers = {f"layer {i}": _layer(layer, plan.varying.get(i)) for i, layer in enumerate(plan.layers)}
     return properties(
         name,
         {

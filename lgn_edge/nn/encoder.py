@@ -44,6 +44,14 @@ class EncoderRecipe(Table):
     threshold_width: float = positive(0.1)
     planes: bool = flag(False)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.planes and self.threshold_rate:
+            raise InputError(
+                "[encoder] threshold_rate lets the thresholds of single features learn, and planes is true; set one of"
+                " them otherwise"
+            )
+
     def fit(self, samples: NDArray[Any], multiple: int = 1, image: tuple[int, int] | None = None) -> Threshold:
         """The encoder of samples [n, features].
 

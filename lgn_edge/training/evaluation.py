@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Final
 
 import torch
+from torch import Tensor
 
 from lgn_edge.nn import LogicGateNetwork, soft_evaluation
 from lgn_edge.nn.gate_layer import GateLayer
@@ -13,12 +15,40 @@ from lgn_edge.training.samples import Samples
 _UNDECIDED: Final = (0.1, 0.9)  # a gate with a soft corner strictly between is undecided
 
 
-def accuracies(model: LogicGateNetwork, samples: Samples) -> tuple[float, float]:
-    """Accuracy of the soft and of the discrete network; leaves the model in evaluation mode."""
+def accuracies(model: LogicGateNetwork, samples: Samples) -> tuple[float | None, float]:
+    """Accuracy of the soft and of the discrete network; leaves the model in evaluation mode.
+
+    Where all gates are discrete in training, too, without noise, nobody has trained a soft network: it has no accuracy.
+    """
     model.eval()
     hard = accuracy(model, samples)
+    if all(layer.estimator == "hard" for layer in model.gate_layers):
+        return None, hard
     with soft_evaluation(model):
         return accuracy(model, samples), hard
+
+
+@torch.no_grad()
+def varying(model: LogicGateNetwork, samples: Samples, most: int | None = None) -> dict[int, float]:
+    """Shares of the channels of each layer that are neither always 0 nor always 1 on the samples, by layer.
+
+    A channel of an image layer is a kernel's output at all places; of other layers each signal is one. A convolution
+    that goes into its pool at once is left out. Leaves the model in evaluation mode.
+
+    Args:
+        model: what is measured.
+        samples: on which.
+        most: parts of the samples that are looked at; None for all.
+    """
+    model.eval()
+    seen: dict[int, list[Tensor]] = {}
+    for part in islice(samples.parts(), most):
+        for i, signals in model.activations(samples.bits(part)):
+            channels = signals.reshape(len(signals), model.logic[i].out_shape[0], -1)
+            some, every = channels.amax((0, 2)) > 0, channels.amin((0, 2)) > 0
+            before = seen.get(i, [some, every])
+            seen[i] = [before[0] | some, before[1] & every]
+    return {i: float((some & ~every).float().mean()) for i, (some, every) in seen.items()}
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ from lgn_edge.nn.kernels import cpu
 from lgn_edge.training.build import build_model, choices, derive_seed, make_optimizer
 from lgn_edge.training.checkpoint import load_checkpoint, save_checkpoint
 from lgn_edge.training.datasets import Dataset, dataset_names, load_dataset, stratified_split
-from lgn_edge.training.evaluation import accuracies, gate_shares, gradient_norms, where_not_finite
+from lgn_edge.training.evaluation import accuracies, gate_shares, gradient_norms, varying, where_not_finite
 from lgn_edge.training.plan import Plan, free_memory, make_plan, memory_suffices, require_device, require_memory
 from lgn_edge.training.processes import Processes, joined
 from lgn_edge.training.recipe import Recipe, load_recipe
@@ -65,8 +65,8 @@ class TrainResult:
     Attributes:
         model: the best epoch's, in evaluation mode.
         network: the discrete network of it.
-        metrics: hard_accuracy and soft_accuracy on the test set, validation_accuracy (if any sample was held out),
-            best_epoch, epochs, gates.
+        metrics: hard_accuracy on the test set, soft_accuracy (of networks that have one, see `Epoch`),
+            validation_accuracy (if any sample was held out), best_epoch, epochs, gates (those that layers store).
         checkpoint: folder of the model.
         history: one entry an epoch.
     """
@@ -151,7 +151,8 @@ def plan_training(
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     dataset = _dataset(recipe, data)
-    return _Run(recipe, dataset, Path(), Processes()).plan()
+    run = _Run(recipe, dataset, Path(), Processes())
+    return replace(run.plan(), varying=varying(run.model, run.held, most=1))
 
 
 class _Run:
@@ -255,7 +256,9 @@ class _Run:
         soft, hard = accuracies(self.model, self.held)
         undecided, constant = gate_shares(self.model)
         rate, norms = recipe.learning_rate * factor, gradient_norms(self.model)
-        return Epoch(number, rate, total / samples, soft, hard, soft - hard, undecided, constant, norms[0], norms[-1])
+        gap = None if soft is None else soft - hard
+        shares = (undecided, constant, norms[0], norms[-1], min(varying(self.model, self.held).values()))
+        return Epoch(number, rate, total / samples, soft, hard, gap, *shares)
 
     def _step(self, chosen: Tensor, when: str) -> float:
         """One step on a batch; returns its mean loss."""
@@ -305,12 +308,12 @@ class _Run:
         self.model.load_state_dict(load_checkpoint(folder).state_dict())
         self.processes.wait()  # until all have read what is replaced below
         soft, hard = accuracies(self.model, self._samples(self.dataset.test_x, self.dataset.test_y))
-        metrics = {ENDED: hard, "soft_accuracy": soft, **_metrics(history, self.recipe, self.model)}
+        measured = {ENDED: hard} if soft is None else {ENDED: hard, "soft_accuracy": soft}
+        metrics = measured | _metrics(history, self.recipe, self.model)
         self.model.provenance |= {
             "dataset": self.dataset.name,
             "recipe": json.dumps(self.recipe.to_dict()),
-            "hard_accuracy": f"{hard:.6f}",
-            "soft_accuracy": f"{soft:.6f}",
+            **{name: f"{accuracy:.6f}" for name, accuracy in measured.items()},
             "lgn-edge": __version__,
         }
         if self.dataset.input_dtype == "uint8":

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ class Plan:
         sample_bytes: signals and gradients of one sample of a batch.
         data_bytes: the data set, encoded or raw.
         batch: samples of a step.
+        varying: shares of channels that vary before training, by layer (see `evaluation.varying`); empty if not
+            measured.
     """
 
     layers: tuple[Layer, ...]
@@ -66,6 +68,7 @@ class Plan:
     sample_bytes: int
     data_bytes: int
     batch: int
+    varying: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def gates(self) -> int:
@@ -91,7 +94,8 @@ class Plan:
         """Plain values."""
         names = ("gates", "applied", "parameters", "kernels", "steps", "batch", "memory_bytes")
         layers = [vars(layer) for layer in self.layers]
-        return {"layers": layers, **{name: getattr(self, name) for name in names}}
+        varying = {str(i): share for i, share in self.varying.items()}
+        return {"layers": layers, "varying": varying, **{name: getattr(self, name) for name in names}}
 
 
 def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: int) -> Plan:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -29,23 +29,27 @@ class Epoch:
         loss: mean cross-entropy of its training samples.
         soft_accuracy, hard_accuracy: of the real-valued and of the discrete network on the validation samples; where
             all samples train, on every tenth of those.
-        gap: soft_accuracy - hard_accuracy, the discretisation gap.
+        gap: soft_accuracy - hard_accuracy, the discretisation gap. Both are None where all gates are trained as
+            discrete ones without noise ("hard"): there is no soft network whose accuracy could be lost.
         undecided: share of gates with a soft corner between 0.1 and 0.9.
         constant: share of gates whose discrete truth table is 0 or 1.
         gradient_first: norm of the gradient of the first layer's gates in the last step.
         gradient_last: the same of the last layer; where it is much larger, gradients vanish on the way.
+        varying: share of the channels of a layer that are neither always 0 nor always 1 on the validation samples, of
+            the layer where it is least (see `evaluation.varying`). A channel that does not vary tells nothing.
     """
 
     epoch: int
     learning_rate: float
     loss: float
-    soft_accuracy: float
+    soft_accuracy: float | None
     hard_accuracy: float
-    gap: float
+    gap: float | None
     undecided: float
     constant: float
     gradient_first: float
     gradient_last: float
+    varying: float
 
 
 _COLUMNS: Final = [field.name for field in fields(Epoch)]
@@ -93,7 +97,7 @@ def read_table(path: Path, epochs: int) -> list[Epoch]:
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")[: epochs + 1]
-        rows = [Epoch(int(number), *map(float, rest)) for number, *rest in csv.reader(lines[1:])]
+        rows = [Epoch(int(number), *map(_number, rest)) for number, *rest in csv.reader(lines[1:])]
         if lines[0] != ",".join(_COLUMNS) or [row.epoch for row in rows] != list(range(1, epochs + 1)):
             raise ValueError
     except (OSError, ValueError, TypeError) as error:
@@ -104,7 +108,11 @@ def read_table(path: Path, epochs: int) -> list[Epoch]:
 
 
 def _line(row: Epoch) -> str:
-    return ",".join(map(str, astuple(row)))
+    return ",".join("" if value is None else str(value) for value in astuple(row))
+
+
+def _number(text: str) -> Any:
+    return float(text) if text else None
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def event_file(folder: Path, done: int) -> Iterator[Record]:
     with SummaryWriter(str(folder), purge_step=done + 1) as writer:
 
         def record(epoch: Epoch, model: LogicGateNetwork) -> None:
-            figures = {
+            figures: dict[str, float | None] = {
                 "loss": epoch.loss,
                 "learning rate": epoch.learning_rate,
                 "accuracy/soft": epoch.soft_accuracy,
@@ -46,9 +46,12 @@ def event_file(folder: Path, done: int) -> Iterator[Record]:
                 "accuracy/gap": epoch.gap,
                 "gates/undecided": epoch.undecided,
                 "gates/constant": epoch.constant,
+                "channels/varying": epoch.varying,
             }
             figures |= {f"gradient/layer {i}": norm for i, norm in enumerate(gradient_norms(model))}
             for name, value in figures.items():
+                if value is None:
+                    continue
                 writer.add_scalar(name, value, epoch.epoch)
             writer.flush()
 

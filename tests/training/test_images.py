@@ -1,0 +1,188 @@
+"""Convolutions in training: recipes with the published counts of gates, and a run on small images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lgn_edge.errors import InputError
+from lgn_edge.nn.convolution import ConvRecipe, PoolRecipe
+from lgn_edge.nn.layers import DenseRecipe
+from lgn_edge.nn.logic_layer import joined_shape
+from lgn_edge.training import Dataset, Recipe, load_checkpoint, load_recipe, plan_training, train
+from lgn_edge.training.build import build_model
+from lgn_edge.training.evaluation import varying
+from lgn_edge.training.recipe import recipe_from
+from lgn_edge.training.samples import Samples
+
+SMALL = {
+    "name": "bars",
+    "data": {"name": "bars"},
+    "encoder": {"levels": 1, "planes": True},
+    "layers": [
+        {"kind": "conv", "kernels": 6, "padding": 1, "init_shift": 1.0},
+        {"kind": "pool"},
+        {"kind": "conv", "kernels": 8, "size": 2, "depth": 2, "init_shift": 1.0},
+        {"reads": [0, 2, 3], "width": 60, "wiring": {"kind": "learned", "candidates": 8}, "init": "gaussian"},
+    ],
+    "head": {"tau": 3.0},
+    "training": {"epochs": 6, "batch": 32, "threads": 1, "learning_rate": 0.05},
+}
+
+
+def bars() -> Dataset:
+    """Images of 6 x 7 in two planes: a row, or a column, that is bright in noise."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 500)
+    x = rng.integers(0, 150, (500, 2, 6, 7))
+    for image, label in zip(x, y, strict=True):
+        where = rng.integers(6)
+        image[(slice(None), slice(None), where) if label else (slice(None), where)] += 100
+    samples = x.reshape(500, -1).astype(np.uint8)
+    return Dataset("bars", samples[:400], y[:400], samples[400:], y[400:], ("row", "column"), "uint8", (6, 7))
+
+
+def counts(recipe: Recipe, image: tuple[int, int, int]) -> tuple[int, int]:
+    """Gates that a sample passes, and gates that are stored, by the sizes in a recipe alone."""
+    shapes: list[tuple[int, ...]] = [image]
+    applied = stored = 0
+    for layer, sources in zip(recipe.layers, recipe.sources, strict=True):
+        given = joined_shape([shapes[source] for source in sources])
+        if isinstance(layer, DenseRecipe):
+            shape, distinct, places = (layer.width,), layer.width, 1
+        else:
+            channels, *sides = given
+            assert isinstance(layer, ConvRecipe | PoolRecipe)
+            rows, columns = (
+                (side + 2 * layer.padding - layer.size) // (layer.stride or layer.size) + 1 for side in sides
+            )
+            if isinstance(layer, ConvRecipe):
+                shape, distinct, places = (
+                    (layer.kernels, rows, columns),
+                    layer.kernels * (2**layer.depth - 1),
+                    rows * columns,
+                )
+            else:
+                shape, distinct, places = (channels, rows, columns), 0, 0
+                applied += channels * rows * columns * (layer.size**2 - 1)
+        shapes.append(shape)
+        applied, stored = applied + distinct * places, stored + distinct
+    return applied, stored
+
+
+@pytest.mark.parametrize(
+    ("name", "applied", "stored", "outputs"),
+    [  # Petersen et al. (2024): applied as table 6 and appendix A add up, OR pools included; outputs of a class
+        ("cifar10-conv-s", 960_512, 83_552, 1_024),
+        ("cifar10-conv-m", 7_684_096, 668_416, 8_192),
+        ("cifar10-conv-b", 16_515_072, 2_483_712, 32_768),
+        ("cifar10-conv-l", 33_030_144, 4_967_424, 65_536),
+        ("cifar10-conv-g", 61_472_768, 5_347_328, 65_536),
+        ("mnist-conv-s", 236_848, 73_136, 1_024),
+        ("mnist-conv-m", 947_392, 292_544, 4_096),
+        ("mnist-conv-l", 3_216_128, 596_736, 8_192),
+        ("mnist-conv", 173_168, 9_456, 800),
+        ("cifar10-conv", 920_832, 43_872, 3_200),
+    ],
+)
+def test_recipes_have_the_published_counts_of_gates(name: str, applied: int, stored: int, outputs: int) -> None:
+    recipe = load_recipe(name)
+    channels = recipe.encoder.levels * (3 if name.startswith("cifar10") else 1)
+    side = 32 if name.startswith("cifar10") else 28
+    assert counts(recipe, (channels, side, side)) == (applied, stored)
+    assert recipe.layers[-1].width == 10 * outputs
+
+
+def test_counts_are_those_of_the_layers() -> None:
+    recipe = recipe_from(SMALL)
+    model = build_model(recipe, bars())
+    assert (model.n_gates, model.n_distinct) == counts(recipe, (2, 6, 7)) == (6 * 7 * 42 + 3 * 54 + 8 * 3 * 4 + 60, 126)
+
+
+def test_a_run_with_convolutions(tmp_path: Path) -> None:
+    recipe, data = recipe_from(SMALL).changed({"shift": 1}), bars()
+    result = train(recipe, data=data, output=tmp_path / "run", progress=False)
+    assert result.metrics["hard_accuracy"] > 0.8
+    classes = result.network.evaluate(data.test_x).classes
+    assert float(np.mean(classes == data.test_y)) == result.metrics["hard_accuracy"]
+    model = load_checkpoint(tmp_path / "run")
+    assert model.sources == ((0,), (1,), (2,), (0, 2, 3))
+    assert torch.equal(model.predict(torch.from_numpy(data.test_x)), torch.from_numpy(classes.astype(int)))
+    cut = recipe.changed({"epochs": 3})
+    train(cut, data=data, output=tmp_path / "cut", progress=False)
+    longer = train(recipe, data=data, output=tmp_path / "cut", progress=False, resume=True)
+    assert longer.history[:1] != result.history[:1]  # the schedule was shorter
+    tuned = train(recipe, data=data, output=tmp_path / "tuned", progress=False, start_from=tmp_path / "run")
+    assert tuned.history[0].hard_accuracy > result.history[0].hard_accuracy
+    other = recipe.changed({"layers.2.kernels": 9})
+    with pytest.raises(InputError, match="it has out_channels 8 in layer 2, but the recipe says 9"):
+        train(other, data=data, output=tmp_path / "other", progress=False, start_from=tmp_path / "run")
+
+
+def test_a_plan_says_what_a_convolution_takes_and_which_channels_vary() -> None:
+    plan = plan_training(recipe_from(SMALL), bars())
+    first = plan.layers[0]
+    assert (first.kind, first.gates, first.applied, first.outputs) == ("conv", 42, 42 * 42, 6 * 42)
+    assert set(plan.varying) == {1, 2, 3}  # the first convolution goes into its pool at once
+    assert plan.kernels == "compiled"
+
+
+def test_a_channel_that_never_changes_does_not_vary() -> None:
+    data = bars()
+    model = build_model(recipe_from(SMALL), data)
+    with torch.no_grad():
+        model.layers[0].weight[6 : 3 * 7 : 7] = -1.0  # the roots of three kernels are the constant 0
+        model.layers[2].weight[2::3] = 1.0  # all of this layer the constant 1
+    shares = varying(model, Samples(model.encoder, data.train_x, data.train_y, once=True))
+    assert shares[1] == 0.5
+    assert shares[2] == 0.0
+
+
+def test_planes_have_thresholds_of_their_own() -> None:
+    data = bars()
+    changed = data.train_x.copy()
+    changed[:, 42:] //= 2
+    encoder = recipe_from(SMALL).changed({"levels": 2}).encoder.fit(changed, image=(6, 7))
+    limits = encoder.limits().reshape(2, 2, 42)
+    assert bool((limits == limits[:, :, :1]).all())
+    assert encoder.feature.tolist() == [*range(84), *range(84)]
+    greatest = changed.reshape(400, 2, 42).max((0, 2))
+    assert limits[:, :, 0].tolist() == [[g // 3 for g in greatest], [2 * int(g) // 3 for g in greatest]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"encoder.planes": False}, r"layers.0: convolution: the .* signals that it reads are no image"),
+        ({"encoder.threshold_rate": 0.1}, r"threshold_rate lets the thresholds of single features learn"),
+        ({"layers.0.groups": 3}, r"layers.0: convolution: 2 input channels do not divide into 3 groups"),
+        ({"layers.2.size": 4}, r"layers.2: convolution: a window of 4 x 4 does not fit into the image of 3 x 3"),
+        ({"layers.3.reads": [0, 5]}, r"layer 3 reads 5; it may read 0..3"),
+        ({"layers.3.reads": [0, 0]}, r"layer 3 reads \[0, 0\]; name at least one source, and none twice"),
+        ({"layers.3.reads": [0, -1]}, r"\[layers\] reads: a number is -1; it must be at least 0"),
+        ({"layers.3.reads": 2}, r"\[layers\] reads is 2; it must be a list of whole numbers"),
+        ({"layers.2.reads": [0, 2]}, r"layers.2: convolution: the 138 signals that it reads are no image"),
+        ({"layers.1.width": 3}, r"layers.1: \[layers\] has no setting 'width'"),
+        ({"layers.0.root": "or"}, r"root is 'or'.*legal are residual, gaussian, and"),
+    ],
+)
+def test_refuses(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        build_model(recipe_from(SMALL).changed(settings), bars())
+
+
+def test_samples_that_are_no_images_are_refused() -> None:
+    with pytest.raises(InputError, match="planes is true, but the samples are no images"):
+        build_model(recipe_from(SMALL), replace(bars(), image=None))
+
+
+def test_settings_by_name_reach_the_layers_that_have_them() -> None:
+    changed = recipe_from(SMALL).changed({"estimator": "gumbel", "candidates": 9})
+    assert [getattr(layer, "estimator", None) for layer in changed.layers] == ["gumbel", None, "gumbel", "gumbel"]
+    assert changed.layers[3].wiring.candidates == 9
+    with pytest.raises(InputError, match="widths is not enough, as the layers differ"):
+        recipe_from(SMALL).changed({"widths": [10, 10]})
