@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lgn_edge.forms.images.trees import (
-    GATE_MASKS,
-    NODE_MASKS,
-    Trees,
-    TreeShape,
-    gate_value,
-    node_value,
-    tree_value,
-)
+from lgn_edge.forms.images.trees import HALVES, ROOTS, Trees, half_value
 from lgn_edge.network.convolution import Pair
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.network.truth_table import Words
+from lgn_edge.passes.push_complements import EXECUTE
 
 
 @dataclass(frozen=True)
@@ -81,39 +73,27 @@ class Places:
 
 
 @dataclass(frozen=True)
-class Group:
-    """Kernels of a stage that one loop runs.
-
-    Attributes:
-        trees: the kernels.
-        tap: int32[n, leaves], the row that each leaf reads for the first output.
-        out: int32[n], the row of the first output.
-    """
-
-    trees: Trees
-    tap: Int32Array
-    out: Int32Array
-
-
-@dataclass(frozen=True)
 class Stage:
     """A layer of kernels, and the pool behind it.
 
     Attributes:
         places: of all its kernels.
-        groups: the kernels by their shape.
+        trees: the kernels.
+        tap: int32[K, 2, 4], the row that each leaf of their halves reads for the first output.
+        out: int32[K], the row of the first output.
     """
 
     places: Places
-    groups: Mapping[TreeShape, Group]
+    trees: Trees
+    tap: Int32Array
+    out: Int32Array
 
     @property
     def n_gates(self) -> int:
         """Gates of two inputs at all places, those of the pool included."""
-        kernels = sum(len(group.out) for group in self.groups.values())
-        gates = sum(group.trees.n_gates for group in self.groups.values())
         cells = len(self.places.window)
-        return (gates * cells + kernels * (cells - 1)) * self.places.shape[0] * self.places.shape[1]
+        gates = self.trees.n_gates * cells + len(self.out) * (cells - 1)
+        return gates * self.places.shape[0] * self.places.shape[1]
 
 
 @dataclass(frozen=True)
@@ -150,8 +130,7 @@ class Images:
         written[self.input_row] = True
         for stage in self.stages:
             outputs, _ = _offsets(stage.places)
-            for group in stage.groups.values():
-                written[group.out[:, None] + outputs] = True
+            written[stage.out[:, None] + outputs] = True
         return np.flatnonzero(~written).astype(np.int32)
 
     def evaluate(self, words: Words) -> Words:
@@ -160,9 +139,9 @@ class Images:
         memory[self.input_row] = words[self.input_bit]
         for stage in self.stages:
             outputs, reads = _offsets(stage.places)
-            for shape, group in stage.groups.items():
-                for i in range(len(group.out)):
-                    memory[group.out[i] + outputs] = _kernel(shape, group, i, memory, reads)
+            for k in range(len(stage.out)):
+                value = _kernel(stage, k, memory, reads)
+                memory[stage.out[k] + outputs] = np.bitwise_or.reduce(value, axis=1)
         return memory
 
 
@@ -173,16 +152,12 @@ def _offsets(places: Places) -> tuple[Int32Array, Int32Array]:
     return y * places.pitch + x, reads[:, None] + places.window
 
 
-def _kernel(shape: TreeShape, group: Group, i: int, memory: Words, reads: Int32Array) -> Words:
-    ones = np.array(np.iinfo(memory.dtype).max, memory.dtype)
-
-    def masks(rows: Any, number: Any) -> Any:
-        return [ones * bool(mask) for mask in rows[number]]
-
-    value = tree_value(
-        shape,
-        lambda leaf: memory[group.tap[i, leaf] + reads],
-        lambda n, a, b: gate_value(a, b, *masks(GATE_MASKS, group.trees.gate[i, n])),
-        lambda n, a, b: node_value(a, b, *masks(NODE_MASKS, group.trees.node[i, n])),
-    )
-    return np.asarray(np.bitwise_or.reduce(value, axis=1))
+def _kernel(stage: Stage, k: int, memory: Words, reads: Int32Array) -> Words:
+    """The values [outputs, cells, words] of a kernel."""
+    halves = [
+        half_value(HALVES[kind], [memory[row + reads] for row in taps].__getitem__)
+        for kind, taps in zip(stage.trees.half[k].tolist(), stage.tap[k], strict=True)
+    ]
+    root = ROOTS[stage.trees.root[k]]
+    value = halves[0] if root < 0 else EXECUTE[root](*halves)
+    return np.asarray(~value if stage.trees.flip[k] else value)

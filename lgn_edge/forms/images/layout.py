@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from lgn_edge.forms.images.images import Group, Image, Images, Places, Stage
-from lgn_edge.forms.images.trees import SHAPES, Trees, TreeShape, trees_by_shape
+from lgn_edge.forms.images.images import Image, Images, Places, Stage
+from lgn_edge.forms.images.trees import Trees, trees_of
 from lgn_edge.network import Layer, LogicConv2d, Network, OrPool2d
 from lgn_edge.network.convolution import ImageLayer, Pair, Window
 from lgn_edge.network.layers import Int32Array
@@ -54,8 +54,9 @@ def lay_out(network: Network, layers: Sequence[int], live: BoolArray) -> Images:
     kernels = {}
     for job in reversed(jobs):
         layer = network.layers[job.layer]
-        kernels[job] = _kernels(layer, needed[job.writes])
-        seen = _channels_read(layer, kernels[job].values())
+        kernels[job] = _Kernels.of(layer, needed[job.writes])
+        seen = np.zeros(sum(len(needed[source]) for source in job.reads), np.bool_)
+        seen[kernels[job].cell[..., 0]] = True
         ends = np.cumsum([len(needed[source]) for source in job.reads])
         for source, channels in zip(job.reads, np.split(seen, ends[:-1]), strict=True):
             needed[source] |= channels
@@ -121,31 +122,29 @@ def _jobs(network: Network, layers: Sequence[int], outside: Mapping[int, BoolArr
     return tuple(_Job(i, pool_of.get(i), network.sources[i]) for i in layers if i not in pool_of.values())
 
 
-def _kernels(layer: Layer, needed: BoolArray) -> Mapping[TreeShape, Trees]:
-    """The kernels of a layer that are needed, by shape; those of a pool are wires."""
-    kernel = np.flatnonzero(needed).astype(np.int32)
-    if isinstance(layer, LogicConv2d):
-        shapes = trees_by_shape(layer.table[kernel])
-        return {shape: replace(trees, kernel=kernel[trees.kernel]) for shape, trees in shapes.items()}
-    wires = np.full((len(kernel), 1), PASS_A, np.uint8)
-    return {SHAPES[0]: Trees(kernel, np.zeros((len(kernel), 1), np.int32), wires, wires[:, :0])} if len(kernel) else {}
+@dataclass(frozen=True)
+class _Kernels:
+    """The kernels of a layer that are needed.
 
+    Attributes:
+        channel: int32[K], the output of each.
+        trees: what they are; those of a pool are wires.
+        cell: int32[K, 2, 4, 3], the cell (channel, row, column) of each leaf; a pool reads the first of its channel.
+    """
 
-def _cells(layer: Layer, trees: Trees) -> Int32Array:
-    """The cell int32[n, leaves, 3] (channel, row, column) of each leaf; of a pool the first one of its channel."""
-    if isinstance(layer, LogicConv2d):
-        cells: Int32Array = np.take_along_axis(layer.leaf[trees.kernel], trees.leaf[:, :, None], axis=1)
-        return cells
-    corner = np.zeros_like(trees.kernel)
-    return np.stack([trees.kernel, corner, corner], axis=1)[:, None]
+    channel: Int32Array
+    trees: Trees
+    cell: Int32Array
 
-
-def _channels_read(layer: Layer, groups: Iterable[Trees]) -> BoolArray:
-    assert isinstance(layer, ImageLayer)
-    seen = np.zeros(layer.channels, np.bool_)
-    for trees in groups:
-        seen[_cells(layer, trees)[:, :, 0]] = True
-    return seen
+    @classmethod
+    def of(cls, layer: Layer, needed: BoolArray) -> _Kernels:
+        channel = np.flatnonzero(needed).astype(np.int32)
+        if isinstance(layer, LogicConv2d):
+            trees = trees_of(layer.table[channel])
+            return cls(channel, trees, layer.leaf[channel[:, None, None], trees.leaf])
+        cell = np.zeros((len(channel), 2, 4, 3), np.int32)
+        cell[..., 0] = channel[:, None, None]
+        return cls(channel, trees_of(np.full((len(channel), 1), PASS_A, np.uint8)), cell)
 
 
 def _images(
@@ -166,17 +165,14 @@ def _images(
     return images
 
 
-def _stage(network: Network, job: _Job, kernels: Mapping[TreeShape, Trees], images: Mapping[int, Image]) -> Stage:
-    layer, window = network.layers[job.layer], _window(network, job.layer)
+def _stage(network: Network, job: _Job, kernels: _Kernels, images: Mapping[int, Image]) -> Stage:
+    window = _window(network, job.layer)
     pitch, out = images[job.reads[0]].pitch, images[job.writes]
     plane = np.concatenate([images[s].row(np.arange(len(images[s].channel)), 0, 0) for s in job.reads])
     corner = window.padding[0] * pitch + window.padding[1]
-    groups = {}
-    for shape, trees in kernels.items():
-        channel, y, x = np.moveaxis(_cells(layer, trees), 2, 0)
-        tap = plane[channel] + y * pitch + x - corner
-        groups[shape] = Group(trees, tap.astype(np.int32), out.row(trees.kernel, 0, 0))
-    return Stage(_places(network, job, pitch, out), groups)
+    channel, y, x = np.moveaxis(kernels.cell, 3, 0)
+    tap = (plane[channel] + y * pitch + x - corner).astype(np.int32)
+    return Stage(_places(network, job, pitch, out), kernels.trees, tap, out.row(kernels.channel, 0, 0))
 
 
 def _places(network: Network, job: _Job, pitch: int, out: Image) -> Places:

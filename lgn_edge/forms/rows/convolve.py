@@ -1,16 +1,20 @@
-"""The kernels of image layers: one loop a shape of tree, at every place, with the pool that follows."""
+"""The kernels of image layers: a loop a kind of half, at every place, with the pool that follows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial, reduce
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
-from lgn_edge.forms.images.images import Group, Images
-from lgn_edge.forms.images.trees import GATE_MASKS, NODE_MASKS, TreeShape, gate_value, node_value, tree_value
+from lgn_edge.forms.images.images import Images, Stage
+from lgn_edge.forms.images.trees import HALVES, ROOTS, Trees, half_value
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import (
     Buffer,
@@ -22,73 +26,57 @@ from lgn_edge.kernels.tir import (
     as_index,
     constant,
     kernel,
+    narrow,
     row,
     scratch,
     store_row,
 )
+from lgn_edge.network.layers import Int32Array
+from lgn_edge.passes.push_complements import EXECUTE
 
-_CELL = 4  # places that are ORed into one output while they are in registers: a window of 2 x 2
-_PLACES = 7  # numbers of a stage
-
-
-@dataclass(frozen=True)
-class Loop:
-    """What the code of a loop depends on.
-
-    Attributes:
-        shape: of its trees.
-        together: places whose values are computed together, 1 or 4.
-    """
-
-    shape: TreeShape
-    together: int
+_TILE: Final = 64  # values of a half that wait for the other one, in rows: 4 KiB of the first-level cache
+_SQUARE: Final = 4  # places of a window of 2 x 2, which are worked on together
+_LEAVES: Final = 4  # of a half
+_COPY: Final = ROOTS.index(-1)
+_SMALL: Final = sum(len(operations) <= 1 for operations in HALVES)  # kinds of halves that are a gate or less
 
 
 def convolve(images: Images, shape: Shape, prefix: str) -> Kernel:
     """`void PREFIX_convolve(word *slots)`: run all stages on one block of samples.
 
-    The encoder's bits are in their rows, and the rows of `Images.zeros` hold zeros. The code depends on the shapes of
-    trees that there are, not on their number.
+    The encoder's bits are in their rows, and the rows of `Images.zeros` hold zeros. A kernel is run for some outputs at
+    a time: its halves leave their values in a tile, its root takes them from there. The code depends on the kinds of
+    halves and roots that there are, not on the number of kernels.
 
     Args:
         images: what to run.
         shape: the machine's row; more than one word.
         prefix: of the C symbols.
     """
-    lanes = shape.lanes
-    loops: dict[Loop, list[tuple[int, Group]]] = {}
-    for i, stage in enumerate(images.stages):
-        together = _CELL if len(stage.places.window) == _CELL else 1
-        for tree, group in stage.groups.items():
-            loops.setdefault(Loop(tree, together), []).append((i, group))
-    tables = [
-        Table(f"{prefix}_gate_mask", _masks(GATE_MASKS, shape)),
-        Table(f"{prefix}_node_mask", _masks(NODE_MASKS, shape)),
-        *_places(images, lanes, prefix),
-        *(
-            table
-            for loop, groups in loops.items()
-            for table in _kernels(loop, groups, len(images.stages), lanes, prefix)
-        ),
-    ]
+    steps = [_steps(stage.trees) for stage in images.stages]
+    tables = _tables(images, steps, shape.lanes, f"{prefix}_convolve")
+    halves = [stage.trees.half for stage in images.stages]
+    kinds = _used(half[np.arange(2) < tiled[:, None]] for half, (tiled, _) in zip(halves, steps, strict=True))
+    lasts = _used(last for _, last in steps)
+    squares = {_is_square(stage) for stage in images.stages if len(stage.out)}
 
-    def body(
-        slots: Buffer, gate_mask: Buffer, node_mask: Buffer, places: Buffer, window: Buffer, *given: Buffer
-    ) -> None:
+    def body(slots: Buffer, numbers: Buffer, window: Buffer, *kernels: Buffer) -> None:
+        tile = scratch(shape.word, 2 * _TILE * shape.lanes)
         with T.serial(0, len(images.stages)) as stage:
-            here = _Places(window, *(T.Bind(places[stage * _PLACES + i]) for i in range(_PLACES)))
-            for i, loop in enumerate(loops):
-                stop, tap, gate, node, out = given[5 * i : 5 * i + 5]
-                with T.serial(as_index(stop[stage]), as_index(stop[stage + 1])) as k:
-                    _run(loop, here, _Kernel(loop, k, tap, gate, node, out), gate_mask, node_mask, slots, lanes)
+            places = _Places(window, *(T.Bind(numbers[stage * _NUMBERS + i]) for i in range(_NUMBERS)))
+            for square in sorted(squares):
+                loops = _Loops(slots, tile, places, square, kinds, lasts, shape, *kernels)
+                first, end = (places.first_square, places.end) if square else (places.first, places.first_square)
+                with T.serial(first, end) as k:
+                    loops.run(k)
 
-    return kernel(f"{prefix}_convolve", [Parameter("slots", shape.word, images.n_rows * lanes)], tables, body)
+    return kernel(f"{prefix}_convolve", [Parameter("slots", shape.word, images.n_rows * shape.lanes)], tables, body)
 
 
 def clear(images: Images, shape: Shape, prefix: str) -> Kernel:
     """`void PREFIX_clear(word *slots)`: zeros into the rows that stay zeros, block after block."""
     rows = images.zeros()
-    tables = (Table(f"{prefix}_zero_row", rows if len(rows) else np.zeros(1, np.int32)),)
+    tables = (Table(f"{prefix}_zero_row", narrow(rows)),)
 
     def body(slots: Buffer, zero_row: Buffer) -> None:
         with T.serial(0, len(rows)) as i:
@@ -97,18 +85,51 @@ def clear(images: Images, shape: Shape, prefix: str) -> Kernel:
     return kernel(f"{prefix}_clear", [Parameter("slots", shape.word, images.n_rows * shape.lanes)], tables, body)
 
 
-def _masks(ones: Integers, shape: Shape) -> Integers:
-    """All bits of a word for each mask, those of a gate side by side."""
-    return np.where(ones, np.array(2**shape.word_bits - 1, shape.word), np.array(0, shape.word)).ravel()
+def _is_square(stage: Stage) -> bool:
+    """Whether a stage's window is 2 x 2 of places side by side, whatever is between its two lines."""
+    window = stage.places.window
+    return len(window) == _SQUARE and bool(window[1] == 1 and window[3] == window[2] + 1)
+
+
+def _steps(trees: Trees) -> tuple[Int32Array, Int32Array]:
+    """How many halves of each kernel go through the tile, int32[K], and what is the last step, int32[K].
+
+    The last step is a root of two halves, a copy of one, or what comes of the leaves of a small half without a tile.
+    """
+    alone = trees.root == _COPY
+    small = alone & (trees.half[:, 0] < _SMALL)
+    last = np.where(small, len(ROOTS) + trees.half[:, 0], trees.root)
+    return np.where(small, 0, np.where(alone, 1, 2)).astype(np.int32), last.astype(np.int32)
+
+
+def _used(numbers: Iterable[Integers]) -> tuple[int, ...]:
+    return tuple(np.unique(np.concatenate(list(numbers))).tolist())
 
 
 @dataclass(frozen=True)
 class _Places:
-    """The numbers of a stage, in words, as the kernel has them (see `images.Places`)."""
+    """A stage as its loops have it, from a row of numbers; rows of samples are counted in words.
+
+    Attributes:
+        window: where the cells of all windows are.
+        first, first_square, end: its kernels, those of a window of 2 x 2 last.
+        rows, columns: of outputs.
+        tall, wide: of the part of them that is done at a time.
+        parts_y, parts_x: how many parts there are.
+        step_y, step_x, pitch: see `images.Places`.
+        first_cell, end_cell: its part of `window`.
+    """
 
     window: Buffer
+    first: Expr
+    first_square: Expr
+    end: Expr
     rows: Expr
     columns: Expr
+    tall: Expr
+    wide: Expr
+    parts_y: Expr
+    parts_x: Expr
     step_y: Expr
     step_x: Expr
     pitch: Expr
@@ -116,93 +137,159 @@ class _Places:
     end_cell: Expr
 
 
-def _places(images: Images, lanes: int, prefix: str) -> tuple[Table, Table]:
-    windows = [stage.places.window for stage in images.stages]
-    ends = np.cumsum([len(window) for window in windows])
-    numbers = [
-        (*p.shape, p.step[0] * lanes, p.step[1] * lanes, p.pitch * lanes, end - len(p.window), end)
-        for p, end in zip((stage.places for stage in images.stages), ends.tolist(), strict=True)
-    ]
-    return (
-        Table(f"{prefix}_places", np.array(numbers, np.int32).ravel()),
-        Table(f"{prefix}_window", (np.concatenate(windows) * lanes).astype(np.int32)),
-    )
+_NUMBERS: Final = len(fields(_Places)) - 1  # all but the window
 
 
-def _kernels(
-    loop: Loop, groups: Sequence[tuple[int, Group]], stages: int, lanes: int, prefix: str
+def _tables(
+    images: Images, steps: Sequence[tuple[Int32Array, Int32Array]], lanes: int, prefix: str
 ) -> tuple[Table, ...]:
-    """Where the kernels of each stage end, and the data of all: taps and outputs by their first word."""
-    counts = np.zeros(stages + 1, np.int32)
-    for stage, group in groups:
-        counts[stage + 1] = len(group.out)
+    """The numbers of the stages, windows, and of each kernel its taps, halves, last step, complement and output."""
+    numbers, first, cell = [], 0, 0
+    for stage in images.stages:
+        places, end, stop = stage.places, first + len(stage.out), cell + len(stage.places.window)
+        square = _is_square(stage)
+        together = _TILE // _SQUARE if square else _TILE
+        wide = min(together, places.shape[1])
+        tall = together // wide
+        parts = [-(-places.shape[0] // tall), -(-places.shape[1] // wide)]
+        numbers += [first, first if square else end, end, *places.shape, tall, wide, *parts]
+        numbers += [places.step[0] * lanes, places.step[1] * lanes, places.pitch * lanes, cell, stop]
+        first, cell = end, stop
 
-    def together(arrays: Sequence[Integers]) -> Integers:
-        joined = np.concatenate(arrays).ravel()
-        return joined if len(joined) else np.zeros(1, np.uint8)
+    def all_of(arrays: Iterable[NDArray[Any]], dtype: type[np.integer[Any]] = np.int32) -> Integers:
+        """The arrays of the stages, one behind the other; kernels of one kind side by side, for branches to foresee."""
+        joined = np.concatenate([array[order].ravel() for array, order in zip(arrays, orders, strict=True)])
+        return joined.astype(dtype) if len(joined) else np.zeros(1, dtype)
 
-    name = f"{prefix}_{loop.shape.leaves}x{loop.together}"
+    stages = images.stages
+    orders = [np.lexsort((*stage.trees.half.T, last)) for stage, (_, last) in zip(stages, steps, strict=True)]
+    windows = np.concatenate([stage.places.window for stage in stages])
     return (
-        Table(f"{name}_stop", np.cumsum(counts, dtype=np.int32)),
-        Table(f"{name}_tap", together([group.tap * np.int32(lanes) for _, group in groups])),
-        Table(f"{name}_gate", together([group.trees.gate for _, group in groups])),
-        Table(f"{name}_node", together([group.trees.node for _, group in groups])),
-        Table(f"{name}_out", together([group.out * np.int32(lanes) for _, group in groups])),
+        Table(f"{prefix}_stage", np.array(numbers, np.int32)),
+        Table(f"{prefix}_window", windows.astype(np.int32) * np.int32(lanes)),
+        Table(f"{prefix}_tap", all_of(stage.tap for stage in stages) * np.int32(lanes)),
+        Table(f"{prefix}_half", all_of((stage.trees.half for stage in stages), np.uint8)),
+        Table(f"{prefix}_tiled", all_of((tiled for tiled, _ in steps), np.uint8)),
+        Table(f"{prefix}_last", all_of((last for _, last in steps), np.uint8)),
+        Table(f"{prefix}_flip", all_of((stage.trees.flip for stage in stages), np.uint8)),
+        Table(f"{prefix}_out", all_of(stage.out for stage in stages) * np.int32(lanes)),
     )
 
 
-class _Kernel:
-    """The numbers of a kernel, read once before its places."""
+@dataclass(frozen=True)
+class _Loops:
+    """What runs kernels of a stage.
 
-    def __init__(self, loop: Loop, k: Expr, tap: Buffer, gate: Buffer, node: Buffer, out: Buffer) -> None:
-        shape = loop.shape
-        self.tap = [T.Bind(tap[k * shape.leaves + i]) for i in range(shape.leaves)]
-        self.gate = [T.Bind(as_index(gate[k * shape.gates + i]) * GATE_MASKS.shape[1]) for i in range(shape.gates)]
-        self.node = [T.Bind(as_index(node[k * shape.nodes + i]) * NODE_MASKS.shape[1]) for i in range(shape.nodes)]
-        self.out = T.Bind(out[k])
+    Attributes:
+        slots: the rows.
+        tile: values of the two halves.
+        places: of the stage.
+        square: whether its windows are 2 x 2, and done together; else one cell after the other.
+        kinds, lasts: the kinds of halves, and last steps, that there are.
+        shape: the machine's row.
+        tap, half, tiled, last, flip, out: tables of all kernels.
+    """
 
+    slots: Buffer
+    tile: Buffer
+    places: _Places
+    square: bool
+    kinds: tuple[int, ...]
+    lasts: tuple[int, ...]
+    shape: Shape
+    tap: Buffer
+    half: Buffer
+    tiled: Buffer
+    last: Buffer
+    flip: Buffer
+    out: Buffer
 
-def _run(
-    loop: Loop, places: _Places, of: _Kernel, gate_mask: Buffer, node_mask: Buffer, slots: Buffer, lanes: int
-) -> None:
-    """Emit the loops over the outputs of a kernel."""
-
-    def masks(table: Buffer, first: Expr, n: int) -> list[Expr]:
-        return [T.Bind(tirx.Broadcast(table[first + i], lanes)) for i in range(n)]
-
-    def values(at: Sequence[Expr]) -> list[Expr]:
-        """The tree at some places at once."""
-
-        def gate(i: int, a: list[Expr], b: list[Expr] | None) -> list[Expr]:
-            m = masks(gate_mask, of.gate[i], GATE_MASKS.shape[1])
-            return [T.Bind(gate_value(x, y, *m)) for x, y in zip(a, b or [None] * len(a), strict=True)]
-
-        def node(i: int, a: list[Expr], b: list[Expr]) -> list[Expr]:
-            m = masks(node_mask, of.node[i], NODE_MASKS.shape[1])
-            return [T.Bind(node_value(x, y, *m)) for x, y in zip(a, b, strict=True)]
-
-        def leaf(i: int) -> list[Expr]:
-            return [T.Bind(tirx.BufferLoad(slots, [tirx.Ramp(place + of.tap[i], 1, lanes)])) for place in at]
-
-        return tree_value(loop.shape, leaf, gate, node)
-
-    with T.serial(0, places.rows) as y:
-        read, write = T.Bind(y * places.step_y), T.Bind(of.out + y * places.pitch)
-        with T.serial(0, places.columns) as x:
-            at = T.Bind(read + x * places.step_x)
-            if loop.together == _CELL:
-                cells = [T.Bind(at + places.window[places.first_cell + i]) for i in range(_CELL)]
-                first, second, third, fourth = values(cells)
-                value = (first | second) | (third | fourth)
+    def run(self, k: Expr) -> None:
+        """Emit a kernel: part of its outputs at a time."""
+        p = self.places
+        output = T.Bind(self.out[k])
+        with T.serial(0, p.parts_y) as i, T.serial(0, p.parts_x) as j:
+            y, x = T.Bind(i * p.tall), T.Bind(j * p.wide)
+            tall, wide = T.Bind(tirx.min(p.tall, p.rows - y)), T.Bind(tirx.min(p.wide, p.columns - x))
+            at = T.Bind(y * p.step_y + x * p.step_x)
+            to = T.Bind(output + y * p.pitch + x * self.shape.lanes)
+            if self.square:
+                self._part(k, at, to, tall, wide, None)
             else:
-                value = _or_of_window(places, lambda offset: values([T.Bind(at + offset)])[0], slots.dtype, lanes)
-            T.buffer_store(slots, value, [tirx.Ramp(write + x * lanes, 1, lanes)])
+                with T.serial(p.first_cell, p.end_cell) as cell:
+                    self._part(k, T.Bind(at + p.window[cell]), to, tall, wide, cell > p.first_cell)
+
+    def _part(self, k: Expr, at: Expr, to: Expr, tall: Expr, wide: Expr, later: Expr | None) -> None:
+        """Emit a kernel for tall x wide outputs; `later` cells are ORed to what is there."""
+        lanes, word = self.shape.lanes, self.shape.word
+        ones = constant(2**self.shape.word_bits - 1, word)
+
+        def taps(half: Expr) -> list[Expr]:
+            return [T.Bind(at + self.tap[(2 * k + half) * _LEAVES + leaf]) for leaf in range(_LEAVES)]
+
+        def mask(bit: Expr) -> Expr:
+            return T.Bind(tirx.Broadcast(tirx.Cast(word, bit) * ones, lanes))
+
+        with T.serial(0, as_index(self.tiled[k])) as h:
+            seen = taps(h)
+            halves = {kind: partial(self._half, HALVES[kind], seen, h * _TILE, tall, wide) for kind in self.kinds}
+            _switch(as_index(self.half[2 * k + h]), halves)
+        seen, flip, keep = taps(0), mask(self.flip[k]), None if later is None else mask(later)
+        lasts = {last: partial(self._last, last, seen, flip, keep, to, tall, wide) for last in self.lasts}
+        _switch(as_index(self.last[k]), lasts)
+
+    def _half(self, operations: tuple[int, ...], taps: Sequence[Expr], tile: Expr, tall: Expr, wide: Expr) -> None:
+        with T.serial(0, tall) as y, T.serial(0, wide) as x:
+            first = T.Bind(tile + (y * wide + x) * self._together)
+            for i, value in enumerate(self._values(operations, taps, y, x)):
+                store_row(self.tile, first + i, self.shape.lanes, value)
+
+    def _last(
+        self, last: int, taps: Sequence[Expr], flip: Expr, keep: Expr | None, to: Expr, tall: Expr, wide: Expr
+    ) -> None:
+        lanes = self.shape.lanes
+        with T.serial(0, tall) as y, T.serial(0, wide) as x:
+            first = T.Bind((y * wide + x) * self._together)
+            here = [tirx.Ramp(to + y * self.places.pitch + x * lanes, 1, lanes)]
+            if last < len(ROOTS):
+                a, b = ([row(self.tile, tile + first + i, lanes) for i in range(self._together)] for tile in (0, _TILE))
+                values = a if last == _COPY else [EXECUTE[ROOTS[last]](*pair) for pair in zip(a, b, strict=True)]
+            else:
+                values = self._values(HALVES[last - len(ROOTS)], taps, y, x)
+            result = reduce(operator.or_, [T.Bind(value ^ flip) for value in values])
+            if keep is not None:
+                result = result | (tirx.BufferLoad(self.slots, here) & keep)
+            T.buffer_store(self.slots, result, here)
+
+    @property
+    def _together(self) -> int:
+        return _SQUARE if self.square else 1
+
+    def _values(self, operations: tuple[int, ...], taps: Sequence[Expr], y: Expr, x: Expr) -> list[Expr]:
+        """What a half gives at the cells of an output."""
+        p, lanes = self.places, self.shape.lanes
+        at = T.Bind(y * p.step_y + x * p.step_x)
+        cells = [at]
+        if self.square:
+            below = T.Bind(at + p.window[p.first_cell + 2])
+            cells = [at, at + lanes, below, below + lanes]
+
+        def leaf(cell: Expr, n: int) -> Expr:
+            return tirx.BufferLoad(self.slots, [tirx.Ramp(taps[n] + cell, 1, lanes)])
+
+        return [half_value(operations, partial(leaf, cell)) for cell in cells]
 
 
-def _or_of_window(places: _Places, value: Callable[[Expr], Expr], dtype: str, lanes: int) -> Expr:
-    """The OR of a value over the cells of a window, one after the other."""
-    carried = scratch(dtype, lanes)
-    store_row(carried, 0, lanes, constant(0, dtype, lanes))
-    with T.serial(places.first_cell, places.end_cell) as cell:
-        store_row(carried, 0, lanes, row(carried, 0, lanes) | value(places.window[cell]))
-    return row(carried, 0, lanes)
+def _switch(number: Expr, cases: Mapping[int, Callable[[], None]]) -> None:
+    """Emit the case of a number, found by halving."""
+    numbers = sorted(cases)
+    if len(numbers) <= 1:
+        for case in cases.values():
+            case()
+        return
+    middle = numbers[len(numbers) // 2]
+    with T.If(number < middle):
+        with T.Then():
+            _switch(number, {n: case for n, case in cases.items() if n < middle})
+        with T.Else():
+            _switch(number, {n: case for n, case in cases.items() if n >= middle})

@@ -40,5 +40,5 @@ def test_stages_are_the_layers(network: Network, seed: int, share: float) -> Non
     images = lay_out(network, layers, live)
     assert_same_rows(network, images, live)
     if not live.any():
-        assert not any(stage.groups for stage in images.stages)
+        assert not any(len(stage.out) for stage in images.stages)
         assert len(images.input_bit) == 0
