@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "image.h"
 #include "shim.h"
 
 namespace lgn {
@@ -82,6 +83,34 @@ public:
         return api->ReadOpAttr(attribute, ORT_OP_ATTR_INT, value, sizeof *value, &size);
     }
 
+    OrtStatus *attribute(const char *name, int64_t (*pair)[2]) const
+    {
+        const OrtOpAttr *attribute;
+        size_t size = 0;
+        LGN_TRY(api->ShapeInferContext_GetAttribute(context_, name, &attribute));
+        LGN_TRY(api->ReadOpAttr(attribute, ORT_OP_ATTR_INTS, *pair, sizeof *pair, &size));
+        return size == sizeof *pair ? nullptr : api->CreateStatus(ORT_INVALID_ARGUMENT, "two INTS are wanted");
+    }
+
+    // The places of a window over an image; 0 where the attributes are none.
+    OrtStatus *places(int64_t *number) const
+    {
+        static const char *const side_name[] = {"height", "width"};
+        int64_t size[2], stride[2], padding[2];
+        LGN_TRY(attribute("size", &size));
+        LGN_TRY(attribute("stride", &stride));
+        LGN_TRY(attribute("padding", &padding));
+        *number = 1;
+        for (int i = 0; i < 2; i++) {
+            int64_t side;
+            LGN_TRY(attribute(side_name[i], &side));
+            const bool legal = side >= 1 && side <= most_rows && padding[i] >= 0 && padding[i] <= most_rows &&
+                               size[i] >= 1 && size[i] <= side + 2 * padding[i] && stride[i] >= 1;
+            *number *= legal ? places_of(side + 2 * padding[i], size[i], stride[i]) : 0;
+        }
+        return nullptr;
+    }
+
     // ONNX Runtime does not check the index: the node must have this output.
     template <size_t rank> OrtStatus *set(size_t index, const Dim (&dims)[rank]) const
     {
@@ -124,6 +153,34 @@ OrtStatus *logic_layer(const Inference &node)
     return node.set(0, {table[0], words[1]});
 }
 
+// So many rows at every place of a window; nothing is said where that is no number of signals.
+OrtStatus *image_layer(const Inference &node, const Dim &channels, const Dim &words)
+{
+    int64_t places;
+    LGN_TRY(node.places(&places));
+    if (places < 1 || places > INT32_MAX || channels.size > INT32_MAX) {
+        return nullptr;
+    }
+    return node.set(0, {channels.size >= 0 ? Dim::of(channels.size * places) : Dim::unknown(), words});
+}
+
+OrtStatus *logic_conv2d(const Inference &node)
+{
+    Dim words[2], leaf[3];
+    LGN_TRY(node.dims(0, words));
+    LGN_TRY(node.dims(1, leaf));
+    return image_layer(node, leaf[0], words[1]);
+}
+
+OrtStatus *or_pool2d(const Inference &node)
+{
+    Dim words[2];
+    int64_t channels;
+    LGN_TRY(node.dims(0, words));
+    LGN_TRY(node.attribute("channels", &channels));
+    return channels < 1 ? nullptr : image_layer(node, Dim::of(channels), words[1]);
+}
+
 OrtStatus *group_sum(const Inference &node)
 {
     int64_t classes;
@@ -160,8 +217,9 @@ ShapeInference *shape_inference(const char *op)
     static const struct {
         const char *op;
         ShapeInference *infer;
-    } known[] = {{"Threshold", call<threshold>}, {"LogicLayer", call<logic_layer>}, {"GroupSum", call<group_sum>},
-                 {"Bits", call<bits>}};
+    } known[] = {{"Threshold", call<threshold>},      {"LogicLayer", call<logic_layer>},
+                 {"LogicConv2d", call<logic_conv2d>}, {"OrPool2d", call<or_pool2d>},
+                 {"GroupSum", call<group_sum>},      {"Bits", call<bits>}};
     for (const auto &entry : known) {
         if (strcmp(entry.op, op) == 0) {
             return entry.infer;

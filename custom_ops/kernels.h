@@ -1,4 +1,4 @@
-/* The compiled kernels, as lgn_edge/forms/rows/any_network.py and layers.py define them. Each works on one block of up to
+/* The compiled kernels, as any_network.py, layers.py and image_layers.py in lgn_edge/forms/rows define them. Each works on one block of up to
    LGN_BLOCK samples; a row is LGN_LANES words, aligned to LGN_ROW_BYTES. */
 
 #ifndef LGN_KERNELS_H
@@ -38,6 +38,12 @@ typedef void lgn_layer(uint64_t *slots, const uint64_t *wires, uint64_t *words, 
                        int32_t n_inputs, int32_t n_plain, int32_t n_gates);
 typedef void lgn_count(const uint64_t *words, int64_t stride, int32_t n_blocks, uint64_t *counters, int32_t classes,
                        int32_t group, int32_t n_planes);
+typedef void lgn_convolution(uint64_t *slots, const int32_t *tap, const uint64_t *mask, uint64_t *words, int64_t stride,
+                             int32_t count, int32_t kernels, int32_t leaves, int32_t scratch, int32_t rows,
+                             int32_t columns, int32_t down, int32_t right);
+typedef void lgn_pool(uint64_t *slots, const int32_t *tap, uint64_t *words, int64_t stride, int32_t count,
+                      int32_t channels, int32_t plane, int32_t taps, int32_t rows, int32_t columns, int32_t down,
+                      int32_t right);
 
 /* Vector comparisons of samples of one element type, `width` features at a time and `together` blocks of 64 columns. */
 struct lgn_pack_form {
@@ -59,6 +65,8 @@ struct lgn_kernels {
     lgn_write *write;
     lgn_layer *layer[2 * LGN_WIDE_ROWS]; /* with 16-bit and 32-bit wires; then those of two rows for one */
     lgn_count *count;
+    lgn_convolution *convolution;
+    lgn_pool *pool;
 };
 
 /* Those of the best level that this processor has, or NULL when it has none of them. */

@@ -9,6 +9,8 @@ namespace lgn {
 
 const OrtCustomOp *threshold_op();
 const OrtCustomOp *logic_layer_op();
+const OrtCustomOp *logic_conv2d_op();
+const OrtCustomOp *or_pool2d_op();
 const OrtCustomOp *group_sum_op();
 const OrtCustomOp *bits_op();
 const OrtCustomOp *logic_network_op();

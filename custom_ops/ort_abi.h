@@ -45,7 +45,7 @@ typedef enum OrtCustomOpInputOutputCharacteristic {
     INPUT_OUTPUT_VARIADIC = 2
 } OrtCustomOpInputOutputCharacteristic;
 
-typedef enum OrtOpAttrType { ORT_OP_ATTR_INT = 1 } OrtOpAttrType;
+typedef enum OrtOpAttrType { ORT_OP_ATTR_INT = 1, ORT_OP_ATTR_INTS = 2 } OrtOpAttrType;
 
 typedef enum OrtMemType { OrtMemTypeDefault = 0 } OrtMemType;
 
@@ -91,7 +91,10 @@ struct OrtApi {
     LGN_UNUSED(94, 97);
     void (*ReleaseTypeInfo)(OrtTypeInfo *info);                             /* 98 */
     void (*ReleaseTensorTypeAndShapeInfo)(OrtTensorTypeAndShapeInfo *info); /* 99 */
-    LGN_UNUSED(100, 229);
+    LGN_UNUSED(100, 162);
+    OrtStatus *(*KernelInfoGetAttributeArray_int64)(const OrtKernelInfo *info, const char *name, int64_t *out,
+                                                    size_t *size); /* 163 */
+    LGN_UNUSED(164, 229);
     OrtStatus *(*KernelInfo_GetInputCount)(const OrtKernelInfo *info, size_t *out);  /* 230 */
     OrtStatus *(*KernelInfo_GetOutputCount)(const OrtKernelInfo *info, size_t *out); /* 231 */
     LGN_UNUSED(232, 233);

@@ -22,18 +22,20 @@ const char *element_name(ONNXTensorElementDataType type)
     }
 }
 
-// Type and shape of a tensor.
+constexpr size_t most_dims = 3;
+
+// Type and shape of a tensor; the sizes of one that has more dimensions are not there.
 struct Shape {
     ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
     size_t rank = 0;
-    int64_t dims[2] = {0, 0};
+    int64_t dims[most_dims] = {};
 };
 
 OrtStatus *describe(const OrtTensorTypeAndShapeInfo *info, Shape *shape)
 {
     LGN_TRY(api->GetTensorElementType(info, &shape->type));
     LGN_TRY(api->GetDimensionsCount(info, &shape->rank));
-    if (shape->rank == 1 || shape->rank == 2) {
+    if (shape->rank >= 1 && shape->rank <= most_dims) {
         LGN_TRY(api->GetDimensions(info, shape->dims, shape->rank));
     }
     return nullptr;
@@ -93,8 +95,8 @@ size_t Node::inputs() const
     return count;
 }
 
-OrtStatus *Node::constant(size_t index, const char *input, ONNXTensorElementDataType type, const void **data,
-                          int64_t *size) const
+OrtStatus *Node::constant(size_t index, const char *input, ONNXTensorElementDataType type, size_t rank,
+                          const void **data, int64_t *dims) const
 {
     int is_constant = 0;
     const OrtValue *value = nullptr;
@@ -110,10 +112,13 @@ OrtStatus *Node::constant(size_t index, const char *input, ONNXTensorElementData
         return name.error("the input %s is %s; it must be %s", input, element_name(shape.type),
                           element_name(type));
     }
-    if (shape.rank != 1) {
-        return name.error("the input %s has %zu dimensions; it must have one", input, shape.rank);
+    if (shape.rank != rank) {
+        static const char *const number[] = {"none", "one", "two", "three"};
+        return name.error("the input %s has %zu dimensions; it must have %s", input, shape.rank, number[rank]);
     }
-    *size = shape.dims[0];
+    for (size_t i = 0; i < rank; i++) {
+        dims[i] = shape.dims[i];
+    }
     return data_of(value, data);
 }
 
@@ -155,6 +160,16 @@ OrtStatus *Node::attribute(const char *attribute, float *value) const
         return name.error("the attribute %s, a FLOAT, is missing", attribute);
     }
     return nullptr;
+}
+
+OrtStatus *Node::attribute(const char *attribute, int64_t (*pair)[2]) const
+{
+    size_t size = 2;
+    if (OrtStatus *const status = api->KernelInfoGetAttributeArray_int64(info_, attribute, *pair, &size)) {
+        api->ReleaseStatus(status);
+        size = 0;
+    }
+    return size == 2 ? nullptr : name.error("the attribute %s, two INTS, is missing", attribute);
 }
 
 OrtStatus *Call::matrix(size_t index, const char *input, Matrix *matrix) const

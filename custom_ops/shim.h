@@ -39,6 +39,12 @@ template <> inline constexpr ONNXTensorElementDataType element<float> = ONNX_TEN
 template <> inline constexpr ONNXTensorElementDataType element<uint8_t> = ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8;
 template <> inline constexpr ONNXTensorElementDataType element<int32_t> = ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32;
 
+// A constant input of more dimensions.
+template <class T, size_t rank> struct Tensor {
+    const T *data = nullptr;
+    int64_t dims[rank] = {};
+};
+
 // A value of two dimensions, or what is known of one before it is there (-1: not known).
 struct Matrix {
     ONNXTensorElementDataType type = ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED;
@@ -68,8 +74,15 @@ public:
     template <class T> OrtStatus *constant(size_t index, const char *input, Vector<T> *vector) const
     {
         const void *data;
-        LGN_TRY(constant(index, input, element<T>, &data, &vector->size));
+        LGN_TRY(constant(index, input, element<T>, 1, &data, &vector->size));
         vector->data = static_cast<const T *>(data);
+        return nullptr;
+    }
+    template <class T, size_t rank> OrtStatus *constant(size_t index, const char *input, Tensor<T, rank> *tensor) const
+    {
+        const void *data;
+        LGN_TRY(constant(index, input, element<T>, rank, &data, tensor->dims));
+        tensor->data = static_cast<const T *>(data);
         return nullptr;
     }
     size_t inputs() const;
@@ -77,12 +90,13 @@ public:
     OrtStatus *matrix(size_t index, const char *input, Matrix *matrix) const;
     OrtStatus *attribute(const char *attribute, int64_t *value) const;
     OrtStatus *attribute(const char *attribute, float *value) const;
+    OrtStatus *attribute(const char *attribute, int64_t (*pair)[2]) const;
 
     const Name &name;
 
 private:
-    OrtStatus *constant(size_t index, const char *input, ONNXTensorElementDataType type, const void **data,
-                        int64_t *size) const;
+    OrtStatus *constant(size_t index, const char *input, ONNXTensorElementDataType type, size_t rank, const void **data,
+                        int64_t *dims) const;
 
     const OrtKernelInfo *info_;
 };

@@ -14,7 +14,7 @@ from typing import Final
 
 from lgn_edge import toolchain
 from lgn_edge.files import scratch_folder
-from lgn_edge.forms.rows import any_network, layers
+from lgn_edge.forms.rows import any_network, image_layers, layers
 from lgn_edge.forms.rows.any_network import ELEMENTS, PACK_FORMS
 from lgn_edge.forms.rows.schedule import CACHE_ROWS, LATENCY
 from lgn_edge.kernels.tir import Kernel
@@ -97,6 +97,8 @@ class _Kernels:
                 "write": [layers.write_rows(shape, _PREFIX)],
                 "layer": [*layers.layer(shape, _PREFIX), *layers.layer(wide, f"{_PREFIX}_wide")],
                 "count": [layers.count_rows(shape, _PREFIX)],
+                "convolution": [image_layers.convolution(shape, _PREFIX)],
+                "pool": [image_layers.pool(shape, _PREFIX)],
             },
         )
 

@@ -22,9 +22,9 @@ _WHOLE_OF_HEAD: Final = {group_sum.OP.name: logic_network.OP.name, bits.OP.name:
 def fuse(model: ModelProto) -> int:
     """Replace every chain Threshold, LogicLayer, ..., GroupSum or Bits by one node, and return how many there were.
 
-    Kept: a chain of which an inner value is read by somebody else, whose constants are no initializers, or whose number
-    of samples is not that of its samples; what is wrong with such a node is for ONNX Runtime to say. The nodes that
-    count the samples stay, and ONNX Runtime removes them when nobody reads them.
+    Kept: a chain with another layer in it, of which an inner value is read by somebody else, whose constants are no
+    initializers, or whose number of samples is not that of its samples; what is wrong with such a node is for ONNX
+    Runtime to say. The nodes that count the samples stay, and ONNX Runtime removes them when nobody reads them.
     """
     graph = model.graph
     values = _Values.of(graph)

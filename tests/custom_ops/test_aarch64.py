@@ -11,7 +11,7 @@ import numpy as np
 from lgn_edge.onnx_library.path import library_for
 from lgn_edge.onnx_model import write
 from lgn_edge.targets.aarch64 import AARCH64
-from tests.custom_ops.test_library import FORMS, NETWORKS
+from tests.custom_ops.test_library import FORMS, IMAGES, NETWORKS
 from tests.onnx_model.forms import fed, outputs_of, suits
 from tests.outside import BUILD, needs, needs_made
 from tests.strategies import random_samples
@@ -25,7 +25,7 @@ BATCHES = (0, 1, 65, 513)
 def test_equals_the_reference(tmp_path: Path) -> None:
     qemu, python = needs("qemu-aarch64"), needs_made(PYTHON, "make aarch64")
     calls = 0
-    for name, network in NETWORKS.items():
+    for name, network in (NETWORKS | IMAGES).items():
         for form_name, form in FORMS.items():
             if not suits(form, network):
                 continue

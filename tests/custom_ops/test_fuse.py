@@ -6,12 +6,12 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 
 from lgn_edge import onnx_session
-from lgn_edge.network import Bits, Network
+from lgn_edge.network import Bits, GroupSum, LogicDense, Network, Threshold
 from lgn_edge.onnx_library.fuse import fuse
 from lgn_edge.onnx_model import Form, to_model
 from lgn_edge.onnx_model.form import INPUTS
 from lgn_edge.onnx_model.runtime import session_run
-from tests.custom_ops.test_library import NETWORKS
+from tests.custom_ops.test_library import IMAGES, NETWORKS
 from tests.onnx_model.forms import assert_same
 from tests.strategies import random_samples
 
@@ -72,6 +72,22 @@ def test_what_is_read_by_others_stays() -> None:
     scores, words = session.run(["scores", "layer0"], {"samples": samples})
     assert (scores == WIDE.evaluate(samples).scores).all()
     assert words.shape == (WIDE.layers[0].n_outputs, 2)
+
+
+@pytest.mark.parametrize("network", IMAGES.values(), ids=IMAGES)
+def test_images_stay(network: Network) -> None:
+    model = to_model(network)
+    nodes = kinds(model)
+    assert fuse(model) == 0
+    assert kinds(model) == nodes
+
+
+def test_layers_that_do_not_read_the_one_before_stay() -> None:
+    layers = (LogicDense(2, [0, 1], [1, 0], [1, 7]), LogicDense(2, [0, 1], [1, 0], [6, 9]))
+    network = Network(Threshold.bits(2), layers, GroupSum(2, 2), reads=((0,), (0,)))
+    model = to_model(network)
+    assert fuse(model) == 0
+    assert_same(network, session_run(onnx_session(model.SerializeToString())), random_samples(network, 9))
 
 
 def test_another_number_of_samples_stays() -> None:

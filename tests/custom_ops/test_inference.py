@@ -8,20 +8,25 @@ import pytest
 from onnx import ModelProto, TensorProto, helper
 
 from lgn_edge import onnx_session
+from lgn_edge.network import Network
 from lgn_edge.onnx_model import Form, to_model
 from lgn_edge.onnx_model.form import PACKED
 from lgn_edge.onnx_model.runtime import session_run
 from tests.custom_ops import test_refusals as nodes
-from tests.onnx_model.forms import assert_same
+from tests.onnx_model.forms import assert_same, joined_images
 from tests.strategies import random_network, random_samples
 
 NETWORK = random_network(1, features=7, bits=11, widths=(13, 12, 9), classes=3)
+IMAGES = joined_images(1)
+IMAGE_INNER = {"layer0": 60, "layer1.words": 100, "layer1": 80, "layer2": 28, "layer3": 42, "layer4": 30}
 INNER = {"threshold": 11, "layer0": 13, "layer1": 12, "layer2": 9}
 
 
-def stripped(batch: int | str | None, chosen: str = "", inner: tuple[str, ...] = tuple(INNER)) -> ModelProto:
+def stripped(
+    batch: int | str | None, chosen: str = "", inner: tuple[str, ...] = tuple(INNER), network: Network = NETWORK
+) -> ModelProto:
     """A model without function bodies, in which only the input has a shape; the signals of `inner` are outputs too."""
-    model = to_model(NETWORK, Form(input=chosen))
+    model = to_model(network, Form(input=chosen))
     del model.functions[:], model.graph.value_info[:]
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")
@@ -62,6 +67,19 @@ def test_shapes_follow_from_those_of_packed_bits(words: int | str | None) -> Non
     named = words or found["layer0"][1]
     assert [found[f"layer{i}"] for i in range(3)] == [[13, named], [12, named], [9, named]]
     assert [found["scores"][1], found["logits"][1]] == [3, 3]
+
+
+@pytest.mark.parametrize(("batch", "words"), [("N", "ceil(N / 64)"), (65, 2)])
+def test_shapes_of_images(batch: int | str, words: int | str) -> None:
+    found = shapes(stripped(batch, inner=tuple(IMAGE_INNER), network=IMAGES))
+    assert {name: found[name] for name in IMAGE_INNER} == {name: [n, words] for name, n in IMAGE_INNER.items()}
+
+
+@pytest.mark.parametrize("make", [nodes.convolution, nodes.pool])
+def test_shapes_of_images_without_shapes(make: Any) -> None:
+    ((signals, words),) = shapes(make(shape=None)).values()
+    assert signals == 4
+    assert "ai.lgn." in words
 
 
 def test_names_of_unknown_sizes_differ() -> None:

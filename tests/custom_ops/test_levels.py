@@ -11,7 +11,7 @@ from lgn_edge import host, onnx_library_path
 from lgn_edge.host import X86_LEVELS
 from lgn_edge.onnx_model import Form, to_model
 from lgn_edge.targets.x86_64 import X86_64
-from tests.custom_ops.test_library import NETWORKS, run_of
+from tests.custom_ops.test_library import IMAGES, NETWORKS, run_of
 from tests.onnx_model.forms import assert_same
 from tests.strategies import random_samples
 
@@ -34,7 +34,7 @@ def test_every_level_equals_the_reference(level: int, library: ctypes.CDLL) -> N
     if lacks:
         pytest.skip(f"{LEVELS[level]} needs {', '.join(sorted(lacks))}")
     assert library.lgn_onnx_set_level(level) == 0
-    for name, network in NETWORKS.items():
+    for name, network in (NETWORKS | IMAGES).items():
         for form in (Form("custom"), Form("fused"), Form("fused", "packed")):
             run = run_of(to_model(network, form))  # which takes the level's kernels
             for n in (1, 65, 513):

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from onnx import ModelProto
+from onnx import ModelProto, helper
 
 from lgn_edge import onnx_session
-from lgn_edge.network import Network
+from lgn_edge.network import LogicDense, Network
 from lgn_edge.onnx_model import Form, from_model, to_model, write
 from lgn_edge.onnx_model.form import INPUTS, resolved
 from lgn_edge.onnx_model.runtime import Run, session_run
-from tests.onnx_model.forms import FUSED_FORMS, assert_same, suits
-from tests.strategies import networks, random_network, random_samples
+from tests.onnx_model.forms import FUSED_FORMS, assert_same, joined_images, suits, trees
+from tests.strategies import image_networks, networks, random_image_network, random_network, random_samples
 
 BATCHES = (0, 1, 63, 64, 65, 511, 512, 513, 1000)
 CUSTOM_FORMS = {f"custom-{chosen or 'own'}": Form("custom", chosen) for chosen in ("", *INPUTS)}
@@ -38,6 +38,13 @@ NETWORKS = {
     "16-bit slots": random_network(8, features=300, bits=9000, widths=(12000, 12000), classes=5, input_dtype="uint8"),
 }
 
+IMAGES = {
+    **{f"images {seed}": random_image_network(seed) for seed in (3, 8, 14)},
+    "scores of images": random_image_network(26, classes=1),
+    "bits of images": random_image_network(7, classes=0),
+    "joined images": joined_images(1),
+}
+
 
 def run_of(model: ModelProto, threads: int = 1) -> Run:
     """Nodes as they stand."""
@@ -54,19 +61,43 @@ def test_equals_the_reference(network: Network, form: Form) -> None:
         assert_same(network, run, random_samples(network, n, seed=n), form)
 
 
+@pytest.mark.parametrize("chosen", ["", "packed"])
+@pytest.mark.parametrize("ops", ["custom", "fused"])
+@pytest.mark.parametrize("network", IMAGES.values(), ids=IMAGES)
+def test_images_equal_the_reference(network: Network, ops: str, chosen: str) -> None:
+    form = Form(ops, chosen)
+    run = run_of(to_model(network, form))
+    for n in BATCHES:
+        assert_same(network, run, random_samples(network, n, seed=n), form)
+
+
+def test_a_fused_file_of_images_is_read_as_dense_layers() -> None:
+    for network in IMAGES.values():
+        found, samples = from_model(to_model(network, Form("fused"))), random_samples(network, 70)
+        assert found.evaluate(samples) == network.evaluate(samples)
+        assert not found.reads
+        assert all(isinstance(layer, LogicDense) for layer in found.layers)
+
+
+def test_every_gate_in_every_node_of_a_tree() -> None:
+    for network in trees():
+        samples = np.random.default_rng(0).integers(0, 2, (600, network.encoder.n_features)).astype(np.uint8)
+        assert_same(network, run_of(to_model(network)), samples)
+
+
 @pytest.mark.parametrize("threads", [2, 3])
 @pytest.mark.parametrize("ops", ["custom", "fused"])
 def test_threads(ops: str, threads: int) -> None:
-    network = NETWORKS["wide samples"]
-    run = run_of(to_model(network, Form(ops)), threads)
-    for n in (1, 513, 5000):
-        assert_same(network, run, random_samples(network, n, seed=n))
+    for network in (NETWORKS["wide samples"], IMAGES["joined images"]):
+        run = run_of(to_model(network, Form(ops)), threads)
+        for n in (1, 513, 5000):
+            assert_same(network, run, random_samples(network, n, seed=n))
 
 
 @pytest.mark.parametrize("ops", ["custom", "fused"])
 def test_sessions_and_calls_at_once(ops: str) -> None:
     """Two sessions of each network, each called by two threads: nobody writes into another's memory."""
-    chosen = [NETWORKS[name] for name in ("47 classes", "wide samples", "wires")]
+    chosen = [*(NETWORKS[name] for name in ("47 classes", "wide samples", "wires")), IMAGES["joined images"]]
     runs = [(network, run_of(to_model(network, Form(ops)), 2)) for network in chosen for _ in range(2)]
     with ThreadPoolExecutor(len(runs) * 2) as pool:
         calls = [
@@ -84,6 +115,13 @@ def test_any_network(network: Network, form: Form, n: int, fuse: bool) -> None:
     assume(suits(form, network))
     session = onnx_session(to_model(network, form).SerializeToString(), threads=1, fuse=fuse)
     assert_same(network, session_run(session), random_samples(network, n, seed=n), form)
+
+
+@settings(max_examples=40)
+@given(network=image_networks(), n=st.integers(0, 700), threads=st.integers(1, 2), fuse=st.booleans())
+def test_any_network_of_images(network: Network, n: int, threads: int, fuse: bool) -> None:
+    session = onnx_session(to_model(network).SerializeToString(), threads=threads, fuse=fuse)
+    assert_same(network, session_run(session), random_samples(network, n, seed=n))
 
 
 @pytest.mark.parametrize("outputs", [("scores",), ("logits",), ("class",), ("logits", "class")])
@@ -124,16 +162,17 @@ def test_constants_beside_the_file(tmp_path: Path) -> None:
             assert_same(network, run, random_samples(network, 600))
 
 
-def test_the_kernel_is_what_runs() -> None:
+@pytest.mark.parametrize("op", ["LogicLayer", "LogicConv2d", "OrPool2d"])
+def test_the_kernel_is_what_runs(op: str) -> None:
     """Function bodies that compute something else change plain ONNX Runtime's answer, and not that of the library."""
     import onnxruntime
 
-    network = NETWORKS["wide samples"]
+    network = NETWORKS["wide samples"] if op == "LogicLayer" else IMAGES["joined images"]
     model = to_model(network)
-    (body,) = [function for function in model.functions if function.name == "LogicLayer"]
+    (body,) = [function for function in model.functions if function.name == op]
     (last,) = [node for node in body.node if "result" in node.output]
-    assert last.op_type == "BitwiseXor"
-    last.op_type = "BitwiseOr"
+    last.output[0] = "opposite"
+    body.node.append(helper.make_node("BitwiseNot", ["opposite"], ["result"]))
     samples = random_samples(network, 100)
     plain = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     (scores,) = plain.run(["scores"], {"samples": samples})

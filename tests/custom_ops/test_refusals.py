@@ -15,13 +15,16 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from lgn_edge import onnx_library_path, onnx_session
 from lgn_edge.errors import InputError
+from lgn_edge.network import Network
 from lgn_edge.onnx_model import Form, to_model
-from tests.onnx_model.forms import fed
+from tests.onnx_model.forms import fed, joined_images
 from tests.onnx_model.mutations import mutated
 from tests.strategies import random_network, random_samples
 
 I32, I64, U8, F32 = np.int32, np.int64, np.uint8, np.float32
 ELEMENT = {kind: helper.np_dtype_to_tensor_dtype(np.dtype(kind)) for kind in (I32, I64, U8, F32, np.bool_, np.float64)}
+WINDOW = {"channels": 1, "height": 2, "width": 2, "size": [1, 1], "stride": [1, 1], "padding": [0, 0]}
+KERNELS = {"leaf": I32([[[0, 0, 0], [0, 0, 0]]]), "table": U8([[1]])}
 HEAD = {"classes": 2, "tau": 1.0, "beta": 0.0}
 WIRES = {"a": I32([0, 1]), "b": I32([1, 0]), "table": U8([1, 7])}
 COMPARISONS = {"feature": I32([0, 1]), "threshold": F32([0.5, 0.5])}
@@ -63,6 +66,21 @@ def layer(element: Any = I64, shape: Any = (2, "W"), given: tuple[str, ...] = ()
     return model("LogicLayer", element, shape and list(shape), WIRES | changed, {}, outputs, given)
 
 
+def image(op: str, element: Any, shape: Any, given: tuple[str, ...], constants: Any, changed: Any) -> ModelProto:
+    attributes = {k: v for k, v in (WINDOW | changed).items() if k in WINDOW and v is not None}
+    constants = {k: changed.get(k, v) for k, v in constants.items()}
+    outputs = [("result", TensorProto.INT64)]
+    return model(op, element, shape and list(shape), constants, attributes, outputs, given)
+
+
+def convolution(element: Any = I64, shape: Any = (4, "W"), given: tuple[str, ...] = (), **changed: Any) -> ModelProto:
+    return image("LogicConv2d", element, shape, given, KERNELS, changed)
+
+
+def pool(element: Any = I64, shape: Any = (4, "W"), **changed: Any) -> ModelProto:
+    return image("OrPool2d", element, shape, (), {}, changed)
+
+
 def group_sum(element: Any = I64, shape: Any = (4, "W"), n: Any = None, **changed: Any) -> ModelProto:
     outputs = [("scores", TensorProto.INT32), ("logits", TensorProto.FLOAT)]
     attributes = {k: v for k, v in (HEAD | changed).items() if v is not None}
@@ -100,6 +118,44 @@ REFUSED_AT_ONCE: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "fewer tables": (lambda: layer(table=U8([1])), "there are 2 a, 2 b and 1 tables"),
     "wiring of rank 2": (lambda: layer(a=I32([[0, 1]])), "the input a has 2 dimensions; it must have one"),
     "wiring of another type": (lambda: layer(a=I64([0, 1])), "Type 'tensor\\(int64\\)' of input parameter"),
+    "kernels not constant": (lambda: convolution(given=("leaf",)), "the input leaf must be a constant initializer"),
+    "kernels' tables not constant": (
+        lambda: convolution(given=("table",)),
+        "the input table must be a constant initial",
+    ),
+    "image of another size": (lambda: convolution(channels=2), "there are 4 signals, for 2 channels of 2 x 2"),
+    "image of another type": (lambda: convolution(I32), "Type 'tensor\\(int32\\)' of input parameter"),
+    "image of rank 1": (lambda: pool(shape=(4,)), "the input words has 1 dimensions; it must have two"),
+    "no channels": (lambda: pool(channels=0), "channels is 0; give 1 to"),
+    "no height": (lambda: pool(height=None), "the attribute height, an INT, is missing"),
+    "huge width": (lambda: pool(width=2**62), "width is 4611686018427387904; give 1 to"),
+    "stride 0": (lambda: convolution(stride=[0, 1]), "stride is 0; give 1 to"),
+    "negative padding": (lambda: convolution(padding=[0, -1]), "padding is -1; give 0 to"),
+    "no padding": (lambda: pool(padding=None), "the attribute padding, two INTS, is missing"),
+    "a size of one number": (lambda: pool(size=[1]), "the attribute size, two INTS, is missing"),
+    "a size of three numbers": (lambda: pool(size=[1, 1, 1]), "the attribute size, two INTS, is missing"),
+    "a size that is no list": (lambda: pool(size=1), "the attribute size, two INTS, is missing"),
+    "a window too large": (lambda: pool(size=[1, 3]), "a window of 1 x 3 does not fit into the image of 2 x 2"),
+    "too much padding": (lambda: pool(padding=[1 << 20, 1 << 20]), "1 channels of 2097154 x 2097154 are more than"),
+    "three leaves": (lambda: convolution(leaf=I32([[[0, 0, 0]] * 3])), "leaf has 3 leaves of 3 numbers; give 2, 4, 8"),
+    "one leaf": (lambda: convolution(leaf=I32([[[0, 0, 0]]])), "leaf has 1 leaves of 3 numbers"),
+    "leaves of two numbers": (lambda: convolution(leaf=I32([[[0, 0]] * 2])), "leaf has 2 leaves of 2 numbers"),
+    "leaves of rank 2": (
+        lambda: convolution(leaf=I32([[0, 0]])),
+        "the input leaf has 2 dimensions; it must have three",
+    ),
+    "tables of rank 1": (lambda: convolution(table=U8([1])), "the input table has 1 dimensions; it must have two"),
+    "tables for more kernels": (lambda: convolution(table=U8([[1], [1]])), "there are 1 x 2 leaves and 2 x 1 tables"),
+    "no kernels": (
+        lambda: convolution(leaf=np.zeros((0, 2, 3), I32), table=np.zeros((0, 1), U8)),
+        "there are 0 kernels at 4 places",
+    ),
+    "leaf behind the channels": (
+        lambda: convolution(leaf=I32([[[0, 0, 0], [1, 0, 0]]])),
+        "the channel of leaf 1 of kernel 0 is 1, outside 0 to 0",
+    ),
+    "negative column": (lambda: convolution(leaf=I32([[[0, 0, -1]] * 2])), "the column of leaf 0 of kernel 0 is -1"),
+    "kernel with table 16": (lambda: convolution(table=U8([[16]])), r"table\[0, 0\] is 16; a gate is 0 to 15"),
     "classes that do not divide": (lambda: group_sum(classes=3), "3 classes do not divide 4 signals"),
     "no classes": (lambda: group_sum(classes=0), "there are 0 classes; give 1 to 65535"),
     "too many classes": (lambda: group_sum(shape=("M", "W"), classes=65536), "there are 65536 classes"),
@@ -127,12 +183,23 @@ REFUSED_AT_ONCE: dict[str, tuple[Callable[[], ModelProto], str]] = {
     ),
     "network: rank 1": (lambda: network(shape=("N",)), "the input x has 1 dimensions; it must have two"),
 }
-X2, W2 = np.zeros((3, 2), F32), np.zeros((2, 1), I64)
+X2, W2, W4 = np.zeros((3, 2), F32), np.zeros((2, 1), I64), np.zeros((4, 1), I64)
 REFUSED_WHEN_RUN: dict[str, tuple[Callable[[], ModelProto], np.ndarray, str]] = {
     "samples of rank 1": (lambda: threshold(shape=None), np.zeros(2, F32), "x has 1 dimensions; it must have two"),
     "fewer features": (lambda: threshold(shape=None), np.zeros((3, 1), F32), r"feature\[1\] is 1; the samples have"),
     "fewer signals": (lambda: layer(shape=None), np.zeros((1, 1), I64), "the gates read signal 1; the signals before"),
     "words of rank 3": (lambda: layer(shape=None), np.zeros((2, 1, 1), I64), "words has 3 dimensions"),
+    "fewer signals of an image": (
+        lambda: convolution(shape=None),
+        np.zeros((3, 1), I64),
+        "there are 3 signals, for 1 ch",
+    ),
+    "more signals of an image": (
+        lambda: pool(shape=None),
+        np.zeros((5, 1), I64),
+        "there are 5 signals, for 1 channels",
+    ),
+    "image of rank 1": (lambda: pool(shape=None), np.zeros(4, I64), "words has 1 dimensions"),
     "classes that do not divide": (lambda: group_sum(shape=None), np.zeros((3, 1), I64), "2 classes do not divide 3"),
     "no signals": (lambda: group_sum(shape=None), np.zeros((0, 1), I64), "2 classes do not divide 0 signals"),
     "more samples than words": (lambda: group_sum(n=I64([65])), np.zeros((4, 1), I64), "n is 65, for 1 words"),
@@ -166,12 +233,13 @@ def test_refused_when_it_runs(case: str) -> None:
 
 
 def test_the_nodes_are_legal_as_they_are() -> None:
-    for make, x in ((threshold, X2), (layer, W2), (group_sum, np.zeros((4, 1), I64)), (network, X2)):
+    for make, x in ((threshold, X2), (layer, W2), (convolution, W4), (pool, W4), (group_sum, W4), (network, X2)):
         onnx_session(make().SerializeToString(), threads=1).run(None, {"x": x})
 
 
 def test_no_samples() -> None:
-    for make, x in ((threshold, X2[:0]), (layer, W2[:, :0]), (network, X2[:0])):
+    no_words = ((layer, W2[:, :0]), (convolution, W4[:, :0]), (pool, W4[:, :0]))
+    for make, x in ((threshold, X2[:0]), *no_words, (network, X2[:0])):
         for array in onnx_session(make().SerializeToString(), threads=1).run(None, {"x": x}):
             assert 0 in array.shape
     scores, _ = onnx_session(group_sum(n=I64([0])).SerializeToString()).run(None, {"x": np.zeros((4, 0), I64)})
@@ -188,27 +256,39 @@ def test_no_such_file(tmp_path: Any) -> None:
         onnx_session(tmp_path / "nothing.onnx")
 
 
-def arrays(dtype: Any, values: st.SearchStrategy[Any]) -> st.SearchStrategy[np.ndarray]:
-    return st.lists(values, max_size=5).map(lambda items: np.array(items, dtype))
-
-
-MAKERS: dict[Callable[..., ModelProto], tuple[str, ...]] = {  # and what each takes
-    threshold: ("feature", "threshold"),
-    layer: ("a", "b", "table"),
-    group_sum: ("classes", "tau", "beta"),
-    network: ("feature", "threshold", "a", "b", "table", "bits", "classes", "tau", "beta"),
-}
 NUMBERS = st.one_of(st.integers(-2, 6), st.sampled_from([-(2**31), 2**31 - 1, 1 << 28]))
-ANYTHING: dict[str, st.SearchStrategy[Any]] = {
-    "feature": arrays(I32, NUMBERS),
-    "threshold": arrays(F32, st.floats(width=32)),
-    "a": arrays(I32, NUMBERS),
-    "b": arrays(I32, NUMBERS),
-    "table": arrays(U8, st.integers(0, 20)),
-    "bits": st.integers(-1, 2**33),
-    "classes": st.integers(-1, 70000),
-    "tau": st.floats(width=32),
-    "beta": st.floats(width=32),
+Strategies = dict[str, st.SearchStrategy[Any]]
+
+
+def arrays(dtype: Any, values: st.SearchStrategy[Any], *sizes: tuple[int, int]) -> st.SearchStrategy[np.ndarray]:
+    """Arrays of axes of these sizes, from the smallest to the largest."""
+    shape = st.tuples(*(st.integers(*size) for size in sizes or ((0, 5),)))
+    return shape.flatmap(
+        lambda shape: st.lists(values, min_size=(n := int(np.prod(shape))), max_size=n).map(
+            lambda items: np.array(items, dtype).reshape(shape)
+        )
+    )
+
+
+TABLES = st.integers(0, 20)
+FLOATS = st.floats(width=32)
+COMPARED: Strategies = {"feature": arrays(I32, NUMBERS), "threshold": arrays(F32, FLOATS)}
+WIRED: Strategies = {"a": arrays(I32, NUMBERS), "b": arrays(I32, NUMBERS), "table": arrays(U8, TABLES)}
+COUNTED: Strategies = {"classes": st.integers(-1, 70000), "tau": FLOATS, "beta": FLOATS}
+SEEN: Strategies = dict.fromkeys(("channels", "height", "width"), NUMBERS) | {
+    name: st.lists(NUMBERS, min_size=1, max_size=3) for name in ("size", "stride", "padding")
+}
+GROWN: Strategies = {
+    "leaf": arrays(I32, NUMBERS, (0, 2), (1, 4), (2, 3)),
+    "table": arrays(U8, TABLES, (0, 2), (0, 3)),
+}
+MAKERS: dict[Callable[..., ModelProto], Strategies] = {  # and what each takes
+    threshold: COMPARED,
+    layer: WIRED,
+    convolution: GROWN | SEEN,
+    pool: SEEN,
+    group_sum: COUNTED,
+    network: COMPARED | WIRED | COUNTED | {"bits": st.integers(-1, 2**33)},
 }
 
 
@@ -217,7 +297,7 @@ ANYTHING: dict[str, st.SearchStrategy[Any]] = {
 def test_malformed_nodes_never_crash(data: st.DataObject) -> None:
     """Anything in the place of every constant, attribute and shape: an error or a result, in this process."""
     make = data.draw(st.sampled_from(list(MAKERS)))
-    changed = {name: data.draw(ANYTHING[name], name) for name in MAKERS[make] if data.draw(st.booleans())}
+    changed = {name: data.draw(values, name) for name, values in MAKERS[make].items() if data.draw(st.booleans())}
     element = data.draw(st.sampled_from([F32, U8, I64, I32, np.bool_]))
     shape = data.draw(st.one_of(st.none(), st.lists(st.sampled_from([0, 1, 2, 4, "N"]), max_size=3)))
     try:
@@ -229,17 +309,26 @@ def test_malformed_nodes_never_crash(data: st.DataObject) -> None:
         session.run(None, {"x": x})
 
 
-@pytest.mark.parametrize("ops", ["custom", "fused"])
-@pytest.mark.parametrize("chosen", ["", "packed"])
-def test_changed_files_never_crash(ops: str, chosen: str) -> None:
+@pytest.mark.parametrize(
+    ("whole", "form"),
+    [
+        *(
+            (random_network(1, input_dtype="uint8"), Form(ops, i))
+            for ops in ("custom", "fused")
+            for i in ("", "packed")
+        ),
+        (joined_images(1), Form()),
+    ],
+    ids=["custom", "custom-packed", "fused", "fused-packed", "images"],
+)
+def test_changed_files_never_crash(whole: Network, form: Form) -> None:
     """Anything changed in the graph of a file: an error or a result, in this process."""
-    network = random_network(1, input_dtype="uint8")
-    form, rng = Form(ops, chosen), np.random.default_rng(1)
-    whole = to_model(network, form)
-    name, x = fed(network, form, random_samples(network, 70))
+    rng = np.random.default_rng(1)
+    model = to_model(whole, form)
+    name, x = fed(whole, form, random_samples(whole, 70))
     for i in range(80):
         with suppress(InputError):
-            changed = mutated(whole, rng, graph_only=True).SerializeToString()
+            changed = mutated(model, rng, graph_only=True).SerializeToString()
             session = onnx_session(changed, threads=1, fuse=i % 2 == 0)
             with suppress(Exception):  # ONNX Runtime's own
                 session.run(None, {name: x})

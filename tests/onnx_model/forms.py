@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
 
-from lgn_edge.network import GroupSum, Network
+from lgn_edge.network import Bits, GroupSum, LogicConv2d, LogicDense, Network, OrPool2d, Threshold
+from lgn_edge.network.convolution import MAX_DEPTH
 from lgn_edge.onnx_model import Form
 from lgn_edge.onnx_model.form import BOOL, INPUTS, OPS, PACKED, feed, input_info, resolved
 from lgn_edge.onnx_model.runtime import Run, onnxruntime_run, reference_run
@@ -24,6 +26,44 @@ FORMS = {
     for ops, chosen in product(PLAIN_OPS, ("", *INPUTS))
     if (ops, chosen) != ("qonnx", "packed")
 }
+
+
+def joined_images(seed: int) -> Network:
+    """Image layers that read several images, as channels of one; the head reads the encoder and two layers."""
+    rng = np.random.default_rng(seed)
+    live = (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)
+
+    def convolution(channels: int, kernels: int) -> LogicConv2d:
+        leaf = rng.integers(0, (channels, 3, 3), (kernels, 4, 3))
+        return LogicConv2d(channels, 4, 5, 3, leaf, rng.choice(live, (kernels, 3)), padding=1)
+
+    wires = rng.integers(0, 40 + 60 + 42, (2, 30))
+    layers = (
+        convolution(2, 3),
+        convolution(5, 4),
+        OrPool2d(7, 4, 5, 2),
+        OrPool2d(7, 2, 2, (2, 1), 1, padding=(1, 0)),
+        LogicDense(40 + 60 + 42, *wires, rng.choice(live, 30)),
+    )
+    reads = ((0,), (1, 0), (2, 1), (3,), (0, 1, 4))
+    encoder = Threshold(40, np.arange(40), np.full(40, 127.5), "uint8")
+    return Network(encoder, layers, GroupSum(30, 3), f"image joined {seed}", reads=reads)
+
+
+def trees() -> Iterator[Network]:
+    """Convolutions in which every node of a tree is every gate, then trees of every depth."""
+    leaves, nodes = 16, 15
+    table = np.tile(np.resize([1, 7, 6], nodes), (16 * nodes, 1))
+    table[np.arange(16 * nodes), np.repeat(np.arange(nodes), 16)] = np.tile(np.arange(16), nodes)
+    cell = np.stack([np.arange(leaves) % 2, np.arange(leaves) // 8, np.arange(leaves) // 2 % 4], axis=1)
+    convolution = LogicConv2d(2, 2, 4, (2, 4), np.tile(cell, (len(table), 1, 1)), table, padding=(0, 1))
+    yield Network(Threshold.bits(16), (convolution,), Bits(convolution.n_outputs))
+    rng = np.random.default_rng(1)
+    for depth in range(1, MAX_DEPTH + 1):
+        leaf = rng.integers(0, (2, 2, 3), (2, 2**depth, 3))
+        table = rng.choice([1, 6, 7, 8, 9, 14], (2, 2**depth - 1))
+        convolution = LogicConv2d(2, 3, 3, (2, 3), leaf, table, stride=(1, 2), padding=(1, 0))
+        yield Network(Threshold.bits(18), (convolution,), Bits(convolution.n_outputs))
 
 
 def suits(form: Form, network: Network) -> bool:

@@ -13,7 +13,7 @@ from onnx import NodeProto
 
 from lgn_edge.onnx_model import Form, to_model, write
 from lgn_edge.onnx_model.form import OPS
-from tests.onnx_model.forms import FORMS, assert_same, fed, is_written, suits
+from tests.onnx_model.forms import FORMS, assert_same, fed, is_written, joined_images, suits
 from tests.strategies import random_image_network, random_network, random_samples
 
 SCRIPT = Path(__file__).parent / "old_runtime" / "run.py"
@@ -22,7 +22,8 @@ NETWORKS = {
     "classes": random_network(2, widths=(60, 45), input_dtype="uint8"),
     "score": random_network(5, widths=(9, 300), classes=1, input_dtype="uint8"),
     "bits": random_network(6, widths=(30, 37), classes=0, input_dtype="uint8"),
-    **{f"images {seed}": random_image_network(seed) for seed in (8, 14, 25)},  # that have both ops and a Concat
+    "images": random_image_network(14),
+    "joined images": joined_images(1),
 }
 
 

@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from lgn_edge.errors import InputError
-from lgn_edge.network import Bits, GroupSum, LogicConv2d, LogicDense, Network, Threshold
-from lgn_edge.network.convolution import MAX_DEPTH
+from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
 from lgn_edge.onnx_model import Form, from_model, to_model
 from lgn_edge.onnx_model.form import OPS, heads_outputs
 from lgn_edge.onnx_model.runtime import onnxruntime_run, onnxruntime_session, reference_run
-from tests.onnx_model.forms import BATCHES, FORMS, PLAIN_OPS, RUNTIMES, assert_same, suits
+from tests.onnx_model.forms import BATCHES, FORMS, PLAIN_OPS, RUNTIMES, assert_same, joined_images, suits, trees
 from tests.strategies import image_networks, networks, random_network, random_samples
 
 NETWORKS = {
@@ -67,27 +66,17 @@ def test_any_network_of_images(network: Network, ops: str, chosen: str, n: int) 
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_every_gate_in_every_node_of_a_tree(runtime: str) -> None:
-    """Sixteen kernels a node, whose table it is; the others are AND, OR and XOR in turn."""
-    leaves, nodes = 16, 15
-    table = np.tile(np.resize([1, 7, 6], nodes), (16 * nodes, 1))
-    table[np.arange(16 * nodes), np.repeat(np.arange(nodes), 16)] = np.tile(np.arange(16), nodes)
-    cell = np.stack([np.arange(leaves) % 2, np.arange(leaves) // 8, np.arange(leaves) // 2 % 4], axis=1)
-    convolution = LogicConv2d(2, 2, 4, (2, 4), np.tile(cell, (len(table), 1, 1)), table, padding=(0, 1))
-    network = Network(Threshold.bits(16), (convolution,), Bits(convolution.n_outputs))
-    samples = np.random.default_rng(0).integers(0, 2, (200, 16)).astype(np.uint8)
-    assert_same(network, RUNTIMES[runtime](to_model(network)), samples)
+@pytest.mark.parametrize("ops", ["custom", "standard"])
+def test_images_that_are_joined(ops: str, runtime: str) -> None:
+    for seed in range(3):
+        network, form = joined_images(seed), Form(ops)
+        assert_same(network, RUNTIMES[runtime](to_model(network, form)), random_samples(network, 65), form)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_trees_of_every_depth(runtime: str) -> None:
-    rng = np.random.default_rng(1)
-    for depth in range(1, MAX_DEPTH + 1):
-        leaf = rng.integers(0, (2, 2, 3), (2, 2**depth, 3))
-        table = rng.choice([1, 6, 7, 8, 9, 14], (2, 2**depth - 1))
-        convolution = LogicConv2d(2, 3, 3, (2, 3), leaf, table, stride=(1, 2), padding=(1, 0))
-        network = Network(Threshold.bits(18), (convolution,), Bits(convolution.n_outputs))
-        samples = rng.integers(0, 2, (65, 18)).astype(np.uint8)
+def test_every_gate_in_every_node_of_a_tree(runtime: str) -> None:
+    for network in trees():
+        samples = np.random.default_rng(0).integers(0, 2, (200, network.encoder.n_features)).astype(np.uint8)
         assert_same(network, RUNTIMES[runtime](to_model(network)), samples)
 
 

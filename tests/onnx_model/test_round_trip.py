@@ -17,6 +17,7 @@ from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.network import GroupSum, LogicConv2d, Network, OrPool2d, Threshold
 from lgn_edge.onnx_model import Form, from_model, read, to_model, write
 from lgn_edge.onnx_model.runtime import onnxruntime_session, reference_session
+from tests.onnx_model.forms import joined_images
 from tests.strategies import image_networks, networks, random_image_network, random_network, random_samples
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
@@ -72,8 +73,7 @@ def test_the_file_of_images_follows_the_distinct_gates(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("threshold_bytes", [0, 100_000_000])
 def test_images_in_files(tmp_path: Path, threshold_bytes: int) -> None:
-    for seed in range(5):
-        network = random_image_network(seed)
+    for network in (*map(random_image_network, range(5)), joined_images(1)):
         path = tmp_path / "model.onnx"
         write(network, path, threshold_bytes=threshold_bytes, force=True)
         assert read(path) == network

@@ -218,6 +218,15 @@ def count_rows(shape: Shape, prefix: str) -> Kernel:
     return kernel(f"{prefix}_count", parameters, (), body)
 
 
+def store_block(words: Buffer, first: Expr, count: Expr, shape: Shape, value: Expr) -> None:
+    """Store a row into the words from `first` on, as many as there are of the block."""
+    with T.If(count == shape.lanes):
+        with T.Then():
+            _store(words, first, shape, value)
+        with T.Else():
+            _store_words(words, first, count, shape, value)
+
+
 def _words_of_block(shape: Shape, count: Expr, whole: Callable[[], None], one: Callable[[int], None]) -> None:
     """All words of a block at once where they are there, else one after the other."""
     with T.If(count == shape.lanes):
