@@ -226,11 +226,11 @@ class LogicConv2d(GateLayer):
         return self.n_distinct * rows * columns
 
     def forward(self, x: Signals, pool: OrPool2d | None = None) -> Signals:
-        """Outputs of the trees, values in [0, 1], dtype of the signals; with a pool, what it makes of them.
+        """Outputs of the trees, values in [0, 1], dtype of the signals.
 
         Args:
-            x: signals [..., in_features] or an image [..., in_channels, height, width].
-            pool: which reads this layer; together they take less time and memory.
+            x: signals [..., in_features] or an image [..., in_channels, height, width]; or blocks.
+            pool: of blocks, what reads this layer: what it writes is returned, in less time and memory.
         """
         coefficients = collapse(self.corners())
         if isinstance(x, Tensor):
@@ -239,8 +239,7 @@ class LogicConv2d(GateLayer):
             inputs = rows(real(signals, self.weight.dtype))
             images = inputs.reshape(len(inputs), self.in_channels, *self.image_size)
             outputs = trees_definition(images, self.leaf, self.window, coefficients).to(inputs.dtype)
-            y = _like(outputs, signals, image)
-            return y if pool is None else pool(y)
+            return _like(outputs, signals, image)
         self.require(x)
         if not isinstance(x, Blocks):
             raise InputError("convolution: there are no kernels for a GPU yet; give a tensor")

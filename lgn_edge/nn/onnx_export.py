@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,7 +33,7 @@ from lgn_edge.nn.logic_layer import LogicLayer
 from lgn_edge.nn.model import LogicGateNetwork
 from lgn_edge.onnx_model.domain import DOMAIN, STANDARD_DOMAINS, VERSION, WORD_BITS
 from lgn_edge.onnx_model.functions import functions
-from lgn_edge.onnx_model.ops import group_sum, logic_layer, threshold
+from lgn_edge.onnx_model.ops import group_sum, image, logic_conv2d, logic_layer, or_pool2d, threshold
 from lgn_edge.onnx_model.writer import PRODUCER, check_output, is_ours
 
 
@@ -148,24 +148,21 @@ class _Trace:
 
     def _encoder(self, encoder: Threshold) -> Forward:
         feature, limits = encoder.feature.to(torch.int32), encoder.limits().detach().clone()
-        return lambda x: self._bits(_pack(x, feature, limits), x.shape[0])
+        return lambda x: self._bits(_pack(x, feature, limits), (x.shape[0], len(feature)))
 
     @torch.no_grad()
     def _layer(self, layer: LogicLayer) -> Forward:
         every, half = torch.arange(layer.in_features, dtype=torch.int32), torch.full((layer.in_features,), 0.5)
-        dense = [part for part in layer.discrete_layers() if isinstance(part, network.LogicDense)]
-        if len(dense) < len(layer.discrete_layers()):
-            raise InputError(f"a {type(layer).__name__} among other layers has no node yet; use lgn_edge.export")
-        parts = [tuple(torch.from_numpy(x.copy()) for x in (p.a, p.b, p.table)) for p in dense]
+        nodes = [_node(part) for part in layer.discrete_layers()]
 
         def forward(x: Tensor) -> Tensor:
             words = self._packed(x)
             if words is None:
-                words = _pack(x, every, half)
-            for wires_and_table in parts:
-                shape = (len(wires_and_table[0]), words.shape[1])
-                words = _symbolic(logic_layer.OP.name, (words, *wires_and_table), torch.int64, shape)
-            return self._bits(words, x.shape[0])
+                words = _pack(x.flatten(1), every, half)
+            for op, constants, attributes, outputs in nodes:
+                shape = (outputs, words.shape[1])
+                words = _symbolic(op, (words, *constants), torch.int64, shape, attributes)
+            return self._bits(words, (x.shape[0], *(layer.out_shape if x.ndim > 2 else (layer.out_features,))))
 
         return forward
 
@@ -193,13 +190,28 @@ class _Trace:
     def _packed(self, bits: Tensor) -> Tensor | None:
         return self._words[id(bits)][1] if id(bits) in self._words else None
 
-    def _bits(self, words: Tensor, n: int) -> Tensor:
-        """Bits float32 [n, signals] of packed words; the exporter drops them again where only our layers read them."""
+    def _bits(self, words: Tensor, shape: Sequence[Any]) -> Tensor:
+        """Bits float32 [n, ...] of packed words; the exporter drops them again where only our layers read them."""
         masks = torch.tensor([1 << bit for bit in range(WORD_BITS - 1)] + [-(1 << WORD_BITS - 1)])
         spread = (words[:, :, None] & masks).ne(0).reshape(words.shape[0], -1)
-        bits = spread[:, :n].t().to(torch.float32)
+        bits = spread[:, : shape[0]].t().to(torch.float32).reshape(*shape)
         self._words[id(bits)] = bits, words
         return bits
+
+
+def _node(layer: network.Layer) -> tuple[str, tuple[Tensor, ...], dict[str, Any], int]:
+    """The op of a discrete layer, its constants and attributes, and its outputs."""
+    arrays: dict[str, Any]
+    attributes: dict[str, Any] = {}
+    if isinstance(layer, network.LogicConv2d):
+        op, arrays, attributes = logic_conv2d.OP, logic_conv2d.constants(layer, ""), image.attributes(layer)
+    elif isinstance(layer, network.OrPool2d):
+        op, arrays, attributes = or_pool2d.OP, {}, image.attributes(layer)
+    else:
+        assert isinstance(layer, network.LogicDense)
+        op, arrays = logic_layer.OP, {"a": layer.a, "b": layer.b, "table": layer.table}
+    constants = tuple(torch.from_numpy(array.copy()) for array in arrays.values())
+    return op.name, constants, attributes, layer.n_outputs
 
 
 def _pack(x: Tensor, feature: Tensor, limits: Tensor) -> Tensor:
@@ -207,8 +219,16 @@ def _pack(x: Tensor, feature: Tensor, limits: Tensor) -> Tensor:
     return _symbolic(threshold.OP.name, (x, feature.to(torch.int32), limits), torch.int64, shape)
 
 
-def _symbolic(op: str, inputs: tuple[Tensor, ...], dtype: torch.dtype, shape: tuple[Any, ...]) -> Tensor:
-    found: Tensor = torch.onnx.ops.symbolic(f"{DOMAIN}::{op}", inputs, dtype=dtype, shape=shape, version=VERSION)
+def _symbolic(
+    op: str,
+    inputs: tuple[Tensor, ...],
+    dtype: torch.dtype,
+    shape: tuple[Any, ...],
+    attributes: dict[str, Any] | None = None,
+) -> Tensor:
+    found: Tensor = torch.onnx.ops.symbolic(
+        f"{DOMAIN}::{op}", inputs, attrs=attributes, dtype=dtype, shape=shape, version=VERSION
+    )
     return found
 
 

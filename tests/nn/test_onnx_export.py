@@ -17,7 +17,17 @@ from onnx.reference import ReferenceEvaluator
 from torch import Tensor, nn
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold, onnx_export
+from lgn_edge.nn import (
+    GroupSum,
+    LogicConv2d,
+    LogicDense,
+    LogicGateNetwork,
+    LookupDense,
+    OrPool2d,
+    Threshold,
+    onnx_export,
+)
+from lgn_edge.nn.logic_layer import LogicLayer
 from tests.thinning import exhaustive
 
 pytest.importorskip("onnxscript", reason="torch.onnx.export needs onnxscript: pip install 'lgn-edge[train]'")
@@ -55,6 +65,13 @@ def small_network() -> LogicGateNetwork:
     )
 
 
+def image_layers() -> list[LogicLayer]:
+    return [
+        LogicConv2d(1, 3, 3, padding=(1, 0), image_size=(4, 5), seed=1),
+        OrPool2d(2, 2, (0, 1), in_channels=3, image_size=(4, 3)),
+    ]
+
+
 MOST = "a head inside a larger model"
 MODELS = {
     # name: module, features, nodes of the domain
@@ -90,6 +107,21 @@ MODELS = {
         lambda: nn.Sequential(encoder(), LookupDense(6, 8, arity=3, seed=3, init_shift=0.1), GroupSum(8, 2)),
         4,
         ["Threshold", "LogicLayer", "LogicLayer", "LogicLayer", "GroupSum"],
+    ),
+    "images": (
+        lambda: nn.Sequential(Above(), nn.Unflatten(1, (1, 4, 5)), *image_layers(), nn.Flatten(), GroupSum(12, 3)),
+        20,
+        ["Threshold", "LogicConv2d", "OrPool2d"],  # the sum reads what Flatten makes
+    ),
+    "a network that reads several": (
+        lambda: LogicGateNetwork(
+            Threshold(20, range(20), [0.0] * 20),
+            [*image_layers(), LogicDense(12 + 20, 9, seed=2)],
+            GroupSum(9, 3),
+            reads=[(0,), (1,), (2, 0)],
+        ),
+        20,
+        ["Threshold", "LogicConv2d", "OrPool2d", "Threshold", "LogicLayer", "GroupSum"],
     ),
     "a sum of no bits": (lambda: nn.Sequential(encoder(), nn.Sigmoid(), GroupSum(6, 2)), 4, ["Threshold"]),
 }

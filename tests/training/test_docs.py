@@ -35,8 +35,7 @@ def commands() -> list[list[str]]:
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_the_commands_are_some(command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (shown,) = blocks("toml")
-    Path("own.toml").write_text(shown)
+    Path("own.toml").write_text(blocks("toml")[0])
     x = np.random.default_rng(0).integers(0, 256, (200, 3 * 8 * 8)).astype(np.uint8)  # in place of what is downloaded
     few = Dataset("images", x, np.arange(200) % 10, x, np.arange(200) % 10, range(10), "uint8", (8, 8))
     monkeypatch.setattr(loop, "load_dataset", lambda *_: few)
@@ -59,10 +58,11 @@ def test_the_settings_are_some(tmp_path: Path) -> None:
 
 
 def test_the_recipe_is_one() -> None:
-    (shown,) = blocks("toml")
-    recipe = recipe_from(tomllib.loads(shown))
-    assert [layer.width for layer in recipe.layers] == [4000, 4000, 2000]
-    assert [layer.wiring.KIND for layer in recipe.layers] == ["unique", "unique", "learned"]
+    dense, images = (recipe_from(tomllib.loads(shown)) for shown in blocks("toml"))
+    assert [layer.width for layer in dense.layers] == [4000, 4000, 2000]
+    assert [layer.wiring.KIND for layer in dense.layers] == ["unique", "unique", "learned"]
+    assert [layer.KIND for layer in images.layers] == ["conv", "pool", "dense"]
+    assert images.sources == ((0,), (1,), (0, 2))
 
 
 def test_the_data_set_is_one(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_widths_give_other_layers_like_those_of_the_recipe() -> None:
         ("layers=[]", "layers is an empty list; give at least one table"),
         ("layers.0.kind=dens", r"of kind 'dens' \(did you mean dense\?\); legal are dense, lookup"),
         ("layers.0.repeat=0", "repeat is 0; it must be a whole number, at least 1"),
-        ("epochs", "'epochs' is not key=value"),
+        ("epochs", "'epochs' has no value; give key=value"),
         ("epochs=2.5", r"\[training\] epochs is 2.5; it must be a whole number"),
         ("epochs=true", "epochs is True; it must be a whole number"),
         ("epochs=0", "epochs is 0; it must be at least 1"),

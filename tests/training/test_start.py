@@ -62,7 +62,7 @@ def test_a_run_that_started_from_a_checkpoint_is_resumed(tmp_path: Path) -> None
         ({"widths": [24, 14]}, "it has out_features 12 in layer 1, but the recipe says 14; give it the same layers"),
         ({"widths": [12]}, "it has 2 layers, but the recipe says 1"),
         ({"parametrization": "raw"}, "it has parametrization 'light' in layer 0, but the recipe says 'raw'"),
-        ({"kind": "lookup"}, "it has arity 2 in layer 0, but the recipe says 3"),
+        ({"kind": "lookup"}, "it has kind 'dense' in layer 0, but the recipe says 'lookup'"),
         ({"wiring": "learned"}, "it has wiring 'random' in layer 0, but the recipe says 'learned'"),
     ],
 )
