@@ -16,8 +16,9 @@ def random_network(
     classes: int = 3,
     input_dtype: str = "float32",
     tables: tuple[int, ...] = tuple(range(16)),
+    edges: bool = False,
 ) -> Network:
-    """A network of random gates; its head hands out bits where `classes` is 0."""
+    """A network of random gates; its head hands out bits where `classes` is 0. `edges`: bits compare differences."""
     rng = np.random.default_rng(seed)
     feature = rng.integers(0, features, bits).astype(np.int32)
     if input_dtype == "uint8":
@@ -25,6 +26,10 @@ def random_network(
         threshold = rng.integers(-3, 260, bits) + rng.choice([0.0, 0.5], bits)
     else:
         threshold = rng.normal(size=bits)
+    minus = None
+    if edges:  # of features far and near, of a feature and itself; thresholds reach below and above all differences
+        minus = rng.integers(-1, features, bits)
+        threshold[minus >= 0] -= rng.integers(0, 260, int((minus >= 0).sum()))
     layers, width = [], bits
     for gates in widths:
         layers.append(
@@ -37,7 +42,7 @@ def random_network(
         )
         width = gates
     return Network(
-        Threshold(features, feature, threshold.astype(np.float32), input_dtype),
+        Threshold(features, feature, threshold.astype(np.float32), input_dtype, minus),
         tuple(layers),
         GroupSum(width, classes, tau=float(rng.uniform(0.5, 20)), beta=float(rng.normal())) if classes else Bits(width),
         name=f"random{seed}",
@@ -56,8 +61,9 @@ def networks(draw: st.DrawFn, max_width: int = 40, max_layers: int = 5) -> Netwo
         bits=draw(st.integers(1, 33)),
         widths=(*widths, last),
         classes=classes,
-        input_dtype=draw(st.sampled_from(["float32", "uint8"])),
+        input_dtype="uint8" if (edges := draw(st.booleans())) else draw(st.sampled_from(["float32", "uint8"])),
         tables=tables,
+        edges=edges,
     )
 
 

@@ -55,6 +55,9 @@ def describe(network: Network, file_bytes: int) -> dict[str, Any]:
     wires = np.concatenate([simple.a, simple.b, simple.outputs])
     bits = np.unique(wires[wires < simple.n_inputs])
     counts = np.bincount(circuit.table, minlength=16)
+    watched = encoder.feature[bits]
+    if encoder.minus is not None:
+        watched = np.append(watched, encoder.minus[bits][encoder.is_edge[bits]])
     layers: list[dict[str, Any]] = [
         {"kind": type(layer).__name__, "inputs": layer.n_inputs, "outputs": layer.n_outputs, "gates": layer.n_applied}
         for layer in network.layers
@@ -65,6 +68,7 @@ def describe(network: Network, file_bytes: int) -> dict[str, Any]:
         "features": encoder.n_features,
         "input_type": encoder.input_dtype,
         "bits": encoder.n_outputs,
+        "edges": int(encoder.is_edge.sum()),
         "head": type(network.head).__name__,
         "outputs": network.head.n_outputs,
         "classes": network.head.n_outputs if network.head.decides else None,
@@ -77,7 +81,7 @@ def describe(network: Network, file_bytes: int) -> dict[str, Any]:
         "gates_simplified": simple.n_gates,
         "depth_simplified": int(simple.levels()[simple.outputs].max()),
         "bits_used": len(bits),
-        "features_used": len(np.unique(encoder.feature[bits])),
+        "features_used": len(np.unique(watched)),
         "file_bytes": file_bytes,
         "layers": layers,
         "operations": {NAMES[i]: int(counts[i]) for i in range(16)},

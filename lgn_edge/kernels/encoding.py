@@ -6,7 +6,7 @@ whose floating-point unit was told by somebody to flush denormals to zero.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,24 +31,38 @@ def float_keys(values: NDArray[np.float32]) -> Int32Array:
 class Comparisons:
     """The live bits of an encoder: bit i is `sample[feature[i]] > level[i]`, and is loaded into slot i.
 
+    Where `minus[i]` is not -1, it is `sample[feature[i]] - sample[minus[i]] > level[i]`, an edge.
+
     Attributes:
         n_features: elements of a sample.
         element: "uint8", or "int32" for the bit patterns of float32.
         feature: int32[bits].
-        level: int32[bits]; -1 (every value is above it) to 255 for uint8, float keys otherwise.
+        level: int32[bits]; for uint8 -1 (every value is above it) to 255, of an edge -256 to 255; float keys otherwise.
+        minus: int32[bits], -1 where nothing is subtracted.
     """
 
     n_features: int
     element: str
     feature: Int32Array
     level: Int32Array
+    minus: Int32Array
+
+    @property
+    def is_edge(self) -> NDArray[np.bool_]:
+        """bool[bits], those that compare a difference."""
+        return np.asarray(self.minus >= 0)
+
+    def of(self, chosen: NDArray[np.bool_]) -> Comparisons:
+        """Some of the bits."""
+        return replace(self, feature=self.feature[chosen], level=self.level[chosen], minus=self.minus[chosen])
 
 
 def comparisons(encoder: Threshold, live: Int32Array) -> Comparisons:
     """What must be compared for the encoder's bits `live` (int32[bits], each a bit of the encoder)."""
-    threshold = encoder.threshold[live]
+    feature, threshold = encoder.feature[live], encoder.threshold[live]
+    minus = np.full(len(live), -1, np.int32) if encoder.minus is None else encoder.minus[live]
     if encoder.input_dtype == "uint8":
-        # x > t for an integer x is x > floor(t); below 0 all are above, from 255 on none
-        level = np.clip(np.floor(threshold), -1, 255).astype(np.int32)
-        return Comparisons(encoder.n_features, "uint8", encoder.feature[live], level)
-    return Comparisons(encoder.n_features, "int32", encoder.feature[live], float_keys(threshold))
+        # x > t for an integer x is x > floor(t); below the least value all are above, from 255 on none
+        level = np.clip(np.floor(threshold), np.where(minus < 0, -1, -256), 255).astype(np.int32)
+        return Comparisons(encoder.n_features, "uint8", feature, level, minus)
+    return Comparisons(encoder.n_features, "int32", feature, float_keys(threshold), minus)

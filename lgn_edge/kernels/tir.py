@@ -143,6 +143,13 @@ def narrow(values: Integers) -> Integers:
     return array if len(array) else np.zeros(1, np.uint8)
 
 
+def signed(values: Integers) -> Integers:
+    """The same values in the narrowest of int8, int16 and int32, at least one."""
+    fits = (kind for kind in (np.int8, np.int16) if np.array_equal(values.astype(kind), values))
+    array: Integers = values.astype(next(fits, np.int32))
+    return array
+
+
 def quotient(value: int | Expr, divisor: int) -> int | Expr:
     """`value // divisor`, as machines have it: the divisor is a power of two, so that it is a shift."""
     return value >> (divisor.bit_length() - 1)

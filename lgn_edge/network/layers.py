@@ -101,19 +101,23 @@ class Threshold(ArrayRecord):
     """The encoder: bit i of a sample x is `x[feature[i]] > threshold[i]`, compared in float32; NaN gives 0.
 
     A thermometer is a Threshold in which several bits watch one feature; inputs that are bits already are features with
-    the threshold 0.5 (see `bits`).
+    the threshold 0.5 (see `bits`). With `minus`, bit i is `x[feature[i]] - x[minus[i]] > threshold[i]`: an edge of an
+    image is a difference of neighbouring pixels.
 
     Attributes:
         n_features: features of a sample.
         feature: int32[bits], the feature that each bit watches.
         threshold: float32[bits], finite.
         input_dtype: "float32" or "uint8", the type of a feature in the model's interface.
+        minus: int32[bits], the feature that is subtracted, -1 where none is; None where no bit has one. For uint8
+            features only, whose differences are exact.
     """
 
     n_features: int
     feature: Int32Array
     threshold: Float32Array
     input_dtype: str = "float32"
+    minus: Int32Array | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "feature", frozen_array(self.feature, np.int32, "encoder: feature"))
@@ -129,6 +133,23 @@ class Threshold(ArrayRecord):
         if self.input_dtype not in INPUT_DTYPES:
             raise InputError(f"encoder: input_dtype is {self.input_dtype!r}, not one of {', '.join(INPUT_DTYPES)}")
         check_wiring(self.feature, self.n_features, "encoder: feature")
+        object.__setattr__(self, "minus", self._checked_minus())
+
+    def _checked_minus(self) -> Int32Array | None:
+        if self.minus is None:
+            return None
+        minus = frozen_array(self.minus, np.int32, "encoder: minus")
+        if len(minus) != len(self.feature):
+            raise InputError(f"encoder: {len(self.feature)} features, {len(minus)} of minus; one each a bit")
+        if (minus == -1).all():
+            return None
+        if self.input_dtype != "uint8":
+            raise InputError(
+                f"encoder: differences are of uint8 features, which they keep exact, and these are {self.input_dtype};"
+                " give the samples as uint8, or leave out minus"
+            )
+        check_wiring(np.where(minus == -1, 0, minus), self.n_features, "encoder: minus")
+        return minus
 
     @classmethod
     def bits(cls, n: int) -> Threshold:
@@ -139,6 +160,11 @@ class Threshold(ArrayRecord):
     def n_outputs(self) -> int:
         """Bits of an encoded sample."""
         return len(self.feature)
+
+    @property
+    def is_edge(self) -> NDArray[np.bool_]:
+        """bool[bits], those that compare a difference of two features."""
+        return np.zeros(self.n_outputs, np.bool_) if self.minus is None else np.asarray(self.minus >= 0)
 
     def check(self, samples: ArrayLike) -> NDArray[Any]:
         """`samples` as an array [n, n_features] of the input type.
@@ -151,7 +177,10 @@ class Threshold(ArrayRecord):
     def evaluate(self, samples: ArrayLike) -> Words:
         """Packed bits uint64[bits, ceil(n / 64)] of samples [n, n_features]."""
         x = self.check(samples).astype(np.float32, copy=False)
-        return pack(x[:, self.feature] > self.threshold)
+        values = x[:, self.feature]
+        if self.minus is not None:
+            values -= np.pad(x, ((0, 0), (0, 1)))[:, self.minus]  # -1 is the last one, a 0
+        return pack(values > self.threshold)
 
 
 class Layer(Protocol):

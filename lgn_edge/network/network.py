@@ -153,6 +153,8 @@ class Network(ArrayRecord):
                 digest.update(len(data).to_bytes(8, "little") + data)
 
         add(self.encoder.n_features, self.encoder.input_dtype, self.encoder.feature, self.encoder.threshold)
+        if self.encoder.minus is not None:
+            add("minus", self.encoder.minus)
         for layer in self.layers:
             add(*layer.arrays())
         if self.reads:

@@ -51,6 +51,7 @@ def discretise(module: nn.Module) -> network.Network:
             _array(model.encoder.feature),
             _array(model.encoder.limits()),
             model.encoder.input_dtype,
+            None if model.encoder.minus is None else _array(model.encoder.minus),
         ),
         tuple(parts),
         network.GroupSum(model.head.in_features, model.head.classes, float(model.head.tau), float(model.head.beta)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -13,12 +14,14 @@ from torch import Tensor, nn
 from lgn_edge import network
 from lgn_edge.checks import of_kind, one_word_of, positive_number, whole_number
 from lgn_edge.errors import InputError
+from lgn_edge.network.layers import Int32Array
 from lgn_edge.network.samples import as_array, kind
 from lgn_edge.nn.autograd import apply, once
+from lgn_edge.nn.edges import EdgeRecipe
 from lgn_edge.nn.module import Module
 from lgn_edge.nn.signals import require_samples
 from lgn_edge.nn.tracing import traced
-from lgn_edge.tables import Table, flag, not_negative, positive, whole, word
+from lgn_edge.tables import Table, flag, not_negative, positive, table, whole, word
 
 SPACINGS: Final = ("uniform", "distributive")
 
@@ -34,6 +37,7 @@ class EncoderRecipe(Table):
         threshold_width: of the sigmoid whose gradient a learned threshold gets, likewise.
         planes: thresholds are those of a whole plane of an image, and no bit is left out, so that each level of a plane
             is a channel that a convolution can read.
+        edges: bits for the edges of images, behind those for pixels; not with `planes`.
     """
 
     TABLE: ClassVar = "encoder"
@@ -43,6 +47,7 @@ class EncoderRecipe(Table):
     threshold_rate: float = not_negative(0.0)
     threshold_width: float = positive(0.1)
     planes: bool = flag(False)
+    edges: EdgeRecipe = table(EdgeRecipe)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,25 +56,37 @@ class EncoderRecipe(Table):
                 "[encoder] threshold_rate lets the thresholds of single features learn, and planes is true; set one of"
                 " them otherwise"
             )
+        if self.planes and self.edges.levels:
+            raise InputError(
+                "[encoder] planes is true, but edges are no channels, as there are none at the border; set one of them"
+                " otherwise"
+            )
 
     def fit(self, samples: NDArray[Any], multiple: int = 1, image: tuple[int, int] | None = None) -> Threshold:
         """The encoder of samples [n, features].
 
         Args:
             samples: uint8 or float32 [n, features].
-            multiple: a word, of which the bits are a multiple (see `Threshold.thermometer`); not with `planes`.
+            multiple: a word, of which the bits are a multiple (see `Threshold.filled`); not with `planes`.
             image: rows and columns of the samples, where they are images.
 
         Raises:
-            InputError: it is made for planes, and the samples are no images.
+            InputError: it is made for planes or edges, and the samples are no images.
         """
         if not self.planes:
-            encoder = Threshold.thermometer(samples, self.levels, spacing=self.spacing, multiple=multiple)
+            encoder = self._thermometer(samples, image).filled(multiple)
         elif image is None:
             raise InputError("[encoder] planes is true, but the samples are no images; set it to false")
         else:
             encoder = Threshold.planes(samples, image, self.levels, spacing=self.spacing)
         return self.learning(encoder, samples)
+
+    def _thermometer(self, samples: NDArray[Any], image: tuple[int, int] | None) -> Threshold:
+        encoder = Threshold.thermometer(samples, self.levels, spacing=self.spacing)
+        if not self.edges.levels:
+            return encoder
+        plus, minus = self.edges.pairs(samples.shape[1], image)
+        return encoder.joined(Threshold.differences(samples, plus, minus, self.edges.levels, spacing=self.spacing))
 
     def shape(self, encoder: Threshold, image: tuple[int, int] | None) -> tuple[int, ...]:
         """The shape of the bits: (channels, rows, columns) of planes, (bits,) otherwise."""
@@ -80,8 +97,8 @@ class EncoderRecipe(Table):
     def learning(self, encoder: Threshold, samples: NDArray[Any]) -> Threshold:
         """The encoder itself, its thresholds made learnable where the recipe wants that."""
         if self.threshold_rate:
-            ranges = np.ptp(samples.astype(np.float32), axis=0)[encoder.feature.numpy()]
-            encoder.learn(torch.from_numpy(ranges), self.threshold_width)
+            ranges = torch.from_numpy(np.ptp(samples.astype(np.float32), axis=0))
+            encoder.learn(encoder._watched(ranges, torch.add), self.threshold_width)
         return encoder
 
 
@@ -93,6 +110,7 @@ class Threshold(Module):
         feature: int [bits], the feature that each bit watches.
         threshold: float32 [bits], finite.
         input_dtype: "float32" or "uint8", the type of a feature in the model's interface.
+        minus: int [bits], the feature that is subtracted from that, -1 where none is; None where no bit has one.
 
     Attributes:
         offset: float32 [bits], learned; None while thresholds are fixed (see `learn`).
@@ -103,18 +121,28 @@ class Threshold(Module):
 
     feature: Tensor
     threshold: Tensor
+    minus: Tensor | None
     scale: Tensor
     offset: nn.Parameter | None
 
     @torch.inference_mode(False)
-    def __init__(self, n_features: int, feature: ArrayLike, threshold: ArrayLike, input_dtype: str = "float32") -> None:
+    def __init__(
+        self,
+        n_features: int,
+        feature: ArrayLike,
+        threshold: ArrayLike,
+        input_dtype: str = "float32",
+        minus: ArrayLike | None = None,
+    ) -> None:
         super().__init__()
         n_features = whole_number(n_features, "encoder: n_features", least=1)
-        checked = network.Threshold(n_features, np.asarray(feature), np.asarray(threshold), input_dtype)
+        subtracted = None if minus is None else np.asarray(minus)
+        checked = network.Threshold(n_features, np.asarray(feature), np.asarray(threshold), input_dtype, subtracted)
         self.n_features = n_features
         self.input_dtype = input_dtype
         self.register_buffer("feature", torch.from_numpy(checked.feature.copy()))
         self.register_buffer("threshold", torch.from_numpy(checked.threshold.copy()))
+        self.register_buffer("minus", None if checked.minus is None else torch.from_numpy(checked.minus.copy()))
         self.register_parameter("offset", None)
         self.width = 0.0
 
@@ -137,24 +165,57 @@ class Threshold(Module):
             samples: uint8 or float32 [n, features], finite.
             levels: thresholds a feature, at least 1.
             spacing: "uniform": evenly between a feature's least and greatest value; "distributive": at its quantiles.
-            multiple: the number of bits is filled up to a multiple of this by repeating bits from the first on, as
-                aligned wiring needs it.
+            multiple: see `filled`.
 
         Raises:
             InputError: the samples are not such an array, or no feature varies.
         """
         x, levels = _samples(samples, levels, spacing)
+        feature, threshold = _fitted(x, levels, spacing)
+        return cls(x.shape[1], feature, threshold, x.dtype.name).filled(multiple)
+
+    @classmethod
+    def differences(
+        cls, samples: ArrayLike, plus: Int32Array, minus: Int32Array, levels: int, *, spacing: str = "distributive"
+    ) -> Threshold:
+        """The same of differences of two features: `levels` thresholds on each `x[plus[i]] - x[minus[i]]`.
+
+        Raises:
+            InputError: the samples are not uint8 [n, features], or no difference varies.
+        """
+        x, levels = _samples(samples, levels, spacing)
+        if x.dtype != np.uint8:
+            raise InputError(f"encoder: differences are of uint8 features, and these are {x.dtype}")
+        pair, threshold = _fitted(x[:, plus].astype(np.int16) - x[:, minus], levels, spacing)
+        return cls(x.shape[1], plus[pair], threshold, x.dtype.name, minus[pair])
+
+    def joined(self, other: Threshold) -> Threshold:
+        """An encoder of the bits of this one, then those of another of the same features; both as they are fitted."""
+        return self._of([self, other])
+
+    def filled(self, multiple: int) -> Threshold:
+        """The encoder with its bits filled up to a multiple by repeating them from the first on.
+
+        Aligned wiring needs it.
+
+        Raises:
+            InputError: the multiple is no whole number from 1 on.
+        """
         multiple = whole_number(multiple, "encoder: multiple", least=1)
-        thresholds = _thresholds(x, levels, spacing)
-        lowest, highest = x.min(0), x.max(0)
-        useful = (thresholds >= lowest) & (thresholds < highest)
-        for level in range(1, levels):
-            useful[level] &= (thresholds[level] != thresholds[:level]).all(0)
-        feature = np.nonzero(useful)[1]
-        if not len(feature):
-            raise InputError("encoder: all samples are the same, so no threshold tells them apart; give varied samples")
-        fill = np.arange(-(-len(feature) // multiple) * multiple) % len(feature)
-        return cls(x.shape[1], feature[fill], thresholds[useful][fill], x.dtype.name)
+        n = self.out_features
+        return self._of([self], np.arange(-(-n // multiple) * multiple) % n)
+
+    def _of(self, encoders: Sequence[Threshold], chosen: NDArray[np.intp] | slice = slice(None)) -> Threshold:
+        """Some of the bits of encoders, one behind the other."""
+        feature, threshold = (
+            np.concatenate([getattr(encoder, name).numpy() for encoder in encoders])[chosen]
+            for name in ("feature", "threshold")
+        )
+        minus = [
+            np.full(encoder.out_features, -1, np.int32) if encoder.minus is None else encoder.minus.numpy()
+            for encoder in encoders
+        ]
+        return Threshold(self.n_features, feature, threshold, self.input_dtype, np.concatenate(minus)[chosen])
 
     @classmethod
     def planes(
@@ -205,6 +266,11 @@ class Threshold(Module):
         self.offset = nn.Parameter(torch.zeros_like(self.threshold))
         self.width = width
 
+    def fixed(self) -> Threshold:
+        """An encoder whose thresholds are what they are now, and not learned."""
+        limits, minus = self.limits().detach().numpy(), None if self.minus is None else self.minus.numpy()
+        return Threshold(self.n_features, self.feature.numpy(), limits, self.input_dtype, minus)
+
     def limits(self) -> Tensor:
         """The thresholds as they are now, float32 [bits], whatever type the module was moved to."""
         limits = self.threshold if self.offset is None else self.threshold + self.scale * self.offset
@@ -224,7 +290,7 @@ class Threshold(Module):
         if self.offset is None or not learns:
             return self.encode(x).to(torch.float32)
         limits = self.limits()
-        watched = self._watched(x)
+        watched = self._numbers(x)
         bits: Tensor = apply(_Bits, watched, limits, self.scale * self.width)
         return bits
 
@@ -236,12 +302,20 @@ class Threshold(Module):
         Raises:
             InputError: the samples have another shape or type.
         """
-        return self._watched(x) > self.limits().detach()
+        return self._numbers(x) > self.limits().detach()
 
-    def _watched(self, x: Tensor) -> Tensor:
-        """The feature that each bit watches, float32 [..., bits]."""
+    def _numbers(self, x: Tensor) -> Tensor:
+        """What is compared with the threshold of each bit, float32 [..., bits]."""
         require_samples(x, self.n_features, self.input_dtype)
-        return x.to(torch.float32).index_select(-1, self.feature)
+        return self._watched(x.to(torch.float32), torch.sub)
+
+    def _watched(self, values: Tensor, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """Of a value for each feature [..., features] that of each bit [..., bits], joined with that of its `minus`."""
+        watched = values.index_select(-1, self.feature)
+        if self.minus is None:
+            return watched
+        padded = torch.nn.functional.pad(values, (0, 1))
+        return join(watched, padded.index_select(-1, self.minus % (self.n_features + 1)))  # -1 is the last one, a 0
 
     def extra_repr(self) -> str:
         """Sizes and type, for print."""
@@ -281,13 +355,25 @@ def _samples(samples: ArrayLike, levels: int, spacing: str) -> tuple[NDArray[Any
     return x, whole_number(levels, "encoder: levels", least=1)
 
 
+def _fitted(x: NDArray[Any], levels: int, spacing: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """The column and threshold of each bit of a thermometer of numbers [n, columns] (see `Threshold.thermometer`)."""
+    thresholds = _thresholds(x, levels, spacing)
+    lowest, highest = x.min(0), x.max(0)
+    useful = (thresholds >= lowest) & (thresholds < highest)
+    for level in range(1, levels):
+        useful[level] &= (thresholds[level] != thresholds[:level]).all(0)
+    column = np.nonzero(useful)[1]
+    if not len(column):
+        raise InputError("encoder: all samples are the same, so no threshold tells them apart; give varied samples")
+    return column, thresholds[useful]
+
+
 def _thresholds(x: NDArray[Any], levels: int, spacing: str) -> NDArray[np.float32]:
-    """Candidate thresholds float32 [levels, features]."""
+    """Candidate thresholds float32 [levels, columns]."""
     share = np.arange(1, levels + 1) / (levels + 1)
     if spacing == "uniform":
         low, high = x.min(0).astype(np.float64), x.max(0).astype(np.float64)
         found = low + share[:, None] * (high - low)
     else:
         found = np.quantile(x.astype(np.float64), share, axis=0)
-    whole = np.floor(found) if x.dtype == np.uint8 else found
-    return np.asarray(whole, np.float32)
+    return np.asarray(found if x.dtype == np.float32 else np.floor(found), np.float32)

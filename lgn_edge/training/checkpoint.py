@@ -205,7 +205,8 @@ def _encoder_config(encoder: Threshold) -> dict[str, Any]:
 
 def _encoder(config: dict[str, Any], tensors: Mapping[str, Tensor]) -> Threshold:
     feature, threshold = (tensors[f"encoder.{name}"].numpy() for name in ("feature", "threshold"))
-    encoder = Threshold(config["n_features"], feature, threshold, config["input_dtype"])
+    minus = tensors["encoder.minus"].numpy() if "encoder.minus" in tensors else None
+    encoder = Threshold(config["n_features"], feature, threshold, config["input_dtype"], minus)
     if "learned_width" in config:
         encoder.learn(tensors["encoder.scale"], config["learned_width"])
         offset = tensors["encoder.offset"]

@@ -234,8 +234,7 @@ def encoder_of(start: LogicGateNetwork, recipe: Recipe, dataset: Dataset, folder
             f"training cannot start from {folder}: it takes {there[0]} samples of {there[1]} features, but those of"
             f" {dataset.name} are {here[0]} of {here[1]}"
         )
-    fixed = Threshold(theirs.n_features, theirs.feature.numpy(), theirs.limits().detach().numpy(), theirs.input_dtype)
-    return recipe.encoder.learning(fixed, dataset.train_x)
+    return recipe.encoder.learning(theirs.fixed(), dataset.train_x)
 
 
 def take_over(start: LogicGateNetwork, model: LogicGateNetwork, folder: Path) -> None:

@@ -102,7 +102,8 @@ def _difference(backend: Backend, network: Network, stage: int, samples: Samples
 def _describe(network: Network, stage: int, gate: int) -> str:
     if stage == ENCODER:
         encoder = network.encoder
-        return f"encoder, bit {gate} (feature {encoder.feature[gate]} > {encoder.threshold[gate]})"
+        less = f" - feature {encoder.minus[gate]}" if encoder.minus is not None and encoder.minus[gate] >= 0 else ""
+        return f"encoder, bit {gate} (feature {encoder.feature[gate]}{less} > {encoder.threshold[gate]})"
     layer = network.layers[stage]
     if isinstance(layer, LogicDense):
         rule = f" ({NAMES[layer.table[gate]]} with a = {layer.a[gate]}, b = {layer.b[gate]})"

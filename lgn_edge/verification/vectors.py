@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from lgn_edge.artifact.selftest import near_differences
 from lgn_edge.network import Network, Threshold
 from lgn_edge.verification.subject import Samples
 
@@ -47,7 +48,7 @@ def make_vectors(
     levels = _levels(encoder)
     rng = np.random.default_rng(seed)
     vectors = [] if data is None else [Vector("data", thin(network.check(data), samples))]
-    if math.prod(len(level) for level in levels) <= MAX_EXHAUSTIVE:
+    if encoder.minus is None and math.prod(len(level) for level in levels) <= MAX_EXHAUSTIVE:
         vectors.append(Vector("exhaustive", np.array(list(product(*levels)), encoder.input_dtype)))
     low, high = (np.array([level[end] for level in levels], encoder.input_dtype)[None] for end in (0, -1))
     vectors += [
@@ -98,11 +99,16 @@ def thin(samples: Samples, most: int) -> Samples:
 def _levels(encoder: Threshold) -> list[Samples]:
     """For each feature one value for each pattern of its bits that can occur, lowest first.
 
-    The value is the threshold itself where it can be, since that is where an encoder goes wrong.
+    The value is the threshold itself where it can be, since that is where an encoder goes wrong. A feature of which
+    differences are compared has all values.
     """
     if encoder.input_dtype == "uint8":
         whole = np.arange(256)
-        return [whole[np.unique(np.searchsorted(t, whole, "left"), return_index=True)[1]] for t in _thresholds(encoder)]
+        pattern = [np.searchsorted(t, whole, "left") for t in _thresholds(encoder)]
+        edge = encoder.is_edge
+        for feature in np.unique([encoder.feature[edge], encoder.minus[edge]]) if encoder.minus is not None else []:
+            pattern[feature] = whole
+        return [whole[np.unique(value, return_index=True)[1]] for value in pattern]
     return [
         np.append(t, _next(t[-1], np.float32(np.inf))) if len(t) else np.zeros(1, np.float32)
         for t in _thresholds(encoder)
@@ -110,8 +116,9 @@ def _levels(encoder: Threshold) -> list[Samples]:
 
 
 def _thresholds(encoder: Threshold) -> list[Samples]:
-    """The distinct thresholds of each feature, ascending."""
-    order = np.lexsort((encoder.threshold, encoder.feature))
+    """The distinct thresholds of each feature, ascending; not those of differences."""
+    plain = np.flatnonzero(~encoder.is_edge)
+    order = plain[np.lexsort((encoder.threshold[plain], encoder.feature[plain]))]
     bounds = np.searchsorted(encoder.feature[order], np.arange(1, encoder.n_features))
     return [np.unique(group) for group in np.split(encoder.threshold[order], bounds)]
 
@@ -125,13 +132,13 @@ def _walking(low: Samples, high: Samples, most: int) -> Samples:
 
 
 def _near_thresholds(encoder: Threshold, n: int, rng: np.random.Generator) -> Samples:
-    """Every feature on one of its thresholds or the next value on either side."""
+    """Every feature on one of its thresholds or the next value on either side, and differences near theirs."""
     thresholds = _thresholds(encoder)
     columns = [rng.choice(t, n) if len(t) else rng.integers(0, 2, n).astype(np.float32) for t in thresholds]
     x = np.stack(columns, axis=1).astype(np.float32)
     side = rng.integers(-1, 2, x.shape)
     if encoder.input_dtype == "uint8":
-        return np.clip(np.floor(x) + side, 0, 255).astype(np.uint8)
+        return near_differences(encoder, np.clip(np.floor(x) + side, 0, 255).astype(np.uint8), rng)
     return np.where(side == 0, x, _next(x, np.where(side < 0, np.float32(-np.inf), np.float32(np.inf))))
 
 

@@ -34,7 +34,8 @@ OCTET = random_network(11, features=64, bits=192, widths=(300, 200), classes=10,
 ODD = random_network(12, features=1, bits=3, widths=(5, 3), classes=3, input_dtype="uint8")
 CONSTANT = random_network(13, features=3, bits=3, widths=(4,), classes=2, tables=(0, 15))
 IMAGE = random_image_network(14)  # convolutions, a pool, and a layer that reads all of them
-NETWORKS = {"float32": FLOAT, "uint8": OCTET, "odd": ODD, "constant": CONSTANT, "image": IMAGE}
+EDGES = random_network(15, features=40, bits=150, widths=(100, 60), classes=3, input_dtype="uint8", edges=True)
+NETWORKS = {"float32": FLOAT, "uint8": OCTET, "odd": ODD, "constant": CONSTANT, "image": IMAGE, "edges": EDGES}
 CORES = [target.name for target in CORTEX_M]
 
 

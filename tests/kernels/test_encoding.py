@@ -32,6 +32,15 @@ def test_keys_compare_like_floats(pattern: int, t: float) -> None:
     assert above(x, level)[0] == (x > level)[0]
 
 
+def test_levels_of_differences_are_exact_for_every_value() -> None:
+    threshold = np.array([-1e9, -256, -255.5, -255, -254.9, -1.0, -0.5, 0.0, 127.25, 254.0, 254.9, 255.0, 1e9])
+    n = len(threshold)
+    encoder = Threshold(2, np.zeros(n), threshold.astype(np.float32), "uint8", np.ones(n))
+    level = comparisons(encoder, np.arange(n, dtype=np.int32)).level
+    for value in range(-255, 256):
+        assert ((value > level) == (value > threshold)).all()
+
+
 def test_uint8_levels_are_exact_for_every_value() -> None:
     threshold = np.array([-1e9, -1.0, -0.5, 0.0, 0.5, 1.0, 127.25, 254.0, 254.9, 255.0, 255.5, 1e9], np.float32)
     encoder = Threshold(1, np.zeros(len(threshold), np.int32), threshold, "uint8")

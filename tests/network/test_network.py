@@ -36,7 +36,10 @@ PYTHON_GATES = {
 def slow_scores(network: Network, sample: np.ndarray) -> list[int]:
     """One sample, one gate at a time, in plain Python: independent of every array in the package."""
     encoder = network.encoder
-    bits = [bool(np.float32(sample[f]) > t) for f, t in zip(encoder.feature, encoder.threshold, strict=True)]
+    minus = [-1] * encoder.n_outputs if encoder.minus is None else encoder.minus
+    less = [0 if m < 0 else int(sample[m]) for m in minus]
+    watched = [np.float32(sample[f]) - m for f, m in zip(encoder.feature, less, strict=True)]
+    bits = [bool(x > t) for x, t in zip(watched, encoder.threshold, strict=True)]
     for layer in network.layers:
         bits = [
             bool(PYTHON_GATES[int(t)](bits[a], bits[b])) for t, a, b in zip(layer.table, layer.a, layer.b, strict=True)
@@ -140,6 +143,16 @@ def test_equality_is_by_value() -> None:
     assert random_network(1) != random_network(2)
 
 
+def test_what_no_bit_subtracts_is_left_out() -> None:
+    plain = random_network(3, input_dtype="uint8")
+    none = replace(plain, encoder=replace(plain.encoder, minus=np.full(plain.encoder.n_outputs, -1)))
+    assert none == plain
+    assert none.fingerprint() == plain.fingerprint()
+    minus = np.full(plain.encoder.n_outputs, -1)
+    minus[2] = 0
+    assert replace(plain, encoder=replace(plain.encoder, minus=minus)).fingerprint() != plain.fingerprint()
+
+
 def test_nan_is_not_above_a_threshold() -> None:
     encoder = Threshold(1, np.array([0]), np.array([-1.0], np.float32))
     assert encoder.evaluate(np.array([[np.nan], [0.0]], np.float32)).tolist() == [[0b10]]
@@ -166,6 +179,10 @@ def dense(**changes: object) -> LogicDense:
         (lambda: Threshold(2, [0], [np.inf]), "not finite"),
         (lambda: Threshold(2, [2], [0.0]), "outside the 2 inputs"),
         (lambda: Threshold(2, [1], [0.0], "int8"), "input_dtype"),
+        (lambda: Threshold(2, [1, 0], [0.0, 1.0], "uint8", [-1, 2]), r"minus\[1\] is 2, outside the 2 inputs"),
+        (lambda: Threshold(2, [1, 0], [0.0, 1.0], "uint8", [-1, -2]), r"minus\[1\] is -2, outside the 2 inputs"),
+        (lambda: Threshold(2, [1], [0.0], "uint8", [0, 1]), "1 features, 2 of minus; one each a bit"),
+        (lambda: Threshold(2, [1], [0.0], "float32", [0]), "differences are of uint8 features"),
         (lambda: Network(Threshold.bits(3), (dense(),), GroupSum(2, 1)), "layer 0 reads 2 signals but gets 3"),
         (lambda: Network(Threshold.bits(2), (), GroupSum(2, 1)), "no logic layer"),
         (lambda: Network(Threshold.bits(2), (dense(),), GroupSum(4, 1)), "the head reads 4 signals but gets 2"),

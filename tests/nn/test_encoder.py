@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from lgn_edge import network
 from lgn_edge.errors import InputError
 from lgn_edge.network import unpack
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold, discretise
+from lgn_edge.nn.edges import EdgeRecipe
+from lgn_edge.nn.encoder import EncoderRecipe
 from lgn_edge.nn.kernels import cpu
 from tests.strategies import networks, random_samples
 
@@ -19,7 +22,8 @@ from tests.strategies import networks, random_samples
 @given(networks(), st.integers(0, 70))
 def test_bits_are_the_reference_encoders(given_network: network.Network, n: int) -> None:
     reference = given_network.encoder
-    module = Threshold(reference.n_features, reference.feature, reference.threshold, reference.input_dtype)
+    parts = (reference.n_features, reference.feature, reference.threshold, reference.input_dtype, reference.minus)
+    module = Threshold(*parts)
     samples = random_samples(given_network, n)  # on thresholds, NaN and infinite ones included
     bits = module(torch.from_numpy(samples))
     assert bits.dtype == torch.float32
@@ -127,3 +131,47 @@ def test_refuses_scales_and_widths() -> None:
         encoder.learn(torch.zeros(2), 0.1)
     with pytest.raises(InputError, match="width is 0"):
         encoder.learn(torch.ones(2), 0.0)
+
+
+def test_edges_are_differences_of_the_neighbours_of_a_pixel() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (50, 2 * 4 * 3)).astype(np.uint8)
+    encoder = EncoderRecipe(levels=2, edges=EdgeRecipe(levels=3, plane=1)).fit(x, image=(4, 3))
+    assert encoder.minus is not None
+    pixels, edges = encoder.minus < 0, encoder.minus >= 0
+    plain = EncoderRecipe(levels=2).fit(x)
+    assert torch.equal(encoder.encode(torch.from_numpy(x))[:, pixels], plain.encode(torch.from_numpy(x)))
+    pairs = set(zip(encoder.feature[edges].tolist(), encoder.minus[edges].tolist(), strict=True))
+    right = {(12 + 3 * y + 2, 12 + 3 * y) for y in range(4)}
+    below = {(12 + 3 * (y + 1) + c, 12 + 3 * (y - 1) + c) for y in (1, 2) for c in range(3)}
+    assert pairs == right | below
+    bits = encoder(torch.from_numpy(x))
+    assert ((bits.sum(0) > 0) & (bits.sum(0) < len(x))).all()
+    model = LogicGateNetwork(encoder, [LogicDense(encoder.out_features, 4)], GroupSum(4, 2))
+    reference = discretise(model).encoder
+    assert (unpack(reference.evaluate(x), len(x)) == bits.numpy()).all()
+
+
+def test_edges_that_there_are_not() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (9, 12)).astype(np.uint8)
+    recipe = EncoderRecipe(edges=EdgeRecipe(levels=1))
+    with pytest.raises(InputError, match="the data set says of no image"):
+        recipe.fit(x)
+    with pytest.raises(InputError, match="an image of 2 x 2 pixels has no edges"):
+        recipe.fit(x, image=(2, 2))
+    with pytest.raises(InputError, match="plane is 1; the image has 1, counted from 0"):
+        replace(recipe, edges=EdgeRecipe(levels=1, plane=1)).fit(x, image=(4, 3))
+    with pytest.raises(InputError, match="differences are of uint8 features, and these are float32"):
+        recipe.fit(x.astype(np.float32), image=(4, 3))
+
+
+def test_thresholds_of_edges_are_learned_in_ranges_of_their_differences() -> None:
+    x = np.random.default_rng(0).integers(0, 256, (50, 12)).astype(np.uint8)
+    x[:, 0] = 7  # an edge may have a feature that never varies
+    encoder = EncoderRecipe(threshold_rate=0.1, edges=EdgeRecipe(levels=2)).fit(x, image=(3, 4))
+    ranges = np.ptp(x.astype(np.float32), axis=0)
+    minus = encoder.minus.numpy()
+    want = ranges[encoder.feature] + np.where(minus < 0, 0, ranges[minus])
+    assert encoder.scale.tolist() == want.tolist()
+    fixed = encoder.fixed()
+    assert fixed.offset is None
+    assert torch.equal(fixed.minus, encoder.minus)

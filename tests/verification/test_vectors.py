@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.network import GroupSum, LogicDense, Network, Threshold, unpack
 from lgn_edge.verification import Vector, limit, make_vectors
 from lgn_edge.verification.vectors import BATCH_SIZES
@@ -71,6 +72,17 @@ def test_thresholds_are_hit_exactly():
     samples = by_name(network)["thresholds"]
     on = samples[:, network.encoder.feature] == network.encoder.threshold
     assert on.any(axis=0).all()
+
+
+def test_differences_are_at_their_thresholds_and_one_above():
+    network = random_network(3, features=60, bits=90, input_dtype="uint8", edges=True)
+    encoder, edge = network.encoder, network.encoder.is_edge
+    reachable = edge & (encoder.feature != encoder.minus) & (np.abs(encoder.threshold) < 250)
+    for samples in (by_name(network)["thresholds"], selftest_samples(network, 1000)):
+        x = samples.astype(int)
+        difference = x[:, encoder.feature[reachable]] - x[:, encoder.minus[reachable]]
+        for above in (0, 1):
+            assert (difference == np.floor(encoder.threshold[reachable]) + above).any(axis=0).all()
 
 
 def test_the_greatest_threshold_warns_of_nothing():

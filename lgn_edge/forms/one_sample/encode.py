@@ -23,11 +23,14 @@ from lgn_edge.kernels.tir import (
     constant,
     kernel,
     narrow,
+    signed,
     variable,
 )
 from lgn_edge.network.layers import Int32Array
 
-LEVEL_BITS: Final = 9  # of a level of uint8 samples: -1 to 255, and 256 more
+# Of a level of uint8 samples, whose difference from what it is compared with has its sign in the last of them.
+LEVEL_BITS: Final = 9  # -1 to 255 less 0 to 255
+EDGE_BITS: Final = 10  # -256 to 255 less -255 to 255
 
 
 def pack_one(
@@ -36,7 +39,7 @@ def pack_one(
     """`void PREFIX_pack(const element *sample, slot *slots)`: encode one sample, a slot a bit.
 
     Args:
-        bits: the comparisons, one a slot, by feature.
+        bits: the comparisons, one a slot, in `loading_order`.
         complemented: bool[bits], the bits that are stored as their complements.
         slot: the type of a slot.
         n_slots: slots in all.
@@ -46,25 +49,40 @@ def pack_one(
     tables = tuple(Table(f"{prefix}_{name}", values) for name, values in encoder_tables(bits, complemented).items())
     parameters = (sample_parameter(bits), Parameter("slots", slot, n_slots))
     octets, flips = bits.element == "uint8", bool(complemented.any())
+    n_edges = int(bits.is_edge.sum())
+    n_plain = len(bits.feature) - n_edges
 
     def body(sample: Buffer, slots: Buffer, *table: Buffer) -> None:
         column = variable()
-        T.buffer_store(column, constant(0, "int32"), [0])
+
+        def moved(step: Expr) -> Expr:
+            at = T.Bind(column[0] + step)
+            T.buffer_store(column, at, [0])
+            return at
 
         def compare(bit: Expr) -> None:
             entry = T.Bind(as_index(table[0][bit]))
-            step = entry >> LEVEL_BITS if octets else entry >> 1 if flips else entry
-            at = T.Bind(column[0] + step)
-            T.buffer_store(column, at, [0])
+            at = moved(entry >> LEVEL_BITS if octets else entry >> 1 if flips else entry)
             if octets:
-                # bit 8 of the difference is its borrow; what the entry holds above the level does not reach it
-                value = borrow(entry - as_index(sample[at]))
+                # what the entry holds above the level does not reach the borrow
+                value = borrow(entry - as_index(sample[at]), LEVEL_BITS)
             else:
                 value = float_above(float_bits(sample[at]), as_index(table[1][bit]))
                 value = tirx.Cast("int32", value) ^ (entry & 1) if flips else value
             T.buffer_store(slots, tirx.Cast(slot, value), [bit])
 
-        _unrolled(len(bits.feature), unroll, compare)
+        def compare_edge(edge: Expr) -> None:
+            entry = T.Bind(as_index(table[-2][edge]))
+            at = moved(entry >> EDGE_BITS)
+            minus = as_index(sample[at + as_index(table[-1][edge])])
+            value = borrow(entry - as_index(sample[at]) + minus, EDGE_BITS)
+            T.buffer_store(slots, tirx.Cast(slot, value), [edge + n_plain])
+
+        T.buffer_store(column, constant(0, "int32"), [0])
+        _unrolled(n_plain, unroll, compare)
+        if n_edges:
+            T.buffer_store(column, constant(0, "int32"), [0])
+            _unrolled(n_edges, unroll, compare_edge)
 
     return kernel(f"{prefix}_pack", parameters, tables, body)
 
@@ -87,21 +105,34 @@ def float_bits(value: Expr) -> Expr:
 def encoder_tables(bits: Comparisons, complemented: NDArray[np.bool_]) -> dict[str, Integers]:
     """What `pack_one` reads for each bit.
 
-    For uint8 one number: the step to its feature above nine bits of the level, 256 more where the bit is complemented:
-    then the difference has a borrow where it had none. For float32 the step, above a bit that says whether it is
-    complemented where one is, and the level.
+    For uint8 one number: the step to its feature above some bits of the level, half of what these hold more where the
+    bit is complemented: then the difference has a borrow where it had none. Edges, the last bits, start from feature 0
+    again, and have a second number: how far behind their feature the one is that is subtracted. For float32 the step,
+    above a bit that says whether it is complemented where one is, and the level.
     """
-    step = np.diff(bits.feature, prepend=0)
     if bits.element == "uint8":
-        level = (bits.level + 256 * complemented) % (1 << LEVEL_BITS)
-        return {"compare": narrow(step << LEVEL_BITS | level)}
+        edge = bits.is_edge
+        if not edge.any():
+            return {"compare": _steps_and_levels(bits, complemented, LEVEL_BITS)}
+        plain, edges = bits.of(~edge), bits.of(edge)
+        return {
+            "compare": _steps_and_levels(plain, complemented[~edge], LEVEL_BITS),
+            "compare_edge": _steps_and_levels(edges, complemented[edge], EDGE_BITS),
+            "minus": signed(edges.minus - edges.feature),
+        }
+    step = np.diff(bits.feature, prepend=0)
     return {"step": narrow(step << 1 | complemented if complemented.any() else step), "level": bits.level}
 
 
-def borrow(difference: Expr) -> Expr:
-    """Bit 8 of a difference, 0 or 1: unsigned, as C leaves to its compiler how a negative number is moved."""
-    eighth = (tirx.Cast("uint32", difference) >> constant(8, "uint32")) & constant(1, "uint32")
-    return tirx.Cast("int32", eighth)
+def _steps_and_levels(bits: Comparisons, complemented: NDArray[np.bool_], level_bits: int) -> Integers:
+    step, sign = np.diff(bits.feature, prepend=0), 1 << (level_bits - 1)
+    return narrow(step << level_bits | (bits.level + sign * complemented) % (2 * sign))
+
+
+def borrow(difference: Expr, bits: int) -> Expr:
+    """The last of the bits of a difference: unsigned, as C leaves to its compiler how a negative number is moved."""
+    last = (tirx.Cast("uint32", difference) >> constant(bits - 1, "uint32")) & constant(1, "uint32")
+    return tirx.Cast("int32", last)
 
 
 def load_one(

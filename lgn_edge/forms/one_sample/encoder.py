@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_edge.network import Network
+from lgn_edge.network import Network, Threshold
 from lgn_edge.network.layers import Int32Array
 
 _MANY: Final = 400  # inputs for which packing four at a time is worth the code, in a form that shall be small
@@ -16,6 +16,13 @@ _MANY: Final = 400  # inputs for which packing four at a time is worth the code,
 def unrolled(input_bit: Int32Array) -> int:
     """Comparisons that the loop of a small program takes at a time."""
     return 4 if len(input_bit) >= _MANY else 1
+
+
+def loading_order(encoder: Threshold) -> NDArray[np.integer[Any]]:
+    """Numbers [bits] in whose order bits are loaded: by feature, those of edges behind the others."""
+    if encoder.minus is None:
+        return encoder.feature
+    return encoder.feature + encoder.is_edge * np.int64(encoder.n_features)
 
 
 def encoder_units(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,40 +51,87 @@ def pack(bits: Comparisons, workspace: Workspace, shape: Shape, prefix: str) -> 
         shape: the machine's row.
         prefix: of the C symbols.
     """
-    emit = _pack_vector if _is_vector(bits, shape) else _pack_scalar
-    return emit(bits, workspace, shape, prefix)
+    sections = []
+    for chosen, kind in _kinds(bits):
+        part, rows = bits.of(chosen), workspace.input_row[chosen]
+        section = _vector if _is_vector(part, shape) else _scalar
+        sections.append(section(part, rows, workspace.n_rows, shape, f"{prefix}{kind}"))
+    tables = tuple(table for section in sections for table in section.tables)
+    parameters = (
+        Parameter("samples", bits.element, 1),
+        Parameter("stride"),
+        Parameter("count"),
+        Parameter("slots", shape.word, (workspace.n_rows + extra_rows(bits, shape)) * shape.lanes),
+    )
+
+    def body(samples: Buffer, stride: Expr, count: Expr, slots: Buffer, *given: Buffer) -> None:
+        left = iter(given)
+        for section in sections:
+            section.emit(stride, samples, count, slots, *islice(left, len(section.tables)))
+
+    return kernel(f"{prefix}_pack", parameters, tables, body, "".join(section.llvm for section in sections))
 
 
 def extra_rows(bits: Comparisons, shape: Shape) -> int:
     """Rows behind the slots that packing works in."""
-    rows = np.zeros_like(bits.feature)
-    return _pieces(bits, rows, 0).form.extra_rows if _is_vector(bits, shape) else 0
+    parts = [bits.of(chosen) for chosen, _ in _kinds(bits)]
+    vectors = [_pieces(part, np.zeros_like(part.feature), 0) for part in parts if _is_vector(part, shape)]
+    return max((pieces.form.extra_rows for pieces in vectors), default=0)
+
+
+def _kinds(bits: Comparisons) -> list[tuple[NDArray[np.bool_], str]]:
+    """The bits that are compared together, with a word for their tables: those of features, and edges."""
+    edge = bits.is_edge
+    kinds = [(~edge, ""), (edge, "_edge")]
+    return [(chosen, kind) for chosen, kind in kinds if chosen.any()] or kinds[:1]
 
 
 def _is_vector(bits: Comparisons, shape: Shape) -> bool:
-    return shape.lanes > 1 and bits.n_features >= _NARROWEST
+    return shape.lanes > 1 and _room(bits) >= _NARROWEST
 
 
-def _parameters(bits: Comparisons, n_rows: int, shape: Shape) -> tuple[Parameter, ...]:
-    return (
-        Parameter("samples", bits.element, 1),
-        Parameter("stride"),
-        Parameter("count"),
-        Parameter("slots", shape.word, (n_rows + extra_rows(bits, shape)) * shape.lanes),
-    )
+def _room(bits: Comparisons) -> int:
+    """Features that a vector may have: where it begins, the one that is subtracted from it must fit as well."""
+    return bits.n_features - int(np.abs(_distance(bits)).max(initial=0))
 
 
-def _pack_scalar(bits: Comparisons, workspace: Workspace, shape: Shape, prefix: str) -> Kernel:
+def _distance(bits: Comparisons) -> Int32Array:
+    """int32[bits], how far behind its feature the one is that is subtracted from it."""
+    return np.where(bits.is_edge, bits.minus - bits.feature, 0).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A part of the kernel: what reads its tables, which LLVM IR that calls, and the tables.
+
+    Attributes:
+        tables: in the order in which `emit` takes them.
+        emit: takes the stride, the samples, their count, the slots and the tables.
+        llvm: more LLVM IR.
+    """
+
+    tables: tuple[Table, ...]
+    emit: Callable[..., None]
+    llvm: str = ""
+
+
+def _scalar(bits: Comparisons, rows: Int32Array, n_rows: int, shape: Shape, prefix: str) -> _Section:
     """One comparison at a time: small, and best when a call has one sample."""
     level: Integers = bits.level.astype(np.int16 if bits.element == "uint8" else np.int32)
-    tables = [Table(f"{prefix}_bit_feature", narrow(bits.feature)), Table(f"{prefix}_bit_level", level)]
-    if workspace.scattered:
-        tables.append(Table(f"{prefix}_bit_row", narrow(workspace.input_row)))
+    tables = {
+        "feature": Table(f"{prefix}_bit_feature", narrow(bits.feature)),
+        "level": Table(f"{prefix}_bit_level", level),
+    }
+    if bits.is_edge.any():
+        tables["minus"] = Table(f"{prefix}_bit_minus", narrow(bits.minus))
+    if not np.array_equal(rows, np.arange(len(rows))):
+        tables["input_row"] = Table(f"{prefix}_bit_row", narrow(rows))
 
-    def body(samples: Buffer, stride: Expr, count: Expr, slots: Buffer, *given: Buffer) -> None:
-        compare_scalar(bits.element, stride, len(bits.feature), shape, samples, count, slots, *given)
+    def emit(stride: Expr, samples: Buffer, count: Expr, slots: Buffer, *given: Buffer) -> None:
+        named = dict(zip(tables, given, strict=True))
+        compare_scalar(bits.element, stride, len(bits.feature), shape, samples, count, slots, **named)
 
-    return kernel(f"{prefix}_pack", _parameters(bits, workspace.n_rows, shape), tables, body)
+    return _Section(tuple(tables.values()), emit)
 
 
 def compare_scalar(
@@ -96,17 +145,25 @@ def compare_scalar(
     feature: Buffer,
     level: Buffer,
     input_row: Buffer | None = None,
+    minus: Buffer | None = None,
 ) -> None:
-    """Emit one comparison at a time: bit i is that of `feature[i]` with `level[i]`, and goes to its row, i if none."""
+    """Emit one comparison at a time: bit i is that of `feature[i]` with `level[i]`, and goes to its row, i if none.
+
+    With `minus`, the feature `minus[i]` is subtracted first.
+    """
     word = scratch(shape.word, 1)
     with T.serial(0, n_bits) as bit:
         column = T.Bind(as_index(feature[bit]))
         bound = T.Bind(as_index(level[bit]))
         to = bit if input_row is None else T.Bind(as_index(input_row[bit]))
+        other = None if minus is None else T.Bind(as_index(minus[bit]))
 
-        def above(s: Expr, column: Expr = column, bound: Expr = bound) -> Expr:
+        def above(s: Expr, column: Expr = column, bound: Expr = bound, other: Expr = other) -> Expr:
             x = samples[s * stride + column]
-            return tirx.Cast(shape.word, float_above(x, bound) if element == "int32" else as_index(x) > bound)
+            if element == "int32":
+                return tirx.Cast(shape.word, float_above(x, bound))
+            value = as_index(x) if other is None else as_index(x) - as_index(samples[s * stride + other])
+            return tirx.Cast(shape.word, value > bound)
 
         with T.serial(0, shape.lanes) as lane:
             first = T.Bind(lane * shape.word_bits)
@@ -126,11 +183,18 @@ class PackForm:
         element: as in `Comparisons`.
         width: features of a piece, 8, 16, 32 or 64.
         together: blocks that are compared, then transposed, at a time, 1..16.
+        edges: whether differences of two features are compared, of type uint8.
     """
 
     element: str
     width: int
     together: int
+    edges: bool = False
+
+    @property
+    def level(self) -> str:
+        """The type of a level."""
+        return "int16" if self.edges else self.element
 
     @property
     def per_block(self) -> int:
@@ -150,11 +214,16 @@ class PackForm:
     @property
     def above(self) -> str:
         """The symbol of the comparison of a piece."""
-        return f"lgn_above_{self.element}x{self.width}"
+        return f"lgn_above_{self.name}x{self.width}"
+
+    @property
+    def name(self) -> str:
+        """What is compared."""
+        return "edge" if self.edges else self.element
 
     def llvm(self) -> str:
         """What it is in LLVM's IR."""
-        return _compare_ir(self.above, self.element, self.width)
+        return _compare_ir(self)
 
 
 @dataclass(frozen=True)
@@ -162,11 +231,13 @@ class _Pieces:
     """Comparisons grouped into vectors of neighbouring features.
 
     A piece compares `width` neighbouring features of one sample with a level each. 64 / width pieces fill a block of 64
-    columns; the 64 samples of a word and a block form the square that is transposed.
+    columns; the 64 samples of a word and a block form the square that is transposed. Of edges, a piece subtracts as
+    many features, all as far from theirs, first.
 
     Attributes:
         form: its `together` divides the blocks.
         start: int32[pieces], first feature.
+        minus: int32[pieces], first feature that is subtracted.
         level: int32[pieces * width].
         slot: int32[blocks * 64], where each column goes.
         ones: int32[...], slots whose bit is 1 for every sample.
@@ -174,6 +245,7 @@ class _Pieces:
 
     form: PackForm
     start: NDArray[np.int32]
+    minus: NDArray[np.int32]
     level: NDArray[np.int32]
     slot: NDArray[np.int32]
     ones: NDArray[np.int32]
@@ -185,57 +257,69 @@ class _Pieces:
 
 
 def _pieces(bits: Comparisons, rows: Int32Array, nowhere: int) -> _Pieces:
-    width = min(_SQUARE, 1 << (bits.n_features.bit_length() - 1))
-    always = bits.level < 0 if bits.element == "uint8" else np.zeros(len(bits.level), np.bool_)
+    edges, room = bool(bits.is_edge.any()), _room(bits)
+    width = min(_SQUARE, 1 << (room.bit_length() - 1))
+    # levels of edges reach below all differences; those of bytes do not
+    always = np.asarray((bits.level < 0) & (bits.element == "uint8") & (not edges))
     compared = np.flatnonzero(~always)
-    order = compared[np.argsort(bits.feature[compared], kind="stable")]
-    feature = bits.feature[order]
+    distance = _distance(bits)[compared]
+    order = np.lexsort((bits.feature[compared], distance))
+    compared, distance = compared[order], distance[order]
+    feature = bits.feature[compared]
     # the first threshold of each feature is in plane 0, the second in plane 1, ...
-    plane = np.arange(len(order)) - np.searchsorted(feature, feature)
+    run = distance * (2 * np.int64(bits.n_features))  # further apart than features of one distance
+    plane = np.arange(len(feature)) - np.searchsorted(run + feature, run + feature)
     starts: list[int] = []
-    piece = np.empty(len(order), np.int64)
+    distances: list[int] = []
+    piece = np.empty(len(feature), np.int64)
     for p in range(int(plane.max(initial=-1)) + 1):
         members = np.flatnonzero(plane == p)
         at = 0
         while at < len(members):
-            left = min(int(feature[members[at]]), bits.n_features - width)
-            end = int(np.searchsorted(feature[members], left + width))
+            head = members[at]
+            left = min(int(feature[head]), bits.n_features - width - max(0, int(distance[head])))
+            end = int(np.searchsorted((run + feature)[members], run[head] + left + width))
             piece[members[at:end]] = len(starts)
             starts.append(left)
+            distances.append(int(distance[head]))
             at = end
     per_block = _SQUARE // width
     blocks = -(-len(starts) // per_block)
-    most = _COMPARED if blocks <= _COMPARED else _LANES
+    most = _COMPARED if blocks <= _COMPARED and not edges else _LANES
     together = max(1, -(-blocks // max(1, -(-blocks // most))))
-    starts += [0] * (-(-blocks // together) * together * per_block - len(starts))
-    start = np.array(starts, np.int32)
-    column = piece * width + feature - start[piece] if len(order) else piece
+    missing = -(-blocks // together) * together * per_block - len(starts)
+    start = np.array(starts + [0] * missing, np.int32)
+    column = piece * width + feature - start[piece] if len(feature) else piece
     level = np.full(len(start) * width, 255 if bits.element == "uint8" else INFINITY_KEY, np.int32)
     slot = np.full(len(start) * width, nowhere, np.int32)
-    level[column] = bits.level[order]
-    slot[column] = rows[order]
-    return _Pieces(PackForm(bits.element, width, together), start, level, slot, rows[always])
+    level[column] = bits.level[compared]
+    slot[column] = rows[compared]
+    form = PackForm(bits.element, width, together, edges)
+    minus = start + np.array(distances + [0] * missing, np.int32)
+    return _Pieces(form, start, minus, level, slot, rows[always])
 
 
-def _pack_vector(bits: Comparisons, workspace: Workspace, shape: Shape, prefix: str) -> Kernel:
+def _vector(bits: Comparisons, rows: Int32Array, n_rows: int, shape: Shape, prefix: str) -> _Section:
     """Compare up to 64 features of a sample at once, then transpose 64 x 64 bits for all words of the row at once."""
     if shape.word_bits != _SQUARE or shape.lanes != _LANES:
         raise ValueError(f"the vector form packs {_LANES} words of 64 bits, not {shape}")
-    n_rows = workspace.n_rows
-    pieces = _pieces(bits, workspace.input_row, nowhere=n_rows)
+    pieces = _pieces(bits, rows, nowhere=n_rows)
     form, groups, ones = pieces.form, pieces.blocks // pieces.form.together, len(pieces.ones)
-    level = pieces.level.astype(bits.element)
-    tables = (
-        Table(f"{prefix}_piece_feature", narrow(pieces.start)),
-        Table(f"{prefix}_piece_level", level if len(level) else np.zeros(1, level.dtype)),
-        Table(f"{prefix}_column_slot", narrow(pieces.slot)),
-        Table(f"{prefix}_one_slot", narrow(pieces.ones)),
-    )
+    level = pieces.level.astype(form.level)
+    tables = {
+        "start": Table(f"{prefix}_piece_feature", narrow(pieces.start)),
+        "level": Table(f"{prefix}_piece_level", level if len(level) else np.zeros(1, level.dtype)),
+        "column_slot": Table(f"{prefix}_column_slot", narrow(pieces.slot)),
+        "one_slot": Table(f"{prefix}_one_slot", narrow(pieces.ones)),
+    }
+    if form.edges:
+        tables["minus"] = Table(f"{prefix}_piece_minus", narrow(pieces.minus))
 
-    def body(samples: Buffer, stride: Expr, count: Expr, slots: Buffer, *given: Buffer) -> None:
-        compare_vectors(form, stride, n_rows, groups, ones, samples, count, slots, *given)
+    def emit(stride: Expr, samples: Buffer, count: Expr, slots: Buffer, *given: Buffer) -> None:
+        named = dict(zip(tables, given, strict=True))
+        compare_vectors(form, stride, n_rows, groups, ones, samples, count, slots, **named)
 
-    return kernel(f"{prefix}_pack", _parameters(bits, n_rows, shape), tables, body, form.llvm())
+    return _Section(tuple(tables.values()), emit, form.llvm())
 
 
 def compare_vectors(
@@ -251,6 +335,7 @@ def compare_vectors(
     level: Buffer,
     column_slot: Buffer,
     one_slot: Buffer,
+    minus: Buffer | None = None,
 ) -> None:
     """Emit vector comparisons and the transposition, from the tables of pieces.
 
@@ -258,6 +343,7 @@ def compare_vectors(
     else a few blocks at a time, whose features lie side by side.
     """
     width, per_block, together, halves = form.width, form.per_block, form.together, form.halves
+    operands = (start,) if minus is None else (start, minus)
     square = n_slots + 1  # [word, sample of the word, half] of lanes [block], then [block, ...] of lanes [word]
 
     def place(block_or_word: Expr, sample: Expr, half: int) -> Expr:
@@ -266,7 +352,7 @@ def compare_vectors(
     with T.serial(0, n_groups) as group:
         first = T.Bind(group * together)
         parts = [(first + lane) * per_block + p for lane in range(together) for p in range(per_block)]
-        features = [T.Bind(as_index(start[piece])) for piece in parts]
+        firsts = [[T.Bind(as_index(table[piece])) for table in operands] for piece in parts]
         levels = [T.Bind(row(level, piece, width)) for piece in parts]
         with T.serial(0, count) as s:
             sample = T.Bind(s * stride)
@@ -274,8 +360,8 @@ def compare_vectors(
                 mask: Expr = constant(0, "uint64")
                 for p in range(per_block):
                     i = lane * per_block + p
-                    x = tirx.BufferLoad(samples, [tirx.Ramp(sample + features[i], 1, width)])
-                    part = tirx.call_extern("uint64", form.above, x, levels[i])
+                    compared = [tirx.BufferLoad(samples, [tirx.Ramp(sample + at, 1, width)]) for at in firsts[i]]
+                    part = tirx.call_extern("uint64", form.above, *compared, levels[i])
                     mask = mask | (part << constant(p * width, "uint64"))
                 T.buffer_store(slots, mask, [(square + s * halves) * _LANES + lane])
         for half in range(halves):
@@ -335,9 +421,19 @@ def _transpose_bits(rows: list[Expr], halves: tuple[int, int, int]) -> list[Expr
     return rows
 
 
-def _compare_ir(symbol: str, element: str, width: int) -> str:
+def _compare_ir(form: PackForm) -> str:
     """LLVM IR of a vector comparison whose result is a 64-bit mask; it becomes one or a few instructions."""
-    if element == "uint8":
+    width, parameters = form.width, "{vector} %x, {vector} %level"
+    if form.edges:  # 16 bits hold the difference of two octets
+        vector = f"<{width} x i16>"
+        parameters = f"<{width} x i8> %a, <{width} x i8> %b, {{vector}} %level"
+        compare = (
+            f"%x = zext <{width} x i8> %a to {vector}\n"
+            f"%y = zext <{width} x i8> %b to {vector}\n"
+            f"%difference = sub {vector} %x, %y\n"
+            f"%above = icmp sgt {vector} %difference, %level\n"
+        )
+    elif form.element == "uint8":
         vector = f"<{width} x i8>"
         compare = f"%above = icmp ugt {vector} %x, %level\n"
     else:
@@ -358,6 +454,6 @@ def _compare_ir(symbol: str, element: str, width: int) -> str:
     if width < _SQUARE:
         widen = f"%bits = bitcast <{width} x i1> %above to i{width}\n%word = zext i{width} %bits to i64\n"
     return (
-        f"define linkonce_odr hidden i64 @{symbol}({vector} %x, {vector} %level) alwaysinline {{\n"
+        f"define linkonce_odr hidden i64 @{form.above}({parameters.format(vector=vector)}) alwaysinline {{\n"
         f"{compare}{widen}ret i64 %word\n}}\n"
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_edge.forms.form import Memory, Sources, Task, Vectors
+from lgn_edge.forms.one_sample.encoder import loading_order
 from lgn_edge.forms.one_sample.sources import Code, one_sample_sources
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.forms.straight.cost import UNROLL, straight_cost
@@ -125,7 +126,7 @@ class Straight:
     def plan(self, task: Task) -> StraightPart:
         """The code, its registers allocated for the core."""
         network, circuit, core = task.network, task.circuit, task.target.core
-        tape = make_tape(circuit, network.head, network.encoder.feature)
+        tape = make_tape(circuit, network.head, loading_order(network.encoder))
         polarity = input_polarity(circuit) if core.fused else np.zeros(circuit.n_inputs, np.bool_)
         pushed = push_complements(circuit, polarity)
         steps = register_program(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_edge.forms.form import Memory, Sources, Task, Vectors
-from lgn_edge.forms.one_sample.encoder import unrolled
+from lgn_edge.forms.one_sample.encoder import loading_order, unrolled
 from lgn_edge.forms.one_sample.sources import Code, one_sample_sources
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.forms.table.cost import table_cost
@@ -115,5 +115,5 @@ class Table:
 
     def plan(self, task: Task) -> TablePart:
         """The tape of the circuit."""
-        tape = make_tape(task.circuit, task.network.head, task.network.encoder.feature)
+        tape = make_tape(task.circuit, task.network.head, loading_order(task.network.encoder))
         return TablePart(task.network, task.circuit, tape, task.target)

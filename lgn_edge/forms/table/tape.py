@@ -122,7 +122,7 @@ class Tape(ArrayRecord):
         return scores.T
 
 
-def make_tape(circuit: Circuit, head: Head, feature: IntArray | None = None) -> Tape:
+def make_tape(circuit: Circuit, head: Head, order: IntArray | None = None) -> Tape:
     """Put a circuit and its head on a tape.
 
     Complements are pushed and dead gates removed first where that has not been done. A gate that nothing but an output
@@ -135,16 +135,16 @@ def make_tape(circuit: Circuit, head: Head, feature: IntArray | None = None) -> 
     Args:
         circuit: the gates.
         head: counts the circuit's outputs.
-        feature: int[n_inputs], which element of a sample each input compares: inputs are loaded in this order. By
-            default in their own.
+        order: int[n_inputs]: inputs are loaded in the order of these numbers (see `loading_order`). By default in their
+            own.
 
     Cost: O(gates * log(gates)), and a few array operations a level.
     """
     circuit = prune(push_complements(circuit))
-    narrow = _lay_out(circuit, head, feature, _NARROW)
+    narrow = _lay_out(circuit, head, order, _NARROW)
     if max(int(narrow.step.max(initial=0)), int(narrow.slot_step.max(initial=0))) < _NARROW:
         return narrow  # no step was too long, so that wider ones would change nothing
-    wide = _lay_out(circuit, head, feature, _WIDE) if 3 * len(narrow.step) > 4 * circuit.n_gates else narrow
+    wide = _lay_out(circuit, head, order, _WIDE) if 3 * len(narrow.step) > 4 * circuit.n_gates else narrow
     return narrow if 3 * len(narrow.step) <= 4 * len(wide.step) else wide
 
 
@@ -159,7 +159,7 @@ class _Entries:
     gate: IntArray
 
 
-def _lay_out(circuit: Circuit, head: Head, feature: IntArray | None, limit: int) -> Tape:
+def _lay_out(circuit: Circuit, head: Head, order: IntArray | None, limit: int) -> Tape:
     n_inputs = circuit.n_inputs
     read = np.bincount(np.concatenate([circuit.a, circuit.b]), minlength=circuit.n_signals)
     uses = np.bincount(circuit.outputs, minlength=circuit.n_signals)
@@ -168,8 +168,8 @@ def _lay_out(circuit: Circuit, head: Head, feature: IntArray | None, limit: int)
     live = ~is_gate & (read + uses > 0)
     live[0] |= not live.any()
     input_bit = np.flatnonzero(live)
-    if feature is not None:
-        input_bit = input_bit[np.argsort(feature[input_bit], kind="stable")]
+    if order is not None:
+        input_bit = input_bit[np.argsort(order[input_bit], kind="stable")]
 
     slot = np.full(circuit.n_signals, -1, np.int64)
     slot[input_bit] = np.arange(len(input_bit))

@@ -6,14 +6,21 @@ is added as its complement, so that a class has one set of planes. The tape's ta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.forms.one_sample.classify import first_maximum
-from lgn_edge.forms.one_sample.encode import LEVEL_BITS, borrow, encoder_tables, float_bits, sample_parameter
+from lgn_edge.forms.one_sample.encode import (
+    EDGE_BITS,
+    LEVEL_BITS,
+    borrow,
+    encoder_tables,
+    float_bits,
+    sample_parameter,
+)
 from lgn_edge.forms.table.kernels import Operands, Walk, tape_tables
 from lgn_edge.forms.table.tape import N_OPERATIONS, Tape
 from lgn_edge.kernels.compare import float_above
@@ -32,7 +39,7 @@ def pack_words(bits: Comparisons, n_slots: int, shape: Shape, tables: str, prefi
     """`void PREFIX_pack_words(const element *sample, word *slots)`: encode a word of samples, row by row.
 
     Args:
-        bits: the comparisons, one a slot, by feature.
+        bits: the comparisons, one a slot, in `loading_order`.
         n_slots: slots in all.
         shape: its words.
         tables: prefix of the tables' symbols.
@@ -41,25 +48,39 @@ def pack_words(bits: Comparisons, n_slots: int, shape: Shape, tables: str, prefi
     found = encoder_tables(bits, np.zeros(len(bits.feature), np.bool_))
     read = tuple(Table(f"{tables}_{name}", values) for name, values in found.items())
     parameters = (sample_parameter(bits), Parameter("slots", shape.word, n_slots))
-    octets = bits.element == "uint8"
+    octets, n_edges = bits.element == "uint8", int(bits.is_edge.sum())
+    n_plain = len(bits.feature) - n_edges
 
     def body(sample: Buffer, slots: Buffer, *table: Buffer) -> None:
         column, word = variable(), variable(shape.word)
-        T.buffer_store(column, constant((shape.word_bits - 1) * bits.n_features, "int32"), [0])
-        with T.serial(0, len(bits.feature)) as bit:
-            entry = T.Bind(as_index(table[0][bit]))
-            last = T.Bind(column[0] + (entry >> LEVEL_BITS if octets else entry))
-            T.buffer_store(column, last, [0])
-            T.buffer_store(word, constant(0, shape.word), [0])
-            with T.serial(0, shape.word_bits // _TOGETHER) as four:
-                for i in range(_TOGETHER):  # the last sample first
-                    x = sample[last - (four * _TOGETHER + i) * bits.n_features]
-                    above = (
-                        borrow(entry - as_index(x)) if octets else float_above(float_bits(x), as_index(table[1][bit]))
-                    )
-                    shifted = tirx.Cast("uint32", word[0]) << constant(1, "uint32")
-                    T.buffer_store(word, tirx.Cast(shape.word, shifted | tirx.Cast("uint32", above)), [0])
-            T.buffer_store(slots, word[0], [bit])
+
+        def compare(count: int, first: int, steps: Buffer, level_bits: int, above: Callable[..., Expr]) -> None:
+            T.buffer_store(column, constant((shape.word_bits - 1) * bits.n_features, "int32"), [0])
+            with T.serial(0, count) as bit:
+                entry = T.Bind(as_index(steps[bit]))
+                last = T.Bind(column[0] + (entry >> level_bits if octets else entry))
+                T.buffer_store(column, last, [0])
+                T.buffer_store(word, constant(0, shape.word), [0])
+                with T.serial(0, shape.word_bits // _TOGETHER) as four:
+                    for i in range(_TOGETHER):  # the last sample first
+                        value = above(bit, entry, last - (four * _TOGETHER + i) * bits.n_features)
+                        shifted = tirx.Cast("uint32", word[0]) << constant(1, "uint32")
+                        T.buffer_store(word, tirx.Cast(shape.word, shifted | tirx.Cast("uint32", value)), [0])
+                T.buffer_store(slots, word[0], [bit + first if first else bit])
+
+        def plain(bit: Expr, entry: Expr, at: Expr) -> Expr:
+            if octets:
+                return borrow(entry - as_index(sample[at]), LEVEL_BITS)
+            return float_above(float_bits(sample[at]), as_index(table[1][bit]))
+
+        def edge(bit: Expr, entry: Expr, at: Expr) -> Expr:
+            minus = as_index(sample[at + as_index(table[-1][bit])])
+            return borrow(entry - as_index(sample[at]) + minus, EDGE_BITS)
+
+        if n_plain:
+            compare(n_plain, 0, table[0], LEVEL_BITS, plain)
+        if n_edges:
+            compare(n_edges, n_plain, table[-2], EDGE_BITS, edge)
 
     return kernel(f"{prefix}_pack_words", parameters, read, body)
 

@@ -93,7 +93,7 @@ def rebuild(network: Network) -> LogicGateNetwork:
         layers.append(module)
     encoder, head = network.encoder, network.head
     return nn.LogicGateNetwork(
-        nn.Threshold(encoder.n_features, encoder.feature, encoder.threshold, encoder.input_dtype),
+        nn.Threshold(encoder.n_features, encoder.feature, encoder.threshold, encoder.input_dtype, encoder.minus),
         layers,
         nn.GroupSum(head.n_inputs, head.n_outputs, *(head.scale or ())),
         name=network.name,

@@ -20,6 +20,21 @@ from lgn_edge.targets.native import native
 from lgn_edge.toolchain import link_shared
 from tests.strategies import random_network, random_samples
 
+
+def with_edges(features: int, distances: tuple[int, ...]) -> Network:
+    """Differences of features so far apart, each with two thresholds; with many distances, some features alone."""
+    rng = np.random.default_rng(features)
+    feature, minus = np.meshgrid(np.arange(features), distances, indexing="ij")
+    minus += feature
+    inside = np.flatnonzero((minus >= 0) & (minus < features))
+    feature, minus = np.tile(feature.ravel()[inside], 2), np.tile(minus.ravel()[inside], 2)
+    if len(distances) > 2:
+        minus[rng.random(len(minus)) < 0.3] = -1
+    threshold = rng.integers(-260, 258, len(feature)).astype(np.float32)
+    encoder = Threshold(features, feature, threshold, "uint8", minus)
+    return replace(random_network(9, bits=len(feature), widths=(900, 90), classes=9), encoder=encoder)
+
+
 NETWORKS = {
     "float32, scalar pack": random_network(0, features=7, bits=11, widths=(13, 12), classes=3),
     "uint8, scalar pack": random_network(1, features=7, bits=30, widths=(33, 30), classes=3, input_dtype="uint8"),
@@ -41,6 +56,14 @@ NETWORKS = {
         random_network(9, features=9, bits=9, widths=(8, 6), classes=2, input_dtype="uint8"),
         encoder=Threshold(9, np.arange(9), np.full(9, 255), "uint8"),
     ),
+    "edges, scalar pack": random_network(
+        10, features=7, bits=60, widths=(60, 30), classes=3, input_dtype="uint8", edges=True
+    ),
+    "edges, far apart": random_network(
+        11, features=100, bits=300, widths=(300, 99), classes=3, input_dtype="uint8", edges=True
+    ),
+    "edges, wide pieces": with_edges(700, (-70, -1, 2, 64, 699 - 64)),
+    "edges alone, narrow pieces": with_edges(20, (-3, 3)),
     "wires only": random_network(8, features=8, bits=8, widths=(6, 6), classes=2, tables=(3, 5, 10, 12)),
 }
 BATCHES = (0, 1, 2, 63, 64, 65, 127, 128, 129, 448, 511, 512)
