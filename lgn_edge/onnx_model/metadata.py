@@ -78,7 +78,7 @@ def parse(model: ModelProto) -> Metadata:
             f"the model has format version {version!r}; this lgn-edge reads {FORMAT_VERSION}: use a newer one"
         )
     class_names, feature_names = (_names(found, key) for key in (CLASS_NAMES, FEATURE_NAMES))
-    provenance = _json(found, PROVENANCE, "{}")
+    provenance = parsed(found, PROVENANCE, "{}")
     if not isinstance(provenance, dict) or not all(isinstance(value, str) for value in provenance.values()):
         raise InputError(f"the metadata {PROVENANCE} must be a JSON object of strings")
     name = found.get(NAME, model.graph.name or Metadata.name)
@@ -86,7 +86,7 @@ def parse(model: ModelProto) -> Metadata:
 
 
 def _names(found: Mapping[str, str], key: str) -> tuple[str, ...]:
-    names = _json(found, key, "[]")
+    names = parsed(found, key, "[]")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InputError(f"the metadata {key} must be a JSON list of strings")
     return tuple(names)
@@ -106,7 +106,7 @@ def head(found: Mapping[str, str], n_inputs: int) -> Head:
     Raises:
         InputError: the description is missing or malformed, or does not fit the signals.
     """
-    if isinstance(value := _json(found, HEAD, "null"), dict) and sorted(value) == ["bits"]:
+    if isinstance(value := parsed(found, HEAD, "null"), dict) and sorted(value) == ["bits"]:
         if value["bits"] != n_inputs:
             raise InputError(f"the metadata {HEAD} names {value['bits']!r} bits; the graph has {n_inputs}")
         return Bits(n_inputs)
@@ -122,7 +122,7 @@ def _object(found: Mapping[str, str], key: str, names: Sequence[str], optional: 
     Raises:
         InputError: it is no such object.
     """
-    value = _json(found, key, "null")
+    value = parsed(found, key, "null")
     if not isinstance(value, dict) or sorted(value.keys() - optional) != sorted(names):
         raise InputError(f"the metadata {key} must be a JSON object of {', '.join(names)}; write the model again")
     return value
@@ -166,7 +166,12 @@ def _array(values: object) -> NDArray[Any]:
         raise InputError("a number is out of range") from error
 
 
-def _json(found: Mapping[str, str], key: str, default: str) -> object:
+def parsed(found: Mapping[str, str], key: str, default: str) -> object:
+    """The JSON value of a key, or of the default where there is no such key.
+
+    Raises:
+        InputError: it is not JSON.
+    """
     try:
         value: object = json.loads(found.get(key, default))
     except (ValueError, RecursionError) as error:

@@ -74,11 +74,6 @@ def suits(form: Form, network: Network) -> bool:
     return not (form.input == "uint8" and network.encoder.input_dtype == "float32")
 
 
-def is_written(form: Form, network: Network) -> bool:
-    """QONNX has no form for images."""
-    return form.ops != "qonnx" or not network.name.startswith("image")
-
-
 def converted(form: Form, samples: np.ndarray) -> np.ndarray:
     """Samples of the type that the model takes; uint8 in float32 are the same numbers."""
     return samples.astype(np.float32) if form.input == "float32" else samples

@@ -18,7 +18,7 @@ from lgn_edge.onnx_model import Form, form, from_model, to_model
 from lgn_edge.onnx_model.bitwise import circuit
 from lgn_edge.onnx_model.runtime import onnxruntime_run
 from lgn_edge.onnx_model.text import check_text
-from tests.onnx_model.forms import FORMS, FUSED_FORMS
+from tests.onnx_model.forms import FORMS, FUSED_FORMS, PLAIN_OPS
 from tests.onnx_model.mutations import mutated
 from tests.onnx_model.test_bitwise import LOGICAL, PACKED, SINGLE
 from tests.strategies import random_image_network, random_network, random_samples
@@ -26,7 +26,7 @@ from tests.strategies import random_image_network, random_network, random_sample
 NETWORK = random_network(1, features=7, bits=11, widths=(13, 12), classes=3, input_dtype="uint8")
 ALL_FORMS = FORMS | FUSED_FORMS
 IMAGES = random_image_network(14)
-IMAGE_FORMS = {ops: Form(ops) for ops in ("custom", "standard")}
+IMAGE_FORMS = {ops: Form(ops) for ops in PLAIN_OPS}
 
 
 def refusal(read: Callable[[ModelProto], Network | Circuit], model: ModelProto) -> str:

@@ -34,6 +34,9 @@ NETWORKS = {
     "all ones": random_network(9, widths=(1500,), classes=1, tables=(15,)),
 }
 
+IMAGE_FORMS = [Form(ops, "packed" if ops != "qonnx" else "bool") for ops in PLAIN_OPS]
+IMAGE_FORMS += [Form(ops) for ops in PLAIN_OPS]
+
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(("name", "form"), [(n, f) for n in NETWORKS for f in FORMS if suits(FORMS[f], NETWORKS[n])])
@@ -55,11 +58,8 @@ def test_any_network(network: Network, form: Form, n: int, seed: int) -> None:
 
 
 @settings(max_examples=30)
-@given(
-    image_networks(), st.sampled_from(["custom", "standard"]), st.sampled_from(["", "packed"]), st.sampled_from(BATCHES)
-)
-def test_any_network_of_images(network: Network, ops: str, chosen: str, n: int) -> None:
-    form = Form(ops, chosen)
+@given(image_networks(), st.sampled_from(IMAGE_FORMS), st.sampled_from(BATCHES))
+def test_any_network_of_images(network: Network, form: Form, n: int) -> None:
     model = to_model(network, form)
     samples = random_samples(network, n)
     for open_model in RUNTIMES.values():
@@ -67,7 +67,7 @@ def test_any_network_of_images(network: Network, ops: str, chosen: str, n: int) 
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("ops", ["custom", "standard"])
+@pytest.mark.parametrize("ops", PLAIN_OPS)
 def test_images_that_are_joined(ops: str, runtime: str) -> None:
     for seed in range(3):
         network, form = joined_images(seed), Form(ops)

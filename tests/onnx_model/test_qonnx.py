@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,8 @@ from lgn_edge.onnx_model.bitwise import circuit
 from lgn_edge.onnx_model.form import BOOL
 from lgn_edge.onnx_model.qonnx import entries, ids
 from lgn_edge.onnx_model.runtime import onnxruntime_session
-from tests.strategies import networks, random_network, random_samples
+from tests.onnx_model.forms import joined_images
+from tests.strategies import image_networks, networks, random_network, random_samples
 
 QONNX = Form("qonnx")
 
@@ -42,7 +44,7 @@ def test_entries_have_the_other_endianness() -> None:
     assert entries(np.array([1, 6, 7], np.uint8)).tolist() == [[0, 0, 0, 1], [0, 1, 1, 0], [0, 1, 1, 1]]
 
 
-@given(networks(), st.sampled_from(["", "bool", "float32"]))
+@given(networks() | image_networks(), st.sampled_from(["", "bool", "float32"]))
 def test_a_file_holds_the_whole_network(network: Network, chosen: str) -> None:
     network = replace(network, provenance={"a": "b"})
     want = network
@@ -70,6 +72,53 @@ def test_nodes_are_those_of_the_specification() -> None:
     assert {a.name: a.i for a in nodes[0].attribute} == {"input_bits": 1, "out_bits": 1}
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     assert (shapes["layer0.indices"], shapes["layer0.table"]) == ((13, 2), (13, 4))
+
+
+def lookup_table_conv(x: np.ndarray, indices: np.ndarray, table: np.ndarray, about: dict[str, Any]) -> np.ndarray:
+    """The specification, place by place: rows, columns, then channels of a window count; trees go level by level."""
+    top, left, bottom, right = about["pads"]
+    rows, columns = about["kernel_shape"]
+    down, across = about["strides"]
+    padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    result = []
+    for y in range(0, padded.shape[1] - rows + 1, down):
+        result.append([])
+        for i in range(0, padded.shape[2] - columns + 1, across):
+            patch = padded[:, y : y + rows, i : i + columns].reshape(len(x), -1)
+            level, first = patch[:, indices], 0
+            for _ in range(about["tree_depth"]):
+                here = table[:, first : first + level.shape[2]]
+                address = level[..., 0] + 2 * level[..., 1]
+                found = np.take_along_axis(here[None], address[..., None].astype(int), 3)[..., 0]
+                first += level.shape[2]
+                level = found.reshape(*found.shape[:2], -1, 2) if found.shape[2] > 1 else found
+            result[-1].append(level[..., 0])
+    return np.array(result).transpose(2, 0, 1, 3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nodes_over_images_are_those_of_the_specification(seed: int) -> None:
+    """Each layer's node, computed as it is specified, between images with the channels last."""
+    network = joined_images(seed)
+    model = to_model(network, QONNX)
+    data = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    samples = random_samples(network, 9)
+    written = [unpack(words, 9).astype(np.uint8) for words in network.activations(samples)]
+    assert [function.name for function in model.functions] == ["LookupTable", "LookupTableConv"]
+    for i, (layer, reads) in enumerate(zip(network.layers[:-1], network.sources, strict=False)):
+        found = node(model, f"layer{i}.trees")
+        assert (found.op_type, found.domain) == ("LookupTableConv", "qonnx.custom_op.lnn")
+        about = {attribute.name: helper.get_attribute_value(attribute) for attribute in found.attribute}
+        image = np.concatenate([written[source] for source in reads], axis=1)
+        image = image.reshape(9, layer.channels, layer.height, layer.width).transpose(0, 2, 3, 1)
+        got = lookup_table_conv(image, *(data[name] for name in found.input[1:]), about)
+        np.testing.assert_array_equal(got.transpose(0, 3, 1, 2).reshape(9, -1), written[i + 1])
+
+
+def test_a_chain_of_dense_layers_is_the_file_that_it_was() -> None:
+    about = {entry.key: entry.value for entry in to_model(random_network(1), QONNX).metadata_props}
+    assert about["ai.lgn.qonnx"] == "1"
+    assert "ai.lgn.layers" not in about
 
 
 def test_packed_words_are_not_its_kind() -> None:
@@ -169,8 +218,8 @@ def test_a_file_of_ours_without_its_sum_is_a_circuit(tmp_path: Path) -> None:
         (constant("layer1.table", np.full((12, 4), 2, np.uint8)), InputError, "entries of one bit"),
         (lambda m: node(m, "scores").attribute[0].__setattr__("i", 1), InputError, "'scores' .ReduceSum., is not"),
         (lambda m: node(m, "layer0").attribute[0].__setattr__("i", 2), InputError, "'layer0' .LookupTable., is not"),
-        (lambda m: next(e for e in m.metadata_props if e.key == "ai.lgn.qonnx").__setattr__("value", "2"),
-         UnsupportedError, "version '2'"),
+        (lambda m: next(e for e in m.metadata_props if e.key == "ai.lgn.qonnx").__setattr__("value", "3"),
+         UnsupportedError, "version '3'"),
         (lambda m: next(e for e in m.metadata_props if e.key == "ai.lgn.head").__setattr__(
             "value", json.dumps({"classes": 5, "tau": 1, "beta": 0})), InputError, "do not divide"),
     ],
@@ -181,6 +230,86 @@ def test_a_file_that_disagrees_is_refused(
     model = to_model(random_network(1), QONNX)
     change(model)
     with pytest.raises(error, match=message):
+        from_model(model)
+
+
+def layers_text(change: Callable[[list[Any]], object]) -> Callable[[ModelProto], object]:
+    def apply(model: ModelProto) -> None:
+        (entry,) = [entry for entry in model.metadata_props if entry.key == "ai.lgn.layers"]
+        layers = json.loads(entry.value)
+        change(layers)
+        entry.value = json.dumps(layers)
+
+    return apply
+
+
+NOT_TOLD = "must tell of layer {} its kind"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda m: m.metadata_props.pop(), "JSON object of classes|must be a JSON list of objects"),
+        (lambda m: next(e for e in m.metadata_props if e.key == "ai.lgn.layers").__setattr__("value", "["), "not JSON"),
+        (layers_text(lambda layers: layers.clear()), "must be a JSON list of objects, one a layer"),
+        (layers_text(lambda layers: layers.__setitem__(0, 7)), NOT_TOLD.format(0)),
+        (layers_text(lambda layers: layers[1].pop("reads")), NOT_TOLD.format(1)),
+        (layers_text(lambda layers: layers[1].__setitem__("kind", "Threshold")), NOT_TOLD.format(1)),
+        (layers_text(lambda layers: layers[1].__setitem__("kind", [])), NOT_TOLD.format(1)),
+        (layers_text(lambda layers: layers[1].__setitem__("height", 4.0)), NOT_TOLD.format(1)),
+        (layers_text(lambda layers: layers[1].__setitem__("size", 3)), NOT_TOLD.format(1)),
+        (layers_text(lambda layers: layers[1].__setitem__("size", [3, True])), NOT_TOLD.format(1)),
+        (layers_text(lambda layers: layers[4].__setitem__("size", [1, 1])), NOT_TOLD.format(4)),
+        (layers_text(lambda layers: layers[1].__setitem__("reads", [2])), r"layer 1 reads \[2\]; it may read 0..1"),
+        (layers_text(lambda layers: layers[1].__setitem__("reads", [-1])), r"layer 1 reads \[-1\]"),
+        (layers_text(lambda layers: layers[1].__setitem__("reads", [])), r"layer 1 reads \[\]"),
+        (layers_text(lambda layers: layers[1].__setitem__("reads", [0, 0])), "layer1: its image has 100 signals"),
+        (layers_text(lambda layers: layers[1].__setitem__("reads", [0, 1])), "'layer1.joined' .Concat., is not"),
+        (layers_text(lambda layers: layers[1].__setitem__("channels", 0)), "layer1: .*0 channels"),
+        (layers_text(lambda layers: layers[1].__setitem__("size", [3, 0])), "layer1: .*size is 3 x 0"),
+        (layers_text(lambda layers: layers[1].__setitem__("size", [3, 2])), "layer1: .*row of leaf .* outside 0..2"),
+        (
+            layers_text(lambda layers: layers[1].__setitem__("padding", [2, 1])),
+            "'layer1.trees'|layer 2 reads|layer2: its",
+        ),
+        (
+            layers_text(lambda layers: layers[2].__setitem__("size", [1, 2])),
+            "layer2: its tables are not those of an OR",
+        ),
+        (layers_text(lambda layers: layers[2].__setitem__("kind", "LogicConv2d")), ""),
+        (constant("layer2.table", np.zeros((7, 3, 4), np.uint8)), "layer2: its tables are not those of an OR pool"),
+        (constant("layer2.indices", np.zeros((7, 2, 2), np.int32)), "layer2: its tables are not those of an OR pool"),
+        (constant("layer1.indices", np.full((4, 2, 2), 45, np.int32)), "layer1: .*row of leaf 0 of kernel 0 is 3"),
+        (constant("layer1.indices", np.full((4, 2, 2), -1, np.int32)), "layer1: .*row of leaf 0 of kernel 0 is -1"),
+        (constant("layer1.indices", np.zeros((4, 2, 3), np.int32)), "2 inputs and 4 entries"),
+        (constant("layer1.table", np.full((4, 3, 4), 2, np.uint8)), "4 entries of one bit"),
+        (constant("layer1.table", np.zeros((4, 2, 4), np.uint8)), "layer1: .*table has shape"),
+        (lambda m: node(m, "layer1.trees").attribute[0].ints.__setitem__(0, 2), "'layer1.trees' .*, is not what"),
+        (
+            lambda m: node(m, "layer2.image_shape").attribute[0].t.__setattr__("raw_data", bytes(32)),
+            "'layer2.image_shape'",
+        ),
+    ],
+)
+def test_a_file_of_images_that_disagrees_is_refused(change: Callable[[ModelProto], object], message: str) -> None:
+    network = joined_images(1)
+    model = to_model(network, QONNX)
+    assert from_model(model) == network
+    change(model)
+    if not message:  # the same function, told in another way
+        samples = random_samples(network, 70)
+        assert from_model(model).evaluate(samples) == network.evaluate(samples)
+        return
+    with pytest.raises(InputError, match=message) as caught:
+        from_model(model)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_small_file_of_a_large_pool_is_refused() -> None:
+    """A window that the data do not fill is refused before it is made."""
+    model = to_model(joined_images(1), QONNX)
+    layers_text(lambda layers: layers[2].update(size=[10000, 10000], padding=[5000, 5000]))(model)
+    with pytest.raises(InputError, match="layer2: its tables are not those of an OR pool"):
         from_model(model)
 
 
