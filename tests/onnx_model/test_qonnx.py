@@ -20,7 +20,7 @@ from lgn_edge.network.truth_table import evaluate_gates
 from lgn_edge.onnx_model import Form, from_model, read, read_circuit, to_model, write
 from lgn_edge.onnx_model.bitwise import circuit
 from lgn_edge.onnx_model.form import BOOL
-from lgn_edge.onnx_model.qonnx import entries, ids
+from lgn_edge.onnx_model.qonnx import DOMAIN, entries, ids
 from lgn_edge.onnx_model.runtime import onnxruntime_session
 from tests.onnx_model.forms import joined_images
 from tests.strategies import image_networks, networks, random_network, random_samples
@@ -185,7 +185,7 @@ def constant(name: str, values: np.ndarray) -> Callable[[ModelProto], object]:
         (constant("t0", np.zeros((7, 8), np.uint8)), r"constant \[7, 4\]"),
         (lambda m: node(m, "first").input.__setitem__(2, "x"), r"constant \[7, 4\]"),
         (lambda m: node(m, "first").input.pop(), "it has 2 inputs"),
-        (lambda m: node(m, "second").__setattr__("op_type", "LookupTableConv"), "is made of LookupTable"),
+        (lambda m: node(m, "second").__setattr__("op_type", "LookupTableConv"), "node 'second' .* only trees of gates"),
         (lambda m: node(m, "join").attribute[0].__setattr__("i", 0), "along the axes"),
         (lambda m: node(m, "second").__setattr__("domain", ""), "is made of LookupTable"),
     ],
@@ -197,6 +197,68 @@ def test_what_is_no_gate_is_refused(change: Callable[[ModelProto], object], mess
         circuit(model)
 
 
+def foreign_images(**changed: Any) -> ModelProto:
+    """A node of another writer, with uneven padding, over an image of bools; 4 x 5 places of 3 kernels."""
+    rng = np.random.default_rng(3)
+    about = {"tree_depth": 2, "kernel_shape": [2, 3], "strides": [1, 2], "pads": [1, 2, 0, 3], "channel_group_size": 2}
+    data = {
+        "indices": rng.integers(0, 12, (3, 2, 2)),
+        "table": rng.integers(0, 2, (3, 3, 4)).astype(np.bool_),
+        "x": ["N", 4, 6, 2],
+    }
+    data |= {name: changed.pop(name) for name in list(changed) if name in data}
+    about = {name: value for name, value in (about | changed).items() if value is not None}
+    graph = helper.make_graph(
+        [helper.make_node("LookupTableConv", ["x", "indices", "table"], ["y"], "trees", domain=DOMAIN, **about)],
+        "g",
+        [helper.make_tensor_value_info("x", 9, data["x"])],
+        [helper.make_tensor_value_info("y", 9, None)],
+        [numpy_helper.from_array(data[name], name) for name in ("indices", "table")],
+    )
+    imports = [helper.make_opsetid("", 18), helper.make_opsetid(DOMAIN, 3)]
+    return helper.make_model(graph, ir_version=10, opset_imports=imports)
+
+
+def test_foreign_convolutions_are_a_circuit() -> None:
+    model = foreign_images()
+    found = circuit(model)
+    x = np.random.default_rng(0).integers(0, 2, (70, 4, 6, 2)).astype(np.uint8)
+    indices, table = (numpy_helper.to_array(tensor) for tensor in model.graph.initializer)
+    about = {a.name: helper.get_attribute_value(a) for a in model.graph.node[0].attribute}
+    want = lookup_table_conv(x, indices, table, about)
+    assert want.shape == (70, 4, 5, 3)
+    got = unpack(found.evaluate(pack(x.reshape(70, -1))), 70)
+    np.testing.assert_array_equal(got.reshape(want.shape), want)
+    assert circuit(foreign_images(strides=None, pads=None)).outputs.size == 3 * 4 * 3
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"tree_depth": 0}, "only trees of gates of two inputs"),
+        ({"tree_depth": 3}, r"its leaves are \[3, 2, 2\] of 3 levels"),
+        ({"tree_depth": 99}, "of 99 levels"),
+        ({"indices": np.zeros((3, 2, 3), int)}, "only trees of gates of two inputs"),
+        ({"indices": np.full((3, 2, 2), 12)}, "numbers in a window of 2 x 3 x 2 signals"),
+        ({"indices": np.full((3, 2, 2), -1)}, "numbers in a window of 2 x 3 x 2 signals"),
+        ({"table": np.zeros((3, 2, 4), np.uint8)}, r"must be a constant \[3, 3, 4\] of single bits"),
+        ({"table": np.full((3, 3, 4), 2, np.uint8)}, r"must be a constant \[3, 3, 4\] of single bits"),
+        ({"kernel_shape": None}, r"its window is \[\]"),
+        ({"kernel_shape": [2, 2, 2]}, r"its window is \[2, 2, 2\]"),
+        ({"kernel_shape": [0, 2]}, r"its window is \[0, 2\]"),
+        ({"strides": [0, 1]}, r"the strides \[0, 1\]"),
+        ({"pads": [0, 0, -1, 0]}, r"the pads \[0, 0, -1, 0\]"),
+        ({"kernel_shape": [6, 2]}, "6 x 2 does not fit into its image of 5 x 11"),
+        ({"pads": [1 << 40, 0, 0, 0]}, "its result has"),
+        ({"x": ["N", 4, 12]}, "its image has 3 axes"),
+        ({"x": ["N", 4, "M", 2]}, "it works along the axis 2"),
+    ],
+)
+def test_convolutions_that_are_no_gates_are_refused(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=f"node 'trees' .LookupTableConv.: .*{message}"):
+        circuit(foreign_images(**changed))
+
+
 def test_a_file_of_ours_without_its_sum_is_a_circuit(tmp_path: Path) -> None:
     network = random_network(1)
     model = to_model(network, Form("qonnx", BOOL))
@@ -206,6 +268,19 @@ def test_a_file_of_ours_without_its_sum_is_a_circuit(tmp_path: Path) -> None:
     words = network.encoder.evaluate(random_samples(network, 70))
     got = read_circuit(tmp_path / "m.onnx").evaluate(words)
     want = network.layers[1].evaluate(network.layers[0].evaluate(words))
+    np.testing.assert_array_equal(unpack(got, 70), unpack(want, 70))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_file_of_images_without_its_sum_is_a_circuit(seed: int, tmp_path: Path) -> None:
+    network = joined_images(seed)
+    model = to_model(network, Form("qonnx", BOOL))
+    last = [node.name for node in model.graph.node].index("layer4")
+    del model.graph.node[last + 1 :], model.graph.output[:]
+    model.graph.output.add(name="layer4")
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    *_, want = network.activations(samples := random_samples(network, 70))
+    got = read_circuit(tmp_path / "m.onnx").evaluate(network.encoder.evaluate(samples))
     np.testing.assert_array_equal(unpack(got, 70), unpack(want, 70))
 
 

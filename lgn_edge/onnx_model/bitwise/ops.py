@@ -8,6 +8,7 @@ from typing import Final
 from lgn_edge.onnx_model.bitwise import constants, logic, lookup, moves, parts, shapes
 from lgn_edge.onnx_model.bitwise.node import Node
 from lgn_edge.onnx_model.bitwise.value import Value
+from lgn_edge.onnx_model.qonnx import CONV_OP as LOOKUP_CONV
 from lgn_edge.onnx_model.qonnx import OP as LOOKUP
 
 Handler = Callable[[Node], list[Value]]
@@ -34,4 +35,5 @@ MOVES: Final[Mapping[str, Handler]] = {
 GATES: Final[Mapping[str, Handler]] = {
     **{op: logic.complement if op.endswith("Not") else logic.binary for op in (*logic.LOGICAL, *logic.BITWISE)},
     LOOKUP: lookup.lookup,
+    LOOKUP_CONV: lookup.convolution,
 }

@@ -26,17 +26,18 @@ from lgn_edge.onnx_model.bitwise.room import MOST, Room
 from lgn_edge.onnx_model.bitwise.value import SIGNALS, IntArray, Value, check_rank
 from lgn_edge.onnx_model.domain import STANDARD_DOMAINS
 from lgn_edge.onnx_model.interface import short
+from lgn_edge.onnx_model.qonnx import CONV_OP as LOOKUP_CONV
 from lgn_edge.onnx_model.qonnx import DOMAIN as QONNX
 from lgn_edge.onnx_model.qonnx import OP as LOOKUP
 
 _OLDEST: Final = 7  # before it And, Or and Xor broadcast in another way
-_LOOKED_UP: Final = 3  # inputs of a LookupTable
+_LOOKED_UP: Final = 3  # inputs of a LookupTable, and of a LookupTableConv
 
 
 def circuit(model: ModelProto) -> Circuit:
     """The circuit of a graph of BitwiseAnd, BitwiseOr, BitwiseXor, BitwiseNot (integers), And, Or, Xor, Not (bool).
 
-    QONNX LookupTable nodes of two 1-bit inputs are gates too. Signals are moved by the ops of `ops.MOVES`. An integer
+    QONNX nodes of tables of two 1-bit inputs are gates too. Signals are moved by the ops of `ops.MOVES`. An integer
     holds a bit of as many samples as it has bits. But in a graph with Cast or LookupTable, it holds one bit, 0 or 1; so
     does a float anywhere. The inputs of the circuit are the elements of one sample of the graph's inputs, one after the
     other; so are its outputs. A node means what it means in the version that the model imports. No gate is simplified.
@@ -206,4 +207,4 @@ class _Reading:
 
 
 def _is_lookup(node: NodeProto) -> bool:
-    return node.domain == QONNX and node.op_type == LOOKUP
+    return node.domain == QONNX and node.op_type in (LOOKUP, LOOKUP_CONV)
