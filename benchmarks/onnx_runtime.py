@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from harness import TRUE_GATES, Options, Row, interleaved, random_network, rando
 
 import lgn_edge
 from lgn_edge.errors import LgnError
-from lgn_edge.network import Network
+from lgn_edge.network import LogicConv2d, Network, OrPool2d, Threshold
 from lgn_edge.onnx_model import Form, write
 from lgn_edge.onnx_model.form import feed, resolved
 
@@ -28,6 +28,8 @@ BATCHES = (64, 1024, 16_384)
 THREADS = tuple(dict.fromkeys((1, os.cpu_count() or 1)))
 OUTPUTS = ("scores", "class")
 COPIED = 8000  # gates
+IMAGES = "CIFAR-10 S"  # layers of Petersen et al. 2024, random kernels
+IMAGE_BATCH = 512
 ABSENT = "not run: library absent"
 
 BODIES, STANDARD, PACKED = "function bodies", "standard", "standard, packed input"
@@ -51,6 +53,7 @@ def measure(options: Options) -> list[Row]:
         for (form, batch, threads), speed in speeds.items():
             rows.append(Row(f"{name}, {batch:,} samples, {_threads(threads)}: {form}", speed, "samples/s"))
         rows += [*_bars(name, speeds), *_threads_over_one(name, speeds)]
+    rows += _image_rows(3 if options.quick else 9)
     rows.append(_copying(9 if options.quick else 21))
     for name, width in (LARGE_QUICK if options.quick else LARGE).items():
         for form in ("custom", "standard", *(["fused"] if library() else [])):
@@ -99,6 +102,31 @@ def _threads_over_one(name: str, speeds: Speeds) -> list[Row]:
     ]
 
 
+def _image_rows(rounds: int) -> list[Row]:
+    """Convolutions and pools as nodes, and unrolled; all gates are true ones, so that little can be simplified."""
+    network = _images()
+    speeds = _speeds(network, rounds, 0.02, (IMAGE_BATCH,), (1,))
+    note = f"{network.n_gates:,} gates at all places, {network.n_distinct:,} distinct; one thread"
+    return [
+        Row(f"{IMAGES}, {IMAGE_BATCH} samples: {form} / function bodies", speed / speeds[BODIES, *key], "x", note=note)
+        for (form, *key), speed in speeds.items()
+    ]
+
+
+def _images(width: int = 32) -> Network:
+    rng = np.random.default_rng(0)
+    shape, layers = (9, 32, 32), []
+    for kernels in (width, 4 * width, 16 * width, 32 * width):
+        leaf = rng.integers(0, (shape[0], 3, 3), (kernels, 8, 3))
+        layers.append(LogicConv2d(*shape, 3, leaf, rng.choice(TRUE_GATES, (kernels, 7)), padding=1))
+        layers.append(OrPool2d(*layers[-1].out_shape, 2))
+        shape = layers[-1].out_shape
+    head = random_network((20_480,), layers[-1].n_outputs, gates=TRUE_GATES)
+    pixels = 3 * 32 * 32
+    encoder = Threshold(pixels, np.tile(np.arange(pixels), 3), np.repeat([64, 128, 192], pixels), "uint8")
+    return Network(encoder, (*layers, *head.layers), head.head, name="images")
+
+
 def _copying(rounds: int) -> Row:
     """What memory alone does to nodes that stand alone: each reads the bits of a layer, and writes as many."""
     bits = {n: np.ones((2, COPIED, n // 64), np.uint64) for n in (1024, 16_384)}
@@ -107,15 +135,21 @@ def _copying(rounds: int) -> Row:
     return Row(f"bits of {COPIED:,} gates copied, 16,384 / 1,024 samples", ratio, "x", note="one thread")
 
 
-def _speeds(network: Network, rounds: int, seconds: float) -> Speeds:
-    samples = random_samples(network, max(BATCHES))
+def _speeds(
+    network: Network,
+    rounds: int,
+    seconds: float,
+    batches: Sequence[int] = BATCHES,
+    all_threads: Sequence[int] = THREADS,
+) -> Speeds:
+    samples = random_samples(network, max(batches))
     want = network.evaluate(samples[:1024])
     with tempfile.TemporaryDirectory() as folder:
         calls = {
             (form, batch, threads): call(samples[:batch])
-            for threads in THREADS
+            for threads in all_threads
             for form, call in ((form, open(Path(folder), network, threads)) for form, open in _forms().items())
-            for batch in BATCHES
+            for batch in batches
         }
         for (form, batch, _), call in calls.items():
             assert (call()[: len(want.scores)] == want.scores[:batch]).all(), f"{form} differs from the reference"
