@@ -12,7 +12,7 @@ import pytest
 
 from lgn_edge.network import Network
 from lgn_edge.onnx_model import Form, write
-from tests.onnx_model.forms import FORMS, fed, suits
+from tests.onnx_model.forms import FORMS, fed, joined_images, suits
 from tests.outside import BUILD, needs, needs_made
 from tests.strategies import random_network, random_samples
 
@@ -23,6 +23,7 @@ NETWORKS = {
     "edges": random_network(13, features=9, bits=40, widths=(50, 30), input_dtype="uint8", edges=True),
     "wide": random_network(7, widths=(600, 387), classes=3),
     "one class": random_network(5, widths=(9, 300), classes=1),
+    "images": joined_images(1),
 }
 BATCHES = (1, 63, 64, 65, 1100)
 TYPES = {"float32": "float32", "uint8": "uint8", "bool": "bool", "int64": "int64"}
