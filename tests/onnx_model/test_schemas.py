@@ -79,6 +79,7 @@ def test_checker_knows_the_domain() -> None:
     checker.check_model(model, full_check=True)
     checker.check_model(model, full_check=True, check_custom_domain=True)
     checker.check_model(to_model(random_network(1), Form("fused")), full_check=True, check_custom_domain=True)
+    checker.check_model(to_model(IMAGES), full_check=True, check_custom_domain=True)
 
 
 def test_shapes_follow_from_the_schemas_alone() -> None:
