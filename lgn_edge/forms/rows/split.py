@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy as np
 from lgn_edge.forms.images.images import Images
 from lgn_edge.forms.images.layout import image_layers, lay_out
 from lgn_edge.forms.rows.cost import gates_ns, stages_ns
-from lgn_edge.network import Circuit, LogicConv2d, Network, flatten
+from lgn_edge.network import Circuit, Network, flatten
 from lgn_edge.passes import simplify
 from lgn_edge.passes.rewrite import BoolArray
-from lgn_edge.passes.smallest_trees import smallest_trees
+from lgn_edge.passes.simplify_images import simplify_images
 from lgn_edge.targets.target import Target
 
 _COUNTED: Final = 200_000  # gates of image layers up to which their single gates are counted, not estimated
@@ -42,11 +42,12 @@ class Split:
 
 def split(network: Network, target: Target) -> Split:
     """Leave image layers what they are, on machines with vector units, where that is predicted to be faster."""
-    layers = image_layers(network) if target.shape.lanes > 1 else ()
+    layers: tuple[int, ...] = ()
+    if target.shape.lanes > 1:
+        network = simplify_images(network)
+        layers = image_layers(network)
     if not layers:
         return Split(None, simplify(flatten(network))[0])
-    small = [smallest_trees(layer) if isinstance(layer, LogicConv2d) else layer for layer in network.layers]
-    network = replace(network, layers=tuple(small))
     behind, _ = simplify(flatten(network, layers))
     images = lay_out(network, layers, _read(behind))
     unrolled = simplify(flatten(network))[0] if images.n_gates <= _COUNTED else None
