@@ -22,8 +22,7 @@ def stages_ns(images: Images) -> float:
     for stage in images.stages:
         alone = stage.trees.root == ROOTS.index(-1)
         kind = np.where(alone, np.where(stage.trees.half[:, 0] < SMALL, 0, 1), 2)
-        places = stage.places.shape[0] * stage.places.shape[1] * len(stage.places.window)
-        total += len(kind) * _KERNEL + float(np.array(_PLACE)[kind].sum()) * places
+        total += len(kind) * _KERNEL + float(np.array(_PLACE)[kind].sum()) * stage.places.n_read
     return total
 
 
