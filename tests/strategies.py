@@ -90,6 +90,26 @@ def random_image_network(seed: int, classes: int = 3) -> Network:
     return Network(encoder, tuple(layers), head, f"image{seed}", reads=(*reads, sources))
 
 
+def convolutional_network(seed: int, wires: float = 0.0) -> Network:
+    """Two convolutions of 8 leaves, each with a pool of 2 x 2, under a dense layer that reads the pixels and both."""
+    rng = np.random.default_rng(seed)
+    layers: list[Layer] = []
+    shape = (3, 16, 14)
+    for kernels in (24, 32):
+        leaf = rng.integers(0, (shape[0], 3, 3), (kernels, 8, 3))
+        table = rng.choice((1, 2, 4, 6, 7, 8, 9, 11, 13, 14), (kernels, 7))
+        table[rng.random(table.shape) < wires] = 3
+        layers.append(LogicConv2d(*shape, 3, leaf, table.astype(np.uint8), padding=1))
+        layers.append(OrPool2d(*layers[-1].out_shape, 2))
+        shape = layers[-1].out_shape
+    given = 672 + layers[1].n_outputs + layers[3].n_outputs
+    wires_of_head = rng.integers(0, given, (2, 3000)).astype(np.int32)
+    layers.append(LogicDense(given, *wires_of_head, rng.integers(0, 16, 3000).astype(np.uint8)))
+    encoder = Threshold(224, np.arange(672) % 224, np.repeat(np.float32([60, 120, 180]), 224), "uint8")
+    reads = ((0,), (1,), (2,), (3,), (4, 0, 2))
+    return Network(encoder, tuple(layers), GroupSum(3000, 10), f"convolutional{seed}", reads=reads)
+
+
 def _random_image_layer(rng: np.random.Generator, channels: int, height: int, width: int) -> LogicConv2d | OrPool2d:
     """A layer over an image: windows that hang over it, leave parts out, or see nothing but padding."""
     padding = tuple(int(p) for p in rng.integers(0, 4, 2) * rng.integers(0, 2))

@@ -84,6 +84,14 @@ class Stages:
             ),
         }
 
+    def image_layers(self, artifact: Artifact) -> Timer:
+        """Seconds of `repeats` blocks of the image layers that stay what they are."""
+        manifest = artifact.manifest
+        library = ctypes.CDLL(str(artifact.folder / "lib" / f"liblgn_{manifest.name}.so"))
+        slots = _aligned(manifest.workspace_bytes, manifest.workspace_align)
+        run = getattr(library, f"lgn_{manifest.name}_convolve")
+        return lambda repeats: _timed(self._library.repeat_gates, run, slots, repeats)
+
     def reading(self, samples: NDArray[Any], block: int) -> Timer:
         """Seconds of reading `repeats` blocks of samples and doing nothing with them, a fresh block each time."""
         size, blocks = samples[:block].nbytes, len(samples) // block

@@ -1,7 +1,7 @@
-"""Rewrites of a circuit, one a file.
+"""Rewrites of a circuit, one a file; and of a network whose image layers stay what they are (`simplify_images.py`).
 
-A pass is a function `rewrite(circuit) -> circuit` on numpy arrays that keeps the outputs for all inputs and never adds
-a gate. To add one:
+A pass of a circuit is a function `rewrite(circuit) -> circuit` on numpy arrays that keeps the outputs for all inputs
+and never adds a gate. To add one:
 
 1. Write `lgn_edge/passes/NAME.py` with the function `NAME`. Its docstring states the rule as before -> after, the cases
    it leaves alone, what it promises, what it costs. `rewrite.py` has what passes share: `substitute` (read another

@@ -50,7 +50,7 @@ def smallest_trees(layer: LogicConv2d) -> LogicConv2d:
     kernels, leaves = layer.leaf.shape[:2]
     if leaves > LEAVES:
         return layer
-    variable = _first_equal(layer.leaf)
+    variable = first_equal(layer.leaf)
     function = truth_tables(variable, layer.table)
     needed = support(function)
     alive = np.take_along_axis(needed, variable, axis=1)
@@ -79,7 +79,7 @@ def live_leaves(table: UInt8Array) -> BoolArray:
     return live
 
 
-def _first_equal(leaf: NDArray[np.int32]) -> IntArray:
+def first_equal(leaf: NDArray[np.int32]) -> IntArray:
     """The first leaf int[K, leaves] that sees the same cell as each."""
     same = (leaf[:, :, None] == leaf[:, None]).all(axis=3)
     return np.asarray(same.argmax(axis=2))

@@ -71,6 +71,11 @@ class Places:
     window: Int32Array
     pitch: int
 
+    @property
+    def n_read(self) -> int:
+        """Places that kernels are evaluated at: the cells of the windows of all outputs."""
+        return self.shape[0] * self.shape[1] * len(self.window)
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -91,9 +96,8 @@ class Stage:
     @property
     def n_gates(self) -> int:
         """Gates of two inputs at all places, those of the pool included."""
-        cells = len(self.places.window)
-        gates = self.trees.n_gates * cells + len(self.out) * (cells - 1)
-        return gates * self.places.shape[0] * self.places.shape[1]
+        places, cells = self.places, len(self.places.window)
+        return self.trees.n_gates * places.n_read + len(self.out) * (places.n_read - places.n_read // cells)
 
 
 @dataclass(frozen=True)

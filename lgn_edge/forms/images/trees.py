@@ -46,6 +46,7 @@ HALVES: Final[tuple[tuple[int, ...], ...]] = (
     *((a,) for a in _ALL),
     *((a, b, above) for a, b, above in product(_ALL, repeat=3) if a <= b or above == _ANDN),
 )
+SMALL: Final = sum(len(operations) <= 1 for operations in HALVES)  # the first kinds, which are a gate or less
 ROOTS: Final[tuple[int, ...]] = (*_ALL, -1)  # -1 where there is one half
 _OP_OF_TABLE = np.zeros(16, np.int64)
 _OP_OF_TABLE[list(OPERATIONS)] = _ALL

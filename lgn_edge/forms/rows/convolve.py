@@ -14,7 +14,7 @@ from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
 from lgn_edge.forms.images.images import Images, Stage
-from lgn_edge.forms.images.trees import HALVES, ROOTS, Trees, half_value
+from lgn_edge.forms.images.trees import HALVES, ROOTS, SMALL, Trees, half_value
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import (
     Buffer,
@@ -37,8 +37,8 @@ from lgn_edge.passes.push_complements import EXECUTE
 _TILE: Final = 64  # values of a half that wait for the other one, in rows: 4 KiB of the first-level cache
 _SQUARE: Final = 4  # places of a window of 2 x 2, which are worked on together
 _LEAVES: Final = 4  # of a half
+_NEAR: Final = 64  # kernels that change places so that branches are foreseen; more would read channels far apart
 _COPY: Final = ROOTS.index(-1)
-_SMALL: Final = sum(len(operations) <= 1 for operations in HALVES)  # kinds of halves that are a gate or less
 
 
 def convolve(images: Images, shape: Shape, prefix: str) -> Kernel:
@@ -97,7 +97,7 @@ def _steps(trees: Trees) -> tuple[Int32Array, Int32Array]:
     The last step is a root of two halves, a copy of one, or what comes of the leaves of a small half without a tile.
     """
     alone = trees.root == _COPY
-    small = alone & (trees.half[:, 0] < _SMALL)
+    small = alone & (trees.half[:, 0] < SMALL)
     last = np.where(small, len(ROOTS) + trees.half[:, 0], trees.root)
     return np.where(small, 0, np.where(alone, 1, 2)).astype(np.int32), last.astype(np.int32)
 
@@ -157,12 +157,15 @@ def _tables(
         first, cell = end, stop
 
     def all_of(arrays: Iterable[NDArray[Any]], dtype: type[np.integer[Any]] = np.int32) -> Integers:
-        """The arrays of the stages, one behind the other; kernels of one kind side by side, for branches to foresee."""
+        """The arrays of the stages, one behind the other; of a few kernels those of a kind are side by side."""
         joined = np.concatenate([array[order].ravel() for array, order in zip(arrays, orders, strict=True)])
         return joined.astype(dtype) if len(joined) else np.zeros(1, dtype)
 
     stages = images.stages
-    orders = [np.lexsort((*stage.trees.half.T, last)) for stage, (_, last) in zip(stages, steps, strict=True)]
+    orders = [
+        np.lexsort((*stage.trees.half.T, last, np.arange(len(last)) // _NEAR))
+        for stage, (_, last) in zip(stages, steps, strict=True)
+    ]
     windows = np.concatenate([stage.places.window for stage in stages])
     return (
         Table(f"{prefix}_stage", np.array(numbers, np.int32)),
@@ -281,15 +284,14 @@ class _Loops:
 
 
 def _switch(number: Expr, cases: Mapping[int, Callable[[], None]]) -> None:
-    """Emit the case of a number, found by halving."""
-    numbers = sorted(cases)
-    if len(numbers) <= 1:
+    """Emit the case of a number; LLVM makes one jump of the questions."""
+    if len(cases) <= 1:
         for case in cases.values():
             case()
         return
-    middle = numbers[len(numbers) // 2]
-    with T.If(number < middle):
+    (first, case), *others = cases.items()
+    with T.If(number == first):
         with T.Then():
-            _switch(number, {n: case for n, case in cases.items() if n < middle})
+            case()
         with T.Else():
-            _switch(number, {n: case for n, case in cases.items() if n >= middle})
+            _switch(number, dict(others))

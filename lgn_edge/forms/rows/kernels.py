@@ -49,10 +49,11 @@ def network_kernels(
     _check_offsets("words of the workspace", rows * shape.lanes)
     _check_offsets("indices of the gates", 4 * program.n_gates)
     bits = comparisons(network.encoder, workspace.input_bit)
+    of_images = () if images is None else (convolve(images, shape, prefix), clear(images, shape, prefix))
     return (
+        *of_images,  # first, as they take longest to compile
         pack(bits, workspace, shape, prefix),
         load(workspace, shape, prefix),
-        *(() if images is None else (clear(images, shape, prefix), convolve(images, shape, prefix))),
         uniform_interpreter(program, workspace, shape, prefix),
         scores(program, workspace, shape, prefix),
     )
