@@ -237,7 +237,7 @@ class LogicConv2d(GateLayer):
             signals, image = _flat(x, (self.in_channels, *self.image_size))
             self.require(signals)
             inputs = rows(real(signals, self.weight.dtype))
-            images = inputs.reshape(len(inputs), self.in_channels, *self.image_size)
+            images = inputs.reshape(inputs.shape[0], self.in_channels, *self.image_size)
             outputs = trees_definition(images, self.leaf, self.window, coefficients).to(inputs.dtype)
             return _like(outputs, signals, image)
         self.require(x)
@@ -327,7 +327,7 @@ class OrPool2d(LogicLayer):
             signals, image = _flat(x, (self.in_channels, *self.image_size))
             require_signals(signals, self.in_features, "OR pool")
             inputs = rows(real(signals, torch.float32))
-            images = inputs.reshape(len(inputs), self.in_channels, *self.image_size)
+            images = inputs.reshape(inputs.shape[0], self.in_channels, *self.image_size)
             return _like(pool_definition(images, self.window), signals, image)
         require_signals(x, self.in_features, "OR pool")
         if not isinstance(x, Blocks):

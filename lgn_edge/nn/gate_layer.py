@@ -40,6 +40,7 @@ class GateRecipe(LayerRecipe, ABC):
         temperature: of the soft gate.
         init: "residual" or "gaussian".
         init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
+        rate: learning rate of the gates, in learning rates of the training.
     """
 
     parametrization: str = word("light", PARAMETRIZATIONS)
@@ -47,6 +48,7 @@ class GateRecipe(LayerRecipe, ABC):
     temperature: float = positive(1.0)
     init: str = word("residual", INITIALISATIONS)
     init_shift: float = not_negative(0.0)
+    rate: float = positive(1.0)
 
     def gate_arguments(self) -> dict[str, Any]:
         """What every kind of layer is made with."""

@@ -58,23 +58,20 @@ def trees_definition(x: Tensor, leaf: Tensor, window: Window, coefficients: Tens
         window: of the trees.
         coefficients: [kernels * (leaves - 1), 4], gates kernel by kernel (see `gates.collapse`).
     """
-    kernels, leaves, _ = leaf.shape
-    rows, columns = window.places
-    span = [(count - 1) * step + 1 for count, step in zip(window.places, window.stride, strict=True)]
-    (down, right), (y_step, x_step) = window.padding, window.stride
-    padded = torch.nn.functional.pad(x.to(coefficients.dtype), (right, right, down, down))
-    taps = padded.unfold(2, span[0], 1).unfold(3, span[1], 1)[..., ::y_step, ::x_step]
-    channel, row, column = leaf.long().unbind(2)
-    values = taps[:, channel, row, column].flatten(3).movedim(0, 2)  # [kernels, leaves, batch, places]
-    gates = coefficients.reshape(kernels, leaves - 1, 4)
-    first = 0
-    while values.shape[1] > 1:  # level by level
-        count = values.shape[1] // 2
-        level = gates[:, first : first + count].reshape(-1, 4)
-        first_inputs, second_inputs = (values[:, i::2].flatten(0, 1).flatten(1) for i in (0, 1))
-        values = gates_of(first_inputs, second_inputs, level).reshape(kernels, count, len(x), rows * columns)
-        first += count
-    return values.squeeze(1).movedim(1, 0).reshape(len(x), kernels, rows, columns)
+    channel, *cell = leaf.long()[..., None, None].unbind(2)
+    rows, columns = (torch.arange(count, device=leaf.device) for count in window.places)
+    y = rows[:, None] * window.stride[0] + cell[0] - window.padding[0]
+    column = columns * window.stride[1] + cell[1] - window.padding[1]
+    inside = (y >= 0) & (y < window.height) & (column >= 0) & (column < window.width)
+    signal = (channel * window.height + y) * window.width + column  # [kernels, leaves, rows, columns]
+    flat = x.to(coefficients.dtype).flatten(1).t()
+    signals = torch.cat([flat, torch.zeros_like(flat[:1])])  # outside is one more signal
+    chosen = torch.where(inside, signal, window.n_inputs).flatten(2).unbind(1)
+    values = [signals[each].flatten(1) for each in chosen]  # [kernels, places * batch]
+    nodes = coefficients.reshape(leaf.shape[0], len(values) - 1, 4).unbind(1)
+    for n, node in enumerate(nodes):
+        values.append(gates_of(values[2 * n], values[2 * n + 1], node))
+    return values[-1].reshape(leaf.shape[0], *window.places, x.shape[0]).movedim(3, 0)
 
 
 def pool_definition(x: Tensor, window: Window) -> Tensor:

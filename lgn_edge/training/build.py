@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from lgn_edge.errors import InputError
 from lgn_edge.nn import LogicDense, LogicGateNetwork, Threshold
 from lgn_edge.nn.choice import Choice, LearnedWiring
+from lgn_edge.nn.gate_layer import GateLayer, GateRecipe
 from lgn_edge.nn.layers import DenseRecipe
 from lgn_edge.nn.logic_layer import LogicLayer, joined_shape
 from lgn_edge.training.datasets import Dataset
@@ -62,8 +64,14 @@ def make_optimizer(recipe: Recipe, model: LogicGateNetwork) -> torch.optim.Optim
     """The optimiser of a model's parameters; each group remembers its `first_rate`."""
     training = recipe.training
     kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
-    weights = [layer.weight for layer in model.gate_layers]
-    groups = [{"params": weights, "first_rate": training.learning_rate, "weight_decay": training.weight_decay}]
+    weights: dict[float, list[Tensor]] = {}
+    for layer, how in zip(model.logic, recipe.layers, strict=True):
+        if isinstance(layer, GateLayer) and isinstance(how, GateRecipe):
+            weights.setdefault(how.rate, []).append(layer.weight)
+    groups = [
+        {"params": params, "first_rate": rate * training.learning_rate, "weight_decay": training.weight_decay}
+        for rate, params in weights.items()
+    ]
     for choice, wiring in choices(recipe, model):
         groups.append({"params": [choice.logits], "first_rate": wiring.rate, "weight_decay": 0.0})
     if model.encoder.offset is not None:

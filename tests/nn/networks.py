@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold
+from lgn_edge.nn import GroupSum, LogicConv2d, LogicDense, LogicGateNetwork, LookupDense, OrPool2d, Threshold
 from lgn_edge.nn.kernels import cpu
 
 ROOT = Path(__file__).parents[2]
@@ -21,10 +21,16 @@ with_kernels = pytest.mark.skipif(cpu.missing() is not None, reason=f"no compile
 def network(estimator: str = "hard", *, wiring: str = "random", parametrization: str = "light") -> LogicGateNetwork:
     encoder = Threshold(6, np.arange(24) % 6, np.arange(24, dtype=np.float32) / 32)
     options = {"estimator": estimator, "parametrization": parametrization}
-    layers = [LogicDense(24, 40, wiring=wiring, candidates=5, seed=1, **options)]
+    layers = [
+        LogicConv2d(1, 3, 3, padding=1, image_size=(4, 6), depth=2, seed=4, **options),
+        OrPool2d(2, in_channels=3, image_size=(4, 6)),
+        LogicDense(24 + 18, 40, wiring=wiring, candidates=5, seed=1, **options),
+    ]
     if parametrization == "light":
         layers.append(LookupDense(40, 40, arity=3, estimator=estimator, seed=2))
-    return LogicGateNetwork(encoder, [*layers, LogicDense(40, 30, seed=3, **options)], GroupSum(30, 3, 2.0, 0.5))
+    layers.append(LogicDense(40, 30, seed=3, **options))
+    reads = [(0,), (1,), (0, 2), *((i,) for i in range(3, len(layers)))]
+    return LogicGateNetwork(encoder, layers, GroupSum(30, 3, 2.0, 0.5), reads=reads)
 
 
 def samples(n: int = 37) -> Tensor:

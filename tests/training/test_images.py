@@ -14,7 +14,7 @@ from lgn_edge.nn.convolution import ConvRecipe, PoolRecipe
 from lgn_edge.nn.layers import DenseRecipe
 from lgn_edge.nn.logic_layer import joined_shape
 from lgn_edge.training import Dataset, Recipe, load_checkpoint, load_recipe, plan_training, train
-from lgn_edge.training.build import build_model
+from lgn_edge.training.build import build_model, make_optimizer
 from lgn_edge.training.evaluation import varying
 from lgn_edge.training.recipe import recipe_from
 from lgn_edge.training.samples import Samples
@@ -178,6 +178,14 @@ def test_refuses(settings: dict[str, object], message: str) -> None:
 def test_samples_that_are_no_images_are_refused() -> None:
     with pytest.raises(InputError, match="planes is true, but the samples are no images"):
         build_model(recipe_from(SMALL), replace(bars(), image=None))
+
+
+def test_layers_have_learning_rates_of_their_own() -> None:
+    recipe = recipe_from(SMALL).changed({"layers.0.rate": 0.25, "layers.2.rate": 0.25})
+    model = build_model(recipe, bars())
+    gates, head, choices = make_optimizer(recipe, model).param_groups
+    assert (gates["first_rate"], head["first_rate"], choices["first_rate"]) == (0.25 * 0.05, 0.05, 0.05)
+    assert [id(weight) for weight in gates["params"]] == [id(model.layers[i].weight) for i in (0, 2)]
 
 
 def test_settings_by_name_reach_the_layers_that_have_them() -> None:
