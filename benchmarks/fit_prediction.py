@@ -50,7 +50,8 @@ SHAPES: tuple[tuple[int, int, tuple[int, ...], int, Sequence[int]], ...] = (
     (24, 100, (300, 100, 50), 10, TRUE_GATES),
 )
 FLASH = (
-    "one", "loops", "deep", "mixed", "large", "tables", "gates", "outputs", "fused", "reads", "writes", "far", "floats", "edges",
+    "one", "loops", "deep", "mixed", "large", "tables", "gates", "outputs", "fused", "reads", "writes", "far", "floats",
+    "edges",
 )  # fmt: skip
 INSTRUCTIONS = (
     "one", "bits", "fast_bits", "gates", "fast_gates", "outputs", "fused", "reads", "far", "runs", "classes",

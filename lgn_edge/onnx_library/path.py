@@ -84,10 +84,10 @@ def _ingredients(target: Target) -> tuple[object, ...]:
     """All that the library depends on: every file that it is made from or by, and the compilers."""
     package = PLAN_SOURCE.parents[2]
     files = [
-        *sources_folder().iterdir(),
+        *sources_folder().glob("*.*"),
         *(deploy_folder() / "artifact").glob("levels_*"),
         *(package / "kernels").glob("*.py"),
-        *(package / "forms" / "rows").iterdir(),
+        *(package / "forms" / "rows").glob("*.*"),  # schedule.c, too, but no folder of compiled Python
         *(package / "targets" / f"{name}.py" for name in ("compile", "target", "x86_64", "aarch64")),
         package / "toolchain.py",
         *Path(__file__).parent.glob("*.py"),
