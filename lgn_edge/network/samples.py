@@ -99,7 +99,10 @@ def _scaled(array: NDArray[Any], scale: float, dtype: str) -> NDArray[Any]:
     scale = positive_number(scale, "scale")
     product = array.astype(np.float64) * scale
     if dtype != "uint8":
-        return product.astype(dtype)
+        with np.errstate(over="ignore"):
+            scaled = product.astype(dtype)
+        _check_finite(array, scaled, scale)
+        return scaled
     whole = np.rint(product)
     outside = ~((whole >= 0) & (whole <= 255))  # of what is not a number, too
     if outside.any():
@@ -109,6 +112,17 @@ def _scaled(array: NDArray[Any], scale: float, dtype: str) -> NDArray[Any]:
             f" {product[sample, feature]:g}; a uint8 is 0..255"
         )
     return whole.astype(np.uint8)
+
+
+def _check_finite(array: NDArray[Any], scaled: NDArray[Any], scale: float) -> None:
+    """Refuse a scale that makes a number infinite."""
+    lost = np.isinf(scaled) & np.isfinite(array)
+    if lost.any():
+        sample, feature = np.argwhere(lost)[0]
+        raise InputError(
+            f"feature {feature} of sample {sample} is {array[sample, feature]}, and with the scale {scale:g} it is"
+            f" beyond {scaled.dtype}; give the scale that training used"
+        )
 
 
 def _in_0_1(array: NDArray[Any]) -> bool:
