@@ -15,7 +15,15 @@ from lgn_edge.onnx_model.domain import CLASS, DOMAIN, SCORES, VERSION, WORD_BITS
 from lgn_edge.onnx_model.form import PACKED, Form, input_info
 from lgn_edge.onnx_model.functions import functions
 from lgn_edge.onnx_model.lowering import Lowering
-from lgn_edge.onnx_model.ops import bits, group_sum, logic_conv2d, logic_layer, or_pool2d, threshold
+from lgn_edge.onnx_model.ops import (
+    bits,
+    group_sum,
+    logic_conv2d,
+    logic_layer,
+    or_pool2d,
+    threshold,
+    threshold_difference,
+)
 
 _OP_OF_LAYER: Final[dict[type, ModuleType]] = {
     LogicDense: logic_layer,
@@ -49,8 +57,9 @@ def lower(network: Network, form: Form) -> Lowering:
             helper.make_node("Mul", ["n_words", WORD_BITS_NAME], [COUNT], "count"),
         ]
     else:
-        constants |= threshold.constants(network.encoder, _ENCODER)
-        nodes.append(threshold.node(network.encoder, _ENCODER, value))
+        encode = threshold if network.encoder.minus is None else threshold_difference
+        constants |= encode.constants(network.encoder, _ENCODER)
+        nodes.append(encode.node(network.encoder, _ENCODER, value))
         value = _ENCODER
         values.append(_words(value, network.encoder.n_outputs))
     written = [value]  # by the encoder, then by each layer

@@ -78,7 +78,7 @@ def resolved(network: Network, form: Form) -> tuple[Network, Form]:
     encoder stays outside.
 
     Raises:
-        UnsupportedError: there are more bits than a reader of such a file takes.
+        UnsupportedError: there are more bits than a reader of such a file takes, or differences of another type.
         InputError: the head does not have an output.
     """
     legal = heads_outputs(network.head)
@@ -92,6 +92,11 @@ def resolved(network: Network, form: Form) -> tuple[Network, Form]:
                 f"the encoder gives {encoder.n_outputs} bits; a {chosen} input has {MOST_BITS} at most"
             )
         encoder = Threshold.bits(encoder.n_outputs)
+    elif chosen != encoder.input_dtype and encoder.minus is not None:
+        raise UnsupportedError(
+            f"the encoder compares differences of {encoder.input_dtype} features, which are not exact in {chosen};"
+            f" choose the input {encoder.input_dtype}, {BOOL} or {PACKED}"
+        )
     elif chosen != encoder.input_dtype:
         encoder = replace(encoder, input_dtype=chosen)
     return replace(network, encoder=encoder), replace(form, input=chosen, outputs=form.outputs or legal)

@@ -13,7 +13,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from lgn_edge.errors import InputError
+from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.network import Bits, GroupSum, LogicDense, Network, Threshold
 from lgn_edge.onnx_model import interface, nodes
 from lgn_edge.onnx_model.domain import DOMAIN, VERSION
@@ -34,8 +34,14 @@ def lower(network: Network, form: Form) -> Lowering:
     """One node and the data of a network and a form that are `resolved`.
 
     Raises:
-        UnsupportedError: the network is not one of dense layers, and has too many gates to become one.
+        UnsupportedError: the network is not one of dense layers, and has too many gates to become one; or its encoder
+            compares differences.
     """
+    if network.encoder.minus is not None:
+        raise UnsupportedError(
+            "a node for a whole network compares features, not differences of two; choose custom or standard, or the"
+            f" input {BOOL} or {PACKED}, which is encoded outside"
+        )
     dense = [layer for layer in network.layers if isinstance(layer, LogicDense)]
     if network.reads or len(dense) < len(network.layers):
         return lower(levelled(network), form)

@@ -23,6 +23,7 @@ FEATURE_NAMES: Final = "ai.lgn.feature_names"
 PROVENANCE: Final = "ai.lgn.provenance"
 ENCODER: Final = "ai.lgn.encoder"
 HEAD: Final = "ai.lgn.head"
+_MINUS: Final = "minus"  # in the description of an encoder that compares differences
 
 
 @dataclass(frozen=True)
@@ -115,27 +116,26 @@ def head(found: Mapping[str, str], n_inputs: int) -> Head:
     return GroupSum(n_inputs, value["classes"], value["tau"], value["beta"])
 
 
-def _object(found: Mapping[str, str], key: str, names: Sequence[str]) -> dict[str, Any]:
-    """The JSON object of a key, which must have exactly these names.
+def _object(found: Mapping[str, str], key: str, names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Any]:
+    """The JSON object of a key, which must have exactly these names, and may have others.
 
     Raises:
         InputError: it is no such object.
     """
     value = parsed(found, key, "null")
-    if not isinstance(value, dict) or sorted(value) != sorted(names):
+    if not isinstance(value, dict) or sorted(value.keys() - optional) != sorted(names):
         raise InputError(f"the metadata {key} must be a JSON object of {', '.join(names)}; write the model again")
     return value
 
 
 def _encoder_text(encoder: Threshold) -> str:
-    return json.dumps(
-        {
-            "features": encoder.n_features,
-            "input_dtype": encoder.input_dtype,
-            "feature": encoder.feature.tolist(),
-            "threshold": encoder.threshold.tolist(),  # a float32 is the same number in 64 bits
-        }
-    )
+    value = {
+        "features": encoder.n_features,
+        "input_dtype": encoder.input_dtype,
+        "feature": encoder.feature.tolist(),
+        "threshold": encoder.threshold.tolist(),  # a float32 is the same number in 64 bits
+    }
+    return json.dumps(value if encoder.minus is None else value | {_MINUS: encoder.minus.tolist()})
 
 
 def encoder(found: Mapping[str, str]) -> Threshold | None:
@@ -146,11 +146,11 @@ def encoder(found: Mapping[str, str]) -> Threshold | None:
     """
     if ENCODER not in found:
         return None
-    value = _object(found, ENCODER, ("features", "input_dtype", "feature", "threshold"))
+    value = _object(found, ENCODER, ("features", "input_dtype", "feature", "threshold"), optional=(_MINUS,))
     try:
         if type(value["features"]) is not int or not isinstance(value["input_dtype"], str):
             raise InputError("features must be a whole number and input_dtype a string")
-        arrays = {name: _array(value[name]) for name in ("feature", "threshold")}
+        arrays = {name: _array(value[name]) for name in ("feature", "threshold", _MINUS) if name in value}
         return Threshold(value["features"], **arrays, input_dtype=value["input_dtype"])
     except InputError as error:
         raise InputError(f"the metadata {ENCODER} is not an encoder: {error}") from error
@@ -159,7 +159,7 @@ def encoder(found: Mapping[str, str]) -> Threshold | None:
 def _array(values: object) -> NDArray[Any]:
     numeric = isinstance(values, list) and all(type(value) in (int, float) for value in values)
     if not numeric:
-        raise InputError("feature and threshold must be lists of numbers")
+        raise InputError("feature, threshold and minus must be lists of numbers")
     try:
         return np.array(values)
     except OverflowError as error:

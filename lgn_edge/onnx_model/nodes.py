@@ -18,11 +18,20 @@ from lgn_edge.onnx_model.domain import CLASS, DOMAIN, SCORES, STANDARD_DOMAINS, 
 from lgn_edge.onnx_model.form import BOOL, ELEMENT, PACKED
 from lgn_edge.onnx_model.interface import short
 from lgn_edge.onnx_model.metadata import Metadata
-from lgn_edge.onnx_model.ops import bits, group_sum, logic_conv2d, logic_layer, or_pool2d, threshold
+from lgn_edge.onnx_model.ops import (
+    bits,
+    group_sum,
+    logic_conv2d,
+    logic_layer,
+    or_pool2d,
+    threshold,
+    threshold_difference,
+)
 from lgn_edge.onnx_model.schemas import OPS
 from lgn_edge.onnx_model.tensors import Initializers
 from lgn_edge.onnx_model.view import NodeView
 
+_ENCODER_OF_OP: Final[dict[str, ModuleType]] = {op.OP.name: op for op in (threshold, threshold_difference)}
 _LAYER_OF_OP: Final[dict[str, ModuleType]] = {op.OP.name: op for op in (logic_layer, logic_conv2d, or_pool2d)}
 _HEAD_OF_OP: Final[dict[str, ModuleType]] = {op.OP.name: op for op in (group_sum, bits)}
 _JOIN: Final = "Concat"
@@ -98,7 +107,7 @@ class _Parts:
 
 
 def _parts(graph: GraphProto, value: str, initializers: Initializers, *, encoded: bool) -> _Parts:
-    """The nodes of the domain: Threshold first (unless `encoded`), then layers, and a head last.
+    """The nodes of the domain: an encoder first (unless `encoded`), then layers, and a head last.
 
     Raises:
         InputError: a node is of another op, or in another place, or reads what it may not.
@@ -106,12 +115,13 @@ def _parts(graph: GraphProto, value: str, initializers: Initializers, *, encoded
     _check_ops(graph)
     views = [NodeView(node, initializers) for node in graph.node if node.domain == DOMAIN or node.op_type == _JOIN]
     kinds = [view.node.op_type for view in views]
-    first = [] if encoded else [threshold.OP.name]
-    layers = [kind for kind in kinds[len(first) : -1] if kind != _JOIN]
+    first = 0 if encoded else 1
+    layers = [kind for kind in kinds[first:-1] if kind != _JOIN]
     legal = layers and all(kind in _LAYER_OF_OP for kind in layers)
-    if not legal or kinds[: len(first)] != first or kinds[-1] not in _HEAD_OF_OP:
+    if not legal or any(kind not in _ENCODER_OF_OP for kind in kinds[:first]) or kinds[-1] not in _HEAD_OF_OP:
+        encoder_first = "" if encoded else f"one {' or '.join(_ENCODER_OF_OP)}, "
         raise InputError(
-            f"the nodes of {DOMAIN} are {short(kinds)}; they must be {'' if encoded else f'one {first[0]}, '}at least"
+            f"the nodes of {DOMAIN} are {short(kinds)}; they must be {encoder_first}at least"
             f" one layer ({', '.join(_LAYER_OF_OP)}), one head ({', '.join(_HEAD_OF_OP)}), in this order"
         )
     encoder = None if encoded else views.pop(0)
@@ -195,7 +205,8 @@ def _written(view: NodeView) -> str:
 def _encoder(view: NodeView | None, chosen: str, width: int, about: Threshold | None) -> Threshold:
     if view is None:
         return interface.outside(chosen, width, about)
-    encoder = threshold.layer(view, ELEMENT["uint8" if chosen == BOOL else chosen], width)
+    op = _ENCODER_OF_OP[view.node.op_type]
+    encoder: Threshold = op.layer(view, ELEMENT["uint8" if chosen == BOOL else chosen], width)
     if chosen != BOOL:
         return encoder
     if encoder != Threshold.bits(width):

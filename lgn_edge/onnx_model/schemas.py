@@ -16,11 +16,13 @@ from lgn_edge.onnx_model.ops import (
     logic_network,
     or_pool2d,
     threshold,
+    threshold_difference,
 )
 from lgn_edge.onnx_model.ops.op import Op
 
 OPS: Final[tuple[Op, ...]] = (
     threshold.OP,
+    threshold_difference.OP,
     logic_layer.OP,
     logic_conv2d.OP,
     or_pool2d.OP,

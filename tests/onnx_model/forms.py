@@ -67,7 +67,10 @@ def trees() -> Iterator[Network]:
 
 
 def suits(form: Form, network: Network) -> bool:
-    """Samples of float32 do not fit into a model that takes uint8."""
+    """Samples of float32 do not fit into a model that takes uint8, differences only into one that does."""
+    if network.encoder.minus is not None:
+        encoded = form.input in (BOOL, PACKED)
+        return encoded or (form.input != "float32" and form.ops != "fused")
     return not (form.input == "uint8" and network.encoder.input_dtype == "float32")
 
 

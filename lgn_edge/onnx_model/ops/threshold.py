@@ -14,9 +14,10 @@ from lgn_edge.onnx_model.inference import InferenceContext, dims, length, set_ou
 from lgn_edge.onnx_model.ops.op import BOOL, FLOAT32, INT32, INT64, UINT8, Op, Parameter
 from lgn_edge.onnx_model.view import NodeView
 
+# `WORDS`, then what makes `values` [bits, N] of `x`, then `PACKED`: the body of an op that encodes.
 # The bits of a signal are numbers 0 or 1 in a row; sixteen neighbours become one number by a product with the powers of
 # two, which float32 holds exactly, and four such numbers become a word by unsigned shifts.
-_BODY: Final = """
+WORDS: Final = """
   n = Shape <start = 0, end = 1> (x)
   signals = Shape (feature)
   word = Constant <value_ints = [64]> ()
@@ -25,10 +26,8 @@ _BODY: Final = """
   n_words = Div (n_rounded, word)
   n_padded = Mul (n_words, word)
   n_missing = Sub (n_padded, n)
-
-  by_feature = Transpose <perm = [1, 0]> (x)
-  watched = Gather <axis = 0> (by_feature, feature)
-  values = Cast <to = 1> (watched)
+"""
+PACKED: Final = """
   column = Constant <value_ints = [1]> ()
   limits = Unsqueeze (threshold, column)
   above = Greater (values, limits)
@@ -53,6 +52,13 @@ _BODY: Final = """
   words_shape = Concat <axis = 0> (signals, n_words)
   unsigned_words = Reshape <allowzero = 1> (whole, words_shape)
   words = Cast <to = 7> (unsigned_words)
+"""
+_BODY: Final = f"""
+  {WORDS}
+  by_feature = Transpose <perm = [1, 0]> (x)
+  watched = Gather <axis = 0> (by_feature, feature)
+  values = Cast <to = 1> (watched)
+  {PACKED}
 """
 
 

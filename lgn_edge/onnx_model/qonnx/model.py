@@ -28,6 +28,7 @@ from lgn_edge.onnx_model.qonnx.domain import DOMAIN, DOMAIN_VERSION, OPSET
 from lgn_edge.onnx_model.qonnx.lookup_table import entries, ids
 from lgn_edge.onnx_model.qonnx.lookup_table_conv import Trees
 from lgn_edge.onnx_model.regenerated import check_nodes
+from lgn_edge.onnx_model.standard.encode import differences
 from lgn_edge.onnx_model.tensors import Initializers
 
 KEY: Final = "ai.lgn.qonnx"
@@ -90,7 +91,8 @@ def network(model: ModelProto, initializers: Initializers, about: Metadata) -> N
     encoder = Threshold.bits(width)
     if chosen not in (BOOL, PACKED):
         threshold = initializers.array("threshold.threshold", np.float32)
-        encoder = Threshold(width, initializers.array("threshold.feature", np.int32), threshold, chosen)
+        minus = initializers.array("threshold.minus", np.int32) if "threshold.minus" in initializers.by_name else None
+        encoder = Threshold(width, initializers.array("threshold.feature", np.int32), threshold, chosen, minus)
     about_layers = described.described(properties) if properties[KEY] == _ANY else _chain(initializers)
     layers: list[Layer] = []
     widths = [encoder.n_outputs]
@@ -178,9 +180,13 @@ def _encode(graph: Builder, encoder: Threshold, source: str, form: Form) -> str:
     """Bits bool [N, bits] of the input."""
     if form.input == BOOL:
         return source
-    feature = graph.data("threshold.feature", encoder.feature)
-    watched = graph.node("Gather", source, feature, name="threshold.watched", axis=1)
-    numbers = graph.node("Cast", watched, name="threshold.float", to=TensorProto.FLOAT)
+    if encoder.minus is None:
+        feature = graph.data("threshold.feature", encoder.feature)
+        watched = graph.node("Gather", source, feature, name="threshold.watched", axis=1)
+        numbers = graph.node("Cast", watched, name="threshold.float", to=TensorProto.FLOAT)
+    else:
+        given = graph.node("Cast", source, name="threshold.float", to=TensorProto.FLOAT)
+        numbers = differences(graph, encoder, given, axis=1)
     limits = graph.data("threshold.threshold", encoder.threshold)
     return graph.node("Greater", numbers, limits, name="threshold")
 

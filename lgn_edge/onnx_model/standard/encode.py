@@ -18,15 +18,32 @@ _BYTES: Final = 1 << np.arange(0, 64, 8, dtype=np.uint64)
 def threshold(graph: Builder, encoder: Threshold, samples: str) -> str:
     """Add the nodes of an encoder for samples [64 * W, features]; returns packed bits int64 [bits, W]."""
     values = samples
-    if not np.array_equal(encoder.feature, np.arange(encoder.n_features)):
+    if encoder.minus is not None:
+        numbers = graph.node("Cast", samples, name="threshold.numbers", to=TensorProto.FLOAT)
+        by_feature = graph.node("Transpose", numbers, name="threshold.by_feature", perm=[1, 0])
+        by_bit = differences(graph, encoder, by_feature, axis=0)
+        values = graph.node("Transpose", by_bit, name="threshold.values", perm=[1, 0])
+    elif not np.array_equal(encoder.feature, np.arange(encoder.n_features)):
         feature = graph.data("threshold.feature", encoder.feature)
         by_feature = graph.node("Transpose", values, name="threshold.by_feature", perm=[1, 0])
         watched = graph.node("Gather", by_feature, feature, name="threshold.watched", axis=0)
         values = graph.node("Transpose", watched, name="threshold.values", perm=[1, 0])
-    if encoder.input_dtype == "uint8":  # ONNX Runtime compares no bytes before 1.18
+    if encoder.input_dtype == "uint8" and encoder.minus is None:  # ONNX Runtime compares no bytes before 1.18
         values = graph.node("Cast", values, name="threshold.numbers", to=TensorProto.FLOAT)
     limits = graph.data("threshold.threshold", encoder.threshold)
     return pack(graph, graph.node("Greater", values, limits, name="threshold.above"), encoder.n_outputs)
+
+
+def differences(graph: Builder, encoder: Threshold, numbers: str, axis: int) -> str:
+    """Add the nodes that take differences of features, float32 [samples, features] (axis 1) or the other way round."""
+    assert encoder.minus is not None
+    zeros = graph.constant([0, 0, 1 - axis, axis], name="threshold.zeros")  # behind the last feature, which -1 takes
+    with_zeros = graph.node("Pad", numbers, zeros, name="threshold.with_zeros")
+    watched, subtracted = (
+        graph.node("Gather", with_zeros, graph.data(f"threshold.{name}", index), name=f"threshold.{role}", axis=axis)
+        for name, index, role in (("feature", encoder.feature, "watched"), ("minus", encoder.minus, "subtracted"))
+    )
+    return graph.node("Sub", watched, subtracted, name="threshold.differences")
 
 
 def pack(graph: Builder, bits: str, n_bits: int) -> str:

@@ -59,7 +59,8 @@ def _encoder(initializers: Initializers, chosen: str, features: int) -> Threshol
     feature = np.arange(features, dtype=np.int32)
     if "threshold.feature" in initializers.by_name:
         feature = initializers.array("threshold.feature", np.int32)
-    return Threshold(features, feature, threshold, chosen)
+    minus = initializers.array("threshold.minus", np.int32) if "threshold.minus" in initializers.by_name else None
+    return Threshold(features, feature, threshold, chosen, minus)
 
 
 def _level(initializers: Initializers, number: int, width: int) -> LogicDense | None:
