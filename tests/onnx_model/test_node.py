@@ -20,6 +20,7 @@ SCRIPT = Path(__file__).parent / "node" / "run.cjs"
 PACKAGES = BUILD / "node" / "node_modules"
 NETWORKS = {
     "uint8": random_network(2, widths=(60, 45), input_dtype="uint8"),
+    "edges": random_network(13, features=9, bits=40, widths=(50, 30), input_dtype="uint8", edges=True),
     "wide": random_network(7, widths=(600, 387), classes=3),
     "one class": random_network(5, widths=(9, 300), classes=1),
     "images": joined_images(1),

@@ -21,6 +21,7 @@ from tests.strategies import image_networks, networks, random_network, random_sa
 NETWORKS = {
     "float32": random_network(1),
     "uint8": random_network(2, input_dtype="uint8"),
+    "edges": random_network(13, features=9, bits=40, widths=(50, 30), input_dtype="uint8", edges=True),
     "one gate": random_network(3, features=1, bits=1, widths=(1,), classes=1),
     "constants": random_network(4, tables=(0, 15)),
     "one class": random_network(5, widths=(9, 37), classes=1),
