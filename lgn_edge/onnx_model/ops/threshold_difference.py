@@ -15,13 +15,16 @@ from lgn_edge.onnx_model.ops import threshold
 from lgn_edge.onnx_model.ops.op import FLOAT32, INT32, INT64, UINT8, Op, Parameter
 from lgn_edge.onnx_model.view import NodeView
 
-# An index of -1 takes the zeros behind the last feature.
+# An index of -1 takes the zeros behind the last feature. Pad would put them there, but ONNX Runtime 1.17 refuses it in a
+# function when its pads are constant.
 _BODY: Final = f"""
   {threshold.WORDS}
   numbers = Cast <to = 1> (x)
   by_feature = Transpose <perm = [1, 0]> (numbers)
-  behind = Constant <value_ints = [0, 0, 1, 0]> ()
-  with_zeros = Pad (by_feature, behind)
+  one = Constant <value_ints = [1]> ()
+  zeros_shape = Concat <axis = 0> (one, n)
+  zeros = ConstantOfShape <value = float[1] {{0}}> (zeros_shape)
+  with_zeros = Concat <axis = 0> (by_feature, zeros)
   watched = Gather <axis = 0> (with_zeros, feature)
   subtracted = Gather <axis = 0> (with_zeros, minus)
   values = Sub (watched, subtracted)
