@@ -12,23 +12,32 @@
 extern "C" {
 #endif
 
-/* Bit i is `sample[feature[i]] > threshold[i]` of samples of bytes or floats. */
+/* Bit i is `sample[feature[i]] > threshold[i]` of samples of bytes or floats; of bytes, where `minus` is not NULL and
+   minus[i] not -1, it is an edge, `sample[feature[i]] - sample[minus[i]] > threshold[i]`. */
 struct lgn_encoder {
     int32_t is_float, n_bits;
     int64_t n_features;
-    const int32_t *feature;
+    const int32_t *feature, *minus;
     const float *threshold;
 };
 
-struct lgn_comparisons {
-    int32_t n_features, n_bits;
-    int32_t form;       /* an index into lgn_pack_forms, or -1: one comparison at a time */
-    int32_t is_float;
-    int32_t extra_rows; /* behind the slots, that packing works in */
+/* Bits that are compared alike: edges, or the others. */
+struct lgn_section {
+    enum lgn_compared compared;
+    int32_t n_bits;
+    int32_t form; /* an index into lgn_pack_forms, or -1: one comparison at a time */
     int32_t n_groups, n_ones;
     int32_t *start, *column_slot, *one_slot; /* of vector comparisons */
-    int32_t *feature;                        /* of those one at a time */
-    void *level;                             /* uint8 in vector comparisons of bytes, else int32 */
+    int32_t *feature, *slot;                 /* of those one at a time */
+    int32_t *minus;                          /* of edges: where each piece begins to subtract, or what each bit does */
+    void *level;                             /* uint8 in vectors of bytes, int16 in those of edges, else int32 */
+};
+
+struct lgn_comparisons {
+    int32_t n_features;
+    int32_t extra_rows; /* behind the slots, that packing works in */
+    int32_t n_sections;
+    struct lgn_section section[2];
 };
 
 /* What must be done to load the encoder's bits `bit` into slots 0 to n_bits - 1; slot n_slots is read by nobody. To be

@@ -26,11 +26,12 @@ Encoder::~Encoder()
         prepared_ = next;
     }
     free(feature_);
+    free(minus_);
     free(bit_);
     free(threshold_);
 }
 
-OrtStatus *Encoder::create(const Node &node, const Matrix &samples, size_t feature, size_t threshold)
+OrtStatus *Encoder::create(const Node &node, const Matrix &samples, size_t feature, size_t threshold, size_t minus)
 {
     Vector<int32_t> features;
     Vector<float> thresholds;
@@ -53,7 +54,28 @@ OrtStatus *Encoder::create(const Node &node, const Matrix &samples, size_t featu
     bits_ = static_cast<int32_t>(features.size);
     feature_ = copy(features.data, features.size);
     threshold_ = copy(thresholds.data, thresholds.size);
-    return feature_ == nullptr || threshold_ == nullptr ? node.name.no_memory() : nullptr;
+    if (feature_ == nullptr || threshold_ == nullptr) {
+        return node.name.no_memory();
+    }
+    return minus == none ? nullptr : read_minus(node, minus);
+}
+
+OrtStatus *Encoder::read_minus(const Node &node, size_t minus)
+{
+    Vector<int32_t> subtracted;
+    LGN_TRY(node.constant(minus, "minus", &subtracted));
+    if (subtracted.size != bits_) {
+        return node.name.error("there are %lld of minus and %d bits; give one each a bit",
+                               static_cast<long long>(subtracted.size), bits_);
+    }
+    for (int64_t i = 0; i < subtracted.size; i++) {
+        if (subtracted[i] < -1) {
+            return node.name.error("minus[%lld] is %d; it is a feature, or -1 for none", static_cast<long long>(i),
+                                   subtracted[i]);
+        }
+    }
+    minus_ = copy(subtracted.data, subtracted.size);
+    return minus_ == nullptr ? node.name.no_memory() : nullptr;
 }
 
 OrtStatus *Encoder::load(const Name &who, const int32_t *bit, int32_t n_bits, int32_t n_slots)
@@ -101,11 +123,17 @@ OrtStatus *Encoder::prepare(const Name &who, int64_t n_features, const lgn_compa
                              static_cast<long long>(n_features - 1));
         }
     }
+    for (int32_t i = 0; minus_ != nullptr && i < bits_; i++) {
+        if (minus_[i] >= n_features) {
+            return who.error("minus[%d] is %d; the samples have the features 0 to %lld", i, minus_[i],
+                             static_cast<long long>(n_features - 1));
+        }
+    }
     Prepared *const made = static_cast<Prepared *>(calloc(1, sizeof *made));
     if (made == nullptr) {
         return who.no_memory();
     }
-    const lgn_encoder encoder = {is_float(), bits_, n_features, feature_, threshold_};
+    const lgn_encoder encoder = {is_float(), bits_, n_features, feature_, minus_, threshold_};
     const lgn_status status = lgn_make_comparisons(&encoder, bit_, loaded_, n_slots_, &made->comparisons);
     if (status != LGN_OK) {
         lgn_free_comparisons(&made->comparisons);

@@ -217,7 +217,8 @@ ShapeInference *shape_inference(const char *op)
     static const struct {
         const char *op;
         ShapeInference *infer;
-    } known[] = {{"Threshold", call<threshold>},      {"LogicLayer", call<logic_layer>},
+    } known[] = {{"Threshold", call<threshold>}, {"ThresholdDifference", call<threshold>},
+                 {"LogicLayer", call<logic_layer>},
                  {"LogicConv2d", call<logic_conv2d>}, {"OrPool2d", call<or_pool2d>},
                  {"GroupSum", call<group_sum>},      {"Bits", call<bits>}};
     for (const auto &entry : known) {

@@ -21,10 +21,11 @@ extern "C" {
 enum lgn_form { LGN_NEAR, LGN_NARROW, LGN_WIDE, LGN_FORMS };
 
 typedef void lgn_pack(const void *samples, int32_t count, uint64_t *slots, const int32_t *start, const void *level,
-                      const int32_t *column_slot, const int32_t *one_slot, int32_t n_features, int32_t n_slots,
-                      int32_t n_groups, int32_t n_ones);
+                      const int32_t *column_slot, const int32_t *one_slot, const int32_t *minus, int32_t n_features,
+                      int32_t n_slots, int32_t n_groups, int32_t n_ones);
 typedef void lgn_pack_scalar(const void *samples, int32_t count, uint64_t *slots, const int32_t *feature,
-                             const int32_t *level, int32_t n_features, int32_t n_bits);
+                             const int32_t *level, const int32_t *slot, const int32_t *minus, int32_t n_features,
+                             int32_t n_bits);
 typedef void lgn_load(const uint64_t *words, int32_t stride, int32_t count, uint64_t *slots, const int32_t *bit,
                       int32_t n);
 typedef void lgn_gates(uint64_t *slots, const uint64_t *wires, const int32_t *tree_row, const int32_t *tree_stop,
@@ -45,9 +46,12 @@ typedef void lgn_pool(uint64_t *slots, const int32_t *tap, uint64_t *words, int6
                       int32_t channels, int32_t plane, int32_t taps, int32_t rows, int32_t columns, int32_t down,
                       int32_t right);
 
-/* Vector comparisons of samples of one element type, `width` features at a time and `together` blocks of 64 columns. */
+/* What is compared with a level: bytes, floats, differences of two bytes. */
+enum lgn_compared { LGN_BYTES, LGN_FLOATS, LGN_EDGES, LGN_COMPARED };
+
+/* Vector comparisons, of `width` features at a time and `together` blocks of 64 columns. */
 struct lgn_pack_form {
-    int32_t is_float, width, together, extra_rows;
+    int32_t compared, width, together, extra_rows;
 };
 
 extern const struct lgn_pack_form lgn_pack_forms[];
@@ -57,7 +61,7 @@ extern const int32_t lgn_gates_ahead; /* gates whose wires a layer's kernel read
 /* The kernels of one level of the processor. */
 struct lgn_kernels {
     lgn_pack *const *pack; /* in the order of lgn_pack_forms */
-    lgn_pack_scalar *pack_scalar[2]; /* of uint8, of float */
+    lgn_pack_scalar *pack_scalar[LGN_COMPARED];
     lgn_load *load;
     lgn_gates *gates[LGN_FORMS];
     lgn_sum *sum;

@@ -1,4 +1,4 @@
-// Every op of the domain, one a file.
+// Every op of the domain.
 
 #ifndef LGN_OPS_H
 #define LGN_OPS_H
@@ -8,6 +8,7 @@
 namespace lgn {
 
 const OrtCustomOp *threshold_op();
+const OrtCustomOp *threshold_difference_op();
 const OrtCustomOp *logic_layer_op();
 const OrtCustomOp *logic_conv2d_op();
 const OrtCustomOp *or_pool2d_op();

@@ -1,4 +1,4 @@
-// Threshold: features of samples to packed bits.
+// Threshold and ThresholdDifference: features of samples, or differences of two, to packed bits.
 
 #include "encoder.h"
 #include "ops.h"
@@ -12,27 +12,24 @@ bool is_sample_type(ONNXTensorElementDataType type)
            type == ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL;
 }
 
-struct Threshold {
-    static constexpr const char *name = "Threshold";
-    static constexpr ONNXTensorElementDataType inputs[] = {
-        ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
-        ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+// What the ops share; `Op` says its inputs.
+template <class Op> struct Encode {
     static constexpr ONNXTensorElementDataType outputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64};
-    static constexpr size_t required_inputs = 3, required_outputs = 1;
+    static constexpr size_t required_outputs = 1;
     static constexpr int variadic_inputs = 0;
     static constexpr bool may_be_in_place = false;
 
-    explicit Threshold(const Name &name) : who(name) {}
+    explicit Encode(const Name &name) : who(name) {}
 
     OrtStatus *create(const Node &node)
     {
         Matrix samples;
         const lgn_comparisons *unused;
         LGN_TRY(node.matrix(0, "x", &samples));
-        if (!is_sample_type(samples.type)) {
-            return who.error("the input x must be float32, uint8 or bool");
+        if (!Op::takes(samples.type)) {
+            return who.error("the input x must be %s", Op::samples);
         }
-        LGN_TRY(encoder.create(node, samples, 1, 2));
+        LGN_TRY(encoder.create(node, samples, 1, Op::threshold, Op::minus));
         LGN_TRY(encoder.load(who, nullptr, encoder.bits(), encoder.bits()));
         return samples.columns < 0 ? nullptr : encoder.comparisons(who, samples.columns, &unused);
     }
@@ -69,11 +66,36 @@ struct Threshold {
     Workspaces workspaces;
 };
 
+struct Threshold : Encode<Threshold> {
+    static constexpr const char *name = "Threshold", *samples = "float32, uint8 or bool";
+    static constexpr ONNXTensorElementDataType inputs[] = {
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+    static constexpr size_t required_inputs = 3, threshold = 2, minus = Encoder::none;
+    static bool takes(ONNXTensorElementDataType type) { return is_sample_type(type); }
+    using Encode::Encode;
+};
+
+struct ThresholdDifference : Encode<ThresholdDifference> {
+    static constexpr const char *name = "ThresholdDifference", *samples = "uint8";
+    static constexpr ONNXTensorElementDataType inputs[] = {
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT};
+    static constexpr size_t required_inputs = 4, threshold = 3, minus = 2;
+    static bool takes(ONNXTensorElementDataType type) { return type == ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8; }
+    using Encode::Encode;
+};
+
 }  // namespace
 
 const OrtCustomOp *threshold_op()
 {
     return op<Threshold>();
+}
+
+const OrtCustomOp *threshold_difference_op()
+{
+    return op<ThresholdDifference>();
 }
 
 }  // namespace lgn

@@ -31,9 +31,18 @@ from lgn_edge.nn.encoder import Threshold
 from lgn_edge.nn.layers import GroupSum
 from lgn_edge.nn.logic_layer import LogicLayer
 from lgn_edge.nn.model import LogicGateNetwork
+from lgn_edge.nn.signals import require_samples
 from lgn_edge.onnx_model.domain import DOMAIN, STANDARD_DOMAINS, VERSION, WORD_BITS
 from lgn_edge.onnx_model.functions import functions
-from lgn_edge.onnx_model.ops import group_sum, image, logic_conv2d, logic_layer, or_pool2d, threshold
+from lgn_edge.onnx_model.ops import (
+    group_sum,
+    image,
+    logic_conv2d,
+    logic_layer,
+    or_pool2d,
+    threshold,
+    threshold_difference,
+)
 from lgn_edge.onnx_model.writer import PRODUCER, check_output, is_ours
 
 
@@ -148,7 +157,19 @@ class _Trace:
 
     def _encoder(self, encoder: Threshold) -> Forward:
         feature, limits = encoder.feature.to(torch.int32), encoder.limits().detach().clone()
-        return lambda x: self._bits(_pack(x, feature, limits), (x.shape[0], len(feature)))
+        if encoder.minus is None:
+            return lambda x: self._bits(_pack(x, feature, limits), (x.shape[0], len(feature)))
+        minus = encoder.minus.to(torch.int32)
+
+        def differences(x: Tensor) -> Tensor:
+            require_samples(x, encoder.n_features, encoder.input_dtype)
+            constants = (feature, minus, limits)
+            words = _symbolic(
+                threshold_difference.OP.name, (x.to(torch.uint8), *constants), torch.int64, _packed_shape(x, feature)
+            )
+            return self._bits(words, (x.shape[0], len(feature)))
+
+        return differences
 
     @torch.no_grad()
     def _layer(self, layer: LogicLayer) -> Forward:
@@ -215,8 +236,11 @@ def _node(layer: network.Layer) -> tuple[str, tuple[Tensor, ...], dict[str, Any]
 
 
 def _pack(x: Tensor, feature: Tensor, limits: Tensor) -> Tensor:
-    shape = (len(feature), (x.shape[0] + WORD_BITS - 1) // WORD_BITS)
-    return _symbolic(threshold.OP.name, (x, feature.to(torch.int32), limits), torch.int64, shape)
+    return _symbolic(threshold.OP.name, (x, feature.to(torch.int32), limits), torch.int64, _packed_shape(x, feature))
+
+
+def _packed_shape(x: Tensor, feature: Tensor) -> tuple[Any, ...]:
+    return (len(feature), (x.shape[0] + WORD_BITS - 1) // WORD_BITS)
 
 
 def _symbolic(

@@ -15,7 +15,7 @@ from typing import Final
 from lgn_edge import toolchain
 from lgn_edge.files import scratch_folder
 from lgn_edge.forms.rows import any_network, image_layers, layers
-from lgn_edge.forms.rows.any_network import ELEMENTS, PACK_FORMS
+from lgn_edge.forms.rows.any_network import COMPARED, PACK_FORMS
 from lgn_edge.forms.rows.schedule import CACHE_ROWS, LATENCY
 from lgn_edge.kernels.tir import Kernel
 from lgn_edge.onnx_library.folder import PLAN_SOURCE, sources_folder
@@ -89,7 +89,7 @@ class _Kernels:
         return cls(
             [any_network.pack(form, shape, _PREFIX) for form in PACK_FORMS],
             {
-                "pack_scalar": [any_network.pack_scalar(element, shape, _PREFIX) for element in ELEMENTS],
+                "pack_scalar": [any_network.pack_scalar(compared, shape, _PREFIX) for compared in COMPARED],
                 "load": [any_network.load(shape, _PREFIX)],
                 "gates": any_network.gates(shape, _PREFIX),
                 "sum": [any_network.scores(shape, _PREFIX)],
@@ -124,7 +124,7 @@ def _table(kernels: _Kernels, levels: Sequence[Level]) -> str:
         lines.append('#include "lgn_onnx.h"')
     lines.append("const struct lgn_pack_form lgn_pack_forms[] = {")
     for form in PACK_FORMS:
-        lines.append(f"    {{{ELEMENTS.index(form.element)}, {form.width}, {form.together}, {form.extra_rows}}},")
+        lines.append(f"    {{{COMPARED.index(form.name)}, {form.width}, {form.together}, {form.extra_rows}}},")
     lines += ["};", f"const int32_t lgn_n_pack_forms = {len(PACK_FORMS)};"]
     lines.append(f"const int32_t lgn_gates_ahead = {layers.AHEAD};")
     for level in levels:

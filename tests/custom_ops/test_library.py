@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,16 @@ from lgn_edge.onnx_model.runtime import Run, session_run
 from tests.onnx_model.forms import FUSED_FORMS, assert_same, joined_images, suits, trees
 from tests.strategies import image_networks, networks, random_image_network, random_network, random_samples
 
+
+def edges_nearby() -> Network:
+    """Differences of features on either side of another, in vectors."""
+    random = random_network(12, features=300, bits=1500, widths=(90, 60), classes=3, input_dtype="uint8", edges=True)
+    feature = np.clip(random.encoder.feature, 3, 296)
+    distance = np.random.default_rng(0).choice([-3, -1, 2, 3], len(feature))
+    minus = np.where(random.encoder.is_edge & (feature % 7 > 0), feature + distance, -1)
+    return replace(random, encoder=replace(random.encoder, feature=feature, minus=minus))
+
+
 BATCHES = (0, 1, 63, 64, 65, 511, 512, 513, 1000)
 CUSTOM_FORMS = {f"custom-{chosen or 'own'}": Form("custom", chosen) for chosen in ("", *INPUTS)}
 FORMS = CUSTOM_FORMS | FUSED_FORMS
@@ -28,6 +39,13 @@ NETWORKS = {
     "47 classes": random_network(2, features=9, bits=80, widths=(90, 94), classes=47),
     "wide samples": random_network(3, features=100, bits=300, widths=(400, 411), classes=3),
     "many thresholds a feature": random_network(4, features=20, bits=3000, widths=(300, 40), classes=4),
+    **{
+        f"edges of {features} features": random_network(
+            11 + features, features=features, bits=bits, widths=(90, 60), classes=3, input_dtype="uint8", edges=True
+        )
+        for features, bits in ((5, 30), (9, 40), (70, 300))  # one by one; some far apart
+    },
+    "edges in wide pieces": edges_nearby(),
     "constants": random_network(5, features=8, bits=8, widths=(6, 6), classes=2, tables=(0, 15)),
     "bits": random_network(9, features=9, bits=80, widths=(90, 94), classes=0),
     "a bit": random_network(10, widths=(9, 1), classes=0, input_dtype="uint8"),
@@ -55,7 +73,7 @@ def run_of(model: ModelProto, threads: int = 1) -> Run:
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=lambda network: network.name)
 def test_equals_the_reference(network: Network, form: Form) -> None:
     if not suits(form, network):
-        pytest.skip("samples of float32 do not fit")
+        pytest.skip("the samples do not fit, or the op has no place for differences")
     run = run_of(to_model(network, form))
     for n in BATCHES:
         assert_same(network, run, random_samples(network, n, seed=n), form)

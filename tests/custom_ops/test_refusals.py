@@ -61,6 +61,12 @@ def threshold(element: Any = F32, shape: Any = ("N", 2), given: tuple[str, ...] 
     return model("Threshold", element, shape and list(shape), COMPARISONS | changed, {}, outputs, given)
 
 
+def difference(element: Any = np.uint8, shape: Any = ("N", 2), **changed: Any) -> ModelProto:
+    constants = {"feature": COMPARISONS["feature"], "minus": I32([-1, 0]), "threshold": COMPARISONS["threshold"]}
+    outputs = [("words", TensorProto.INT64)]
+    return model("ThresholdDifference", element, shape and list(shape), constants | changed, {}, outputs)
+
+
 def layer(element: Any = I64, shape: Any = (2, "W"), given: tuple[str, ...] = (), **changed: Any) -> ModelProto:
     outputs = [("result", TensorProto.INT64)]
     return model("LogicLayer", element, shape and list(shape), WIRES | changed, {}, outputs, given)
@@ -107,6 +113,13 @@ REFUSED_AT_ONCE: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "negative feature": (lambda: threshold(feature=I32([0, -1])), r"feature\[1\] is -1; it must not be negative"),
     "more thresholds": (lambda: threshold(threshold=F32([1, 2, 3])), "there are 2 features and 3 thresholds"),
     "no bits": (lambda: threshold(feature=I32([]), threshold=F32([])), "there are 0 features and 0 thresholds"),
+    "differences of floats": (lambda: difference(F32), "ThresholdDifference"),
+    "more of minus": (lambda: difference(minus=I32([0])), "there are 1 of minus and 2 bits; give one each a bit"),
+    "minus less than none": (lambda: difference(minus=I32([0, -2])), r"minus\[1\] is -2; it is a feature, or -1"),
+    "minus behind the samples": (
+        lambda: difference(minus=FAR),
+        r"minus\[1\] is 2; the samples have the features 0 to 1",
+    ),
     "threshold not finite": (lambda: threshold(threshold=NAN), r"threshold\[1\] is not finite"),
     "words of another type": (lambda: layer(I32), "Type 'tensor\\(int32\\)' of input parameter"),
     "words of rank 1": (lambda: layer(shape=(2,)), "the input words has 1 dimensions; it must have two"),
@@ -284,6 +297,7 @@ GROWN: Strategies = {
 }
 MAKERS: dict[Callable[..., ModelProto], Strategies] = {  # and what each takes
     threshold: COMPARED,
+    difference: COMPARED | {"minus": arrays(I32, NUMBERS)},
     layer: WIRED,
     convolution: GROWN | SEEN,
     pool: SEEN,

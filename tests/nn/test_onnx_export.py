@@ -128,7 +128,10 @@ MODELS = {
 
 
 def exported(model: nn.Module, features: int, samples: int = 70) -> ModelProto:
-    x = torch.randn(samples, features)
+    return exported_for(model, torch.randn(samples, features))
+
+
+def exported_for(model: nn.Module, x: torch.Tensor) -> ModelProto:
     with onnx_export.layers_as_nodes(model):
         program = torch.onnx.export(
             model, (x,), dynamo=True, verbose=False, dynamic_shapes=({0: torch.export.Dim("N")},)
@@ -215,3 +218,18 @@ def test_layers_as_nodes_takes_one_exporter(inner: nn.Module) -> None:
         ):
             way()
         assert torch.equal(model(x), expected)
+
+
+def test_an_encoder_that_compares_differences() -> None:
+    threshold = Threshold(5, [0, 1, 2, 3, 4, 0], [-20, 0, 7, 128, 3, 40], "uint8", [4, 0, -1, 2, -1, 3])
+    model = LogicGateNetwork(threshold, [LogicDense(6, 9, seed=1)], GroupSum(9, 3)).eval()
+    file = exported_for(model, torch.randint(0, 256, (70, 5), dtype=torch.uint8))
+    assert [node.op_type for node in file.graph.node if node.domain] == [
+        "ThresholdDifference",
+        "LogicLayer",
+        "GroupSum",
+    ]
+    session = onnxruntime.InferenceSession(file.SerializeToString(), providers=["CPUExecutionProvider"])
+    x = np.random.default_rng(0).integers(0, 256, (65, 5)).astype(np.uint8)
+    (logits,) = session.run(None, {session.get_inputs()[0].name: x})
+    assert np.array_equal(logits, model(torch.from_numpy(x)).detach().numpy())

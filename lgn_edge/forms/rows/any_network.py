@@ -16,12 +16,16 @@ from lgn_edge.forms.rows.scores import ADD_BITS, finish
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, Table, kernel
 
-ELEMENTS: Final = ("uint8", "int32")
+COMPARED: Final = ("uint8", "int32", "edge")  # the order is that of `enum lgn_compared`
 # A kernel for each, as what is compared together is unrolled: all numbers of blocks that a few samples have, and steps.
 PACK_FORMS: Final = tuple(
     PackForm(element, width, together)
-    for element in ELEMENTS
+    for element in ("uint8", "int32")
     for width, numbers in ((8, (1, 4)), (16, (1, 4)), (32, (1, 4)), (64, (1, 2, 3, 4, 6, 8, 10, 13, 16)))
+    for together in numbers
+) + tuple(
+    PackForm("uint8", width, together, edges=True)
+    for width, numbers in ((8, (1, 4)), (16, (1, 4)), (32, (1, 4)), (64, (1, 2, 3, 4, 6, 8)))
     for together in numbers
 )
 WIRE_FORMS: Final = ("near", "narrow", "wide")  # the order is that of `enum lgn_form`
@@ -34,48 +38,52 @@ def wire_forms(shape: Shape) -> tuple[WireForm, ...]:
 
 
 def pack(form: PackForm, shape: Shape, prefix: str) -> Kernel:
-    """`void PREFIX_pack_ELEMENTxWIDTHxTOGETHER(const element *samples, int32_t count, word *slots, ...)`.
+    """`void PREFIX_pack_COMPAREDxWIDTHxTOGETHER(const element *samples, int32_t count, word *slots, ...)`.
 
     As the artifact's `pack` of samples with 8 features or more. Parameters behind these: the tables (the first feature
-    of each piece int32, the level of each column of type element, the slot of each column int32, the slots that are
-    always one int32), n_features, n_slots, n_groups, n_ones.
+    of each piece int32, the level of each column of the form's type, the slot of each column int32, the slots that are
+    always one int32, the first feature that is subtracted of each piece int32, which edges alone read), n_features,
+    n_slots, n_groups, n_ones.
     """
-    tables = (("start", "int32"), ("level", form.element), ("column_slot", "int32"), ("one_slot", "int32"))
+    tables = {"start": "int32", "level": form.level, "column_slot": "int32", "one_slot": "int32", "minus": "int32"}
     parameters = (
         Parameter("samples", form.element, 1),
         Parameter("count"),
         Parameter("slots", shape.word, 1),
-        *(Parameter(name, dtype, 1) for name, dtype in tables),
+        *(Parameter(name, dtype, 1) for name, dtype in tables.items()),
         *(Parameter(name) for name in ("n_features", "n_slots", "n_groups", "n_ones")),
     )
 
     def body(samples: Buffer, count: Expr, slots: Buffer, *given: Any) -> None:
-        *tables, n_features, n_slots, n_groups, n_ones = given
+        *tables, minus, n_features, n_slots, n_groups, n_ones = given
+        tables = [*tables, minus] if form.edges else tables
         compare_vectors(form, n_features, n_slots, n_groups, n_ones, samples, count, slots, *tables)
 
-    symbol = f"{prefix}_pack_{form.element}x{form.width}x{form.together}"
+    symbol = f"{prefix}_pack_{form.name}x{form.width}x{form.together}"
     return kernel(symbol, parameters, (), body, form.llvm())
 
 
-def pack_scalar(element: str, shape: Shape, prefix: str) -> Kernel:
-    """`void PREFIX_pack_ELEMENT(const element *samples, int32_t count, word *slots, ...)`, of less than 8 features.
+def pack_scalar(compared: str, shape: Shape, prefix: str) -> Kernel:
+    """`void PREFIX_pack_COMPARED(const element *samples, int32_t count, word *slots, ...)`, of less than 8 features.
 
-    Parameters behind these: the feature and the level of each bit, int32; n_features, n_bits.
+    Parameters behind these: the feature, the level and the slot of each bit and the feature that is subtracted, which
+    edges alone read, int32; n_features, n_bits.
     """
+    element = "int32" if compared == "int32" else "uint8"
     parameters = (
         Parameter("samples", element, 1),
         Parameter("count"),
         Parameter("slots", shape.word, 1),
-        *(Parameter(name, "int32", 1) for name in ("feature", "level")),
+        *(Parameter(name, "int32", 1) for name in ("feature", "level", "slot", "minus")),
         *(Parameter(name) for name in ("n_features", "n_bits")),
     )
 
-    def body(
-        samples: Buffer, count: Expr, slots: Buffer, feature: Buffer, level: Buffer, n_features: Expr, n_bits: Expr
-    ) -> None:
-        compare_scalar(element, n_features, n_bits, shape, samples, count, slots, feature, level)
+    def body(samples: Buffer, count: Expr, slots: Buffer, *given: Any) -> None:
+        *tables, minus, n_features, n_bits = given
+        tables = [*tables, minus] if compared == "edge" else tables
+        compare_scalar(element, n_features, n_bits, shape, samples, count, slots, *tables)
 
-    return kernel(f"{prefix}_pack_{element}", parameters, (), body)
+    return kernel(f"{prefix}_pack_{compared}", parameters, (), body)
 
 
 def load(shape: Shape, prefix: str) -> Kernel:

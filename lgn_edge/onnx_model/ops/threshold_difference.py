@@ -15,8 +15,8 @@ from lgn_edge.onnx_model.ops import threshold
 from lgn_edge.onnx_model.ops.op import FLOAT32, INT32, INT64, UINT8, Op, Parameter
 from lgn_edge.onnx_model.view import NodeView
 
-# An index of -1 takes the zeros behind the last feature. Pad would put them there, but ONNX Runtime 1.17 refuses it in a
-# function when its pads are constant.
+# An index of -1 takes the zeros behind the last feature. Pad would put them there, but ONNX Runtime 1.17 does not take
+# constant pads in a function.
 _BODY: Final = f"""
   {threshold.WORDS}
   numbers = Cast <to = 1> (x)
