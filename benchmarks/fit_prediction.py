@@ -50,11 +50,11 @@ SHAPES: tuple[tuple[int, int, tuple[int, ...], int, Sequence[int]], ...] = (
     (24, 100, (300, 100, 50), 10, TRUE_GATES),
 )
 FLASH = (
-    "one", "loops", "deep", "mixed", "large", "tables", "gates", "outputs", "fused", "reads", "writes", "far", "floats",
+    "one", "loops", "deep", "mixed", "large", "tables", "gates", "outputs", "fused", "reads", "writes", "far", "floats", "edges",
 )  # fmt: skip
 INSTRUCTIONS = (
     "one", "bits", "fast_bits", "gates", "fast_gates", "outputs", "fused", "reads", "far", "runs", "classes",
-    "float_bits", "fast_float_bits",
+    "float_bits", "fast_float_bits", "edge_bits", "fast_edge_bits",
 )  # fmt: skip
 STACK = ("one", "alive", "far", "floats")
 LARGEST_STRAIGHT = 1_600
@@ -68,7 +68,11 @@ def network(seed: int, shape: tuple[int, int, tuple[int, ...], int, Sequence[int
     threshold = rng.integers(0, 255, bits).astype(np.float32)
     if dtype == "float32":
         threshold = rng.normal(size=bits).astype(np.float32)
-    encoder = Threshold(features, np.sort(np.arange(bits) % features).astype(np.int32), threshold, dtype)
+    feature = np.sort(np.arange(bits) % features).astype(np.int32)
+    encoder = Threshold(features, feature, threshold, "uint8" if dtype == "edges" else dtype)
+    if dtype == "edges":  # half of the bits compare differences of neighbours
+        minus = np.where(np.arange(bits) % 2 == 0, -1, np.minimum(feature + 1, features - 1))
+        encoder = Threshold(features, feature, threshold / 4, "uint8", minus)
     layers, width = [], bits
     for count in widths:
         a, b = rng.integers(0, width, (2, count)).astype(np.int32)
@@ -83,7 +87,7 @@ def measured(core: str, form: str) -> Iterator[tuple[Network, dict[str, int], di
     for seed, shape in enumerate(SHAPES):
         if form == STRAIGHT and sum(shape[2]) > LARGEST_STRAIGHT:
             continue
-        for dtype in ("uint8", "float32"):
+        for dtype in ("uint8", "float32", "edges"):
             made = network(seed, shape, dtype)
             circuit, _ = simplify(flatten(made))
             part = {TABLE: Table(), STRAIGHT: Straight()}[form].plan(Task(made, circuit, target, "speed"))

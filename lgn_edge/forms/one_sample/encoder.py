@@ -28,15 +28,22 @@ def loading_order(encoder: Threshold) -> NDArray[np.integer[Any]]:
 def encoder_units(
     network: Network, input_bit: Int32Array, complemented: NDArray[np.bool_], unroll: int
 ) -> dict[str, int]:
-    """How often a program has what encoders cost: itself, comparisons of a kind, bytes of tables, classes."""
+    """How often a program has what encoders cost: itself, comparisons of a kind, bytes of tables, classes.
+
+    An edge is a comparison, and once more what it takes besides.
+    """
+    n_edges = int(network.encoder.is_edge[input_bit].sum())
     floats = network.encoder.input_dtype == "float32"
-    kinds = dict.fromkeys(("bits", "fast_bits", "float_bits", "fast_float_bits"), 0)
-    kind = ("fast_" if unroll > 1 else "") + ("float_bits" if floats else "bits")
+    kinds = dict.fromkeys(("bits", "fast_bits", "float_bits", "fast_float_bits", "edge_bits", "fast_edge_bits"), 0)
+    fast = "fast_" if unroll > 1 else ""
+    kind = fast + ("float_bits" if floats else "bits")
     return {
         "one": 1,
         "floats": int(floats),
+        "edges": int(n_edges > 0),
         **kinds,
         kind: len(input_bit),
+        f"{fast}edge_bits": n_edges,
         "tables": table_bytes(network, input_bit, complemented),
         "classes": network.head.n_outputs,
     }
