@@ -73,7 +73,7 @@ def network(seed: int, shape: tuple[int, int, tuple[int, ...], int, Sequence[int
     encoder = Threshold(features, feature, threshold, "uint8" if dtype == "edges" else dtype)
     if dtype == "edges":  # half of the bits compare differences of neighbours
         minus = np.where(np.arange(bits) % 2 == 0, -1, np.minimum(feature + 1, features - 1))
-        encoder = Threshold(features, feature, threshold / 4, "uint8", minus)
+        encoder = Threshold(features, feature, threshold / np.float32(4), "uint8", minus)
     layers, width = [], bits
     for count in widths:
         a, b = rng.integers(0, width, (2, count)).astype(np.int32)
