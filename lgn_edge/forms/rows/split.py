@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 
 from lgn_edge.forms.images.images import Images
-from lgn_edge.forms.images.layout import image_layers, lay_out
+from lgn_edge.forms.images.jobs import image_layers
+from lgn_edge.forms.images.layout import lay_out
 from lgn_edge.forms.rows.cost import gates_ns, stages_ns
 from lgn_edge.network import Circuit, Network, flatten
 from lgn_edge.passes import simplify

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgn_edge.forms.images.images import Images
-from lgn_edge.forms.images.layout import image_layers, lay_out
+from lgn_edge.forms.images.jobs import image_layers
+from lgn_edge.forms.images.layout import lay_out
 from lgn_edge.network import LogicConv2d, Network
 from lgn_edge.passes.smallest_trees import smallest_trees
 from tests.strategies import image_networks, random_samples

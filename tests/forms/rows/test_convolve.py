@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from lgn_edge.forms.images.images import Images
-from lgn_edge.forms.images.layout import image_layers, lay_out
+from lgn_edge.forms.images.jobs import image_layers
+from lgn_edge.forms.images.layout import lay_out
 from lgn_edge.forms.rows.convolve import clear, convolve
 from lgn_edge.network import GroupSum, LogicConv2d, Network, OrPool2d, Threshold
 from lgn_edge.passes.smallest_trees import smallest_trees
