@@ -122,7 +122,7 @@ class Tape(ArrayRecord):
         return scores.T
 
 
-def make_tape(circuit: Circuit, head: Head, order: IntArray | None = None) -> Tape:
+def make_tape(circuit: Circuit, head: Head, order: IntArray | None = None, loaded: IntArray | None = None) -> Tape:
     """Put a circuit and its head on a tape.
 
     Complements are pushed and dead gates removed first where that has not been done. A gate that nothing but an output
@@ -137,14 +137,16 @@ def make_tape(circuit: Circuit, head: Head, order: IntArray | None = None) -> Ta
         head: counts the circuit's outputs.
         order: int[n_inputs]: inputs are loaded in the order of these numbers (see `loading_order`). By default in their
             own.
+        loaded: int[L], the inputs that somebody loads, read or not, in that order; by default those that are read.
 
     Cost: O(gates * log(gates)), and a few array operations a level.
     """
     circuit = prune(push_complements(circuit))
-    narrow = _lay_out(circuit, head, order, _NARROW)
+    inputs = _read(circuit, order) if loaded is None else loaded
+    narrow = _lay_out(circuit, head, inputs, _NARROW)
     if max(int(narrow.step.max(initial=0)), int(narrow.slot_step.max(initial=0))) < _NARROW:
         return narrow  # no step was too long, so that wider ones would change nothing
-    wide = _lay_out(circuit, head, order, _WIDE) if 3 * len(narrow.step) > 4 * circuit.n_gates else narrow
+    wide = _lay_out(circuit, head, inputs, _WIDE) if 3 * len(narrow.step) > 4 * circuit.n_gates else narrow
     return narrow if 3 * len(narrow.step) <= 4 * len(wide.step) else wide
 
 
@@ -159,18 +161,22 @@ class _Entries:
     gate: IntArray
 
 
-def _lay_out(circuit: Circuit, head: Head, order: IntArray | None, limit: int) -> Tape:
+def _read(circuit: Circuit, order: IntArray | None) -> IntArray:
+    """The inputs that something reads, in order; at least one."""
+    live = np.zeros(circuit.n_signals, np.bool_)
+    for signals in (circuit.a, circuit.b, circuit.outputs):
+        live[signals] = True
+    live[0] |= not live[: circuit.n_inputs].any()
+    inputs = np.flatnonzero(live[: circuit.n_inputs])
+    return inputs if order is None else inputs[np.argsort(order[inputs], kind="stable")]
+
+
+def _lay_out(circuit: Circuit, head: Head, input_bit: IntArray, limit: int) -> Tape:
     n_inputs = circuit.n_inputs
     read = np.bincount(np.concatenate([circuit.a, circuit.b]), minlength=circuit.n_signals)
     uses = np.bincount(circuit.outputs, minlength=circuit.n_signals)
     is_gate = np.arange(circuit.n_signals) >= n_inputs
     counted = is_gate & (read == 0) & (uses <= 2)
-    live = ~is_gate & (read + uses > 0)
-    live[0] |= not live.any()
-    input_bit = np.flatnonzero(live)
-    if order is not None:
-        input_bit = input_bit[np.argsort(order[input_bit], kind="stable")]
-
     slot = np.full(circuit.n_signals, -1, np.int64)
     slot[input_bit] = np.arange(len(input_bit))
     stored, where, n_slots = _store(circuit, counted, slot, len(input_bit), limit)

@@ -1,0 +1,154 @@
+"""The form of small machines for image layers: positions are bits of words; the gates behind are a tape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from lgn_edge.forms.form import Memory, Sources, Task, Vectors
+from lgn_edge.forms.images.jobs import image_layers, jobs_of
+from lgn_edge.forms.one_sample.sources import Code, one_sample_sources
+from lgn_edge.forms.positions.layout import lay_out
+from lgn_edge.forms.positions.program import Positions
+from lgn_edge.forms.positions.slots import Slots, slots_of
+from lgn_edge.forms.prediction import Cost
+from lgn_edge.forms.table.tape import Tape, make_tape
+from lgn_edge.network import LogicConv2d, Network, flatten
+from lgn_edge.network.layers import Int32Array
+from lgn_edge.passes import simplify
+from lgn_edge.passes.kernel_tables import BoolArray
+from lgn_edge.passes.smallest_trees import smallest_trees
+from lgn_edge.targets.target import Target
+
+if TYPE_CHECKING:
+    from lgn_edge.kernels.tir import Kernel
+    from lgn_edge.kernels.tir import Table as Data
+
+POSITIONS: Final = "positions"
+
+
+@dataclass(frozen=True)
+class PositionsPart:
+    """A network as `Positions`, and a `Tape` of the gates behind them.
+
+    Attributes:
+        network: gives the encoder and the head.
+        positions: its image layers.
+        slots: what the tape reads of them.
+        tape: the other layers.
+        target: the machine.
+    """
+
+    network: Network
+    positions: Positions
+    slots: Slots
+    tape: Tape
+    target: Target
+    form: str = POSITIONS
+
+    @property
+    def n_gates(self) -> int:
+        """Gates of the tape, and operations of words."""
+        return self.tape.n_gates + self.positions.n_gates
+
+    @property
+    def n_slots(self) -> int:
+        """Words of positions, and bytes that hold a bit."""
+        return self.positions.n_words + self.tape.n_slots
+
+    @property
+    def input_bit(self) -> Int32Array:
+        """The encoder's bits that are in words, plane by plane."""
+        image = self.positions.images[0]
+        size = image.grid.y.length * image.grid.x.length
+        return (image.channel[:, None] * size + np.arange(size, dtype=np.int32)).reshape(-1)
+
+    @property
+    def memory(self) -> Memory:
+        """Words, and behind them first what halves leave for roots, then the slots."""
+        behind = max(4 * self.positions.n_values, self.tape.n_slots)
+        return Memory(block=1, bytes=4 * (self.positions.n_words + -(-behind // 4)), align=4)
+
+    def cost(self) -> Cost | None:
+        """Not predicted."""
+        return None
+
+    def code(self, prefix: str) -> Code:
+        """The kernels and the functions around them."""
+        from lgn_edge.forms.one_sample.classify import COUNTING
+        from lgn_edge.forms.one_sample.encode import sample_type
+        from lgn_edge.forms.positions.classify import classify_positions
+        from lgn_edge.forms.positions.kernels import convolve, expand
+        from lgn_edge.forms.positions.pack import load, pack
+        from lgn_edge.forms.table.kernels import run_tape
+        from lgn_edge.kernels.encoding import comparisons
+
+        bits, word = comparisons(self.network.encoder, self.input_bit), self.target.shape.word
+        return Code(
+            kernels=(
+                pack(self.positions, bits, prefix),
+                load(self.positions, word, prefix),
+                convolve(self.positions, prefix),
+                expand(self.positions, self.slots, self.tape.n_slots, prefix),
+                run_tape(self.tape, self.network.head, prefix),
+            ),
+            before=(COUNTING,),
+            behind=(classify_positions(prefix, sample_type(bits), word, self.positions.n_words),),
+        )
+
+    def sources(self, common: Mapping[str, object], vectors: Vectors) -> Sources:
+        """All of it is C."""
+        sources = one_sample_sources(self.code(f"lgn_{common['name']}"), common, vectors)
+        aligned = f" ||\n        (uintptr_t)workspace % LGN_{common['NAME']}_WORKSPACE_ALIGN != 0u"
+        return replace(sources, values={**sources.values, "cell": "uint32_t", "misaligned": aligned})
+
+    def compiled(self, prefix: str, vectors: Vectors) -> tuple[Sequence[Kernel], Sequence[Data]]:
+        """Nothing besides."""
+        return (), ()
+
+
+@dataclass(frozen=True)
+class PositionsForm:
+    """Words of positions (`forms.form.Form`)."""
+
+    name: str = POSITIONS
+    stages: tuple[str, ...] = ("encode", "gates", "head")
+    unpredicted: tuple[str, ...] = ("speed", "size", "balanced")
+
+    def serves(self, task: Task) -> bool:
+        """Machines without vector units, and networks whose image layers can stay and lie in words."""
+        layers = image_layers(task.network) if task.target.shape.lanes == 1 else ()
+        if not layers:
+            return False
+        live = np.ones(sum(_widths(task.network, layers).values()), np.bool_)
+        positions = lay_out(jobs_of(task.network, layers, live), layers)
+        return positions is not None and bool(positions.stages)
+
+    def plan(self, task: Task) -> PositionsPart:
+        """The stages of the image layers, and the tape of the others."""
+        small = [smallest_trees(layer) if isinstance(layer, LogicConv2d) else layer for layer in task.network.layers]
+        network = replace(task.network, layers=tuple(small))
+        layers = image_layers(network)
+        circuit, _ = simplify(flatten(network, layers))
+        live = _read(circuit.n_inputs, circuit.a, circuit.b, circuit.outputs)
+        positions = lay_out(jobs_of(network, layers, live), layers)
+        assert positions is not None, "fewer channels lie as all of them do"
+        slots = slots_of(positions, live, _widths(network, layers))
+        tape = make_tape(slots.read_by(circuit), network.head, loaded=np.arange(max(1, slots.size)))
+        return PositionsPart(task.network, positions, slots, tape, task.target)
+
+
+def _widths(network: Network, layers: Sequence[int]) -> dict[int, int]:
+    """Signals of the encoder and of the image layers, by source."""
+    return {source: network.widths[source] for source in (0, *(i + 1 for i in layers))}
+
+
+def _read(n_inputs: int, *readers: Int32Array) -> BoolArray:
+    """Which inputs are read."""
+    live = np.zeros(n_inputs, np.bool_)
+    for signals in readers:
+        live[signals[signals < n_inputs]] = True
+    return live
