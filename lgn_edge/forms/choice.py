@@ -11,8 +11,8 @@ from lgn_edge.forms.form import Form, Part, Task, stages
 from lgn_edge.forms.images.images import Images
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.forms.registry import FORMS
-from lgn_edge.forms.straight.form import StraightPart
-from lgn_edge.forms.table.form import TablePart
+from lgn_edge.forms.straight.form import Straight, StraightPart
+from lgn_edge.forms.table.form import Table, TablePart
 from lgn_edge.forms.words.part import WordsPart
 from lgn_edge.network import Circuit, Network
 from lgn_edge.targets.target import Target
@@ -93,7 +93,8 @@ def plan(
     if target.shape.lanes > 1 and str(budget):
         raise InputError(f"{target.name} has no limits of flash and RAM; --flash and --ram are for firmware")
     task = Task(network, circuit, target, optimize, images)
-    forms = {form.name: form for form in FORMS if form.stages == stages(network) and form.serves(task)}
+    able = [form for form in FORMS if batch == 1 or isinstance(form, Table | Straight)]  # words go beside these
+    forms = {form.name: form for form in able if form.stages == stages(network) and form.serves(task)}
     if not forms:
         raise UnsupportedError(f"no form runs {', '.join(stages(network))} on {target.name}; build for another target")
     parts = {name: _with_words(form.plan(task), batch) for name, form in forms.items()}
@@ -123,7 +124,9 @@ def _choose(
     if known.keys() != forms.keys():
         apt = [form for form in forms if optimize in forms[form].unpredicted]
         reason = f"for {optimize}" if len(forms) > 1 else "the only one that was considered"
-        return (apt or list(forms))[0], f"{reason}; no costs are predicted for {target.name}"
+        unknown = [form for form in forms if form not in known]
+        of = f"for {' and '.join(unknown)} on" if known else "for"
+        return (apt or list(forms))[0], f"{reason}; no costs are predicted {of} {target.name}"
     fitting = {form: cost for form, cost in known.items() if budget.holds(cost)}
     if not fitting:
         raise _too_large(name, target, budget, known)

@@ -64,7 +64,7 @@ class PositionsPart:
         """The encoder's bits that are in words, plane by plane."""
         image = self.positions.images[0]
         size = image.grid.y.length * image.grid.x.length
-        return (image.channel[:, None] * size + np.arange(size, dtype=np.int32)).reshape(-1)
+        return np.asarray(image.channel[:, None] * size + np.arange(size), np.int32).reshape(-1)
 
     @property
     def memory(self) -> Memory:
@@ -119,26 +119,32 @@ class PositionsForm:
     unpredicted: tuple[str, ...] = ("speed", "size", "balanced")
 
     def serves(self, task: Task) -> bool:
-        """Machines without vector units, and networks whose image layers can stay and lie in words."""
-        layers = image_layers(task.network) if task.target.shape.lanes == 1 else ()
-        if not layers:
-            return False
-        live = np.ones(sum(_widths(task.network, layers).values()), np.bool_)
-        positions = lay_out(jobs_of(task.network, layers, live), layers)
-        return positions is not None and bool(positions.stages)
+        """Machines without vector units, and networks with less to do for words than there are gates at all places."""
+        part = _planned(task) if task.target.shape.lanes == 1 else None
+        return part is not None and part.n_gates < task.circuit.n_gates
 
     def plan(self, task: Task) -> PositionsPart:
         """The stages of the image layers, and the tape of the others."""
-        small = [smallest_trees(layer) if isinstance(layer, LogicConv2d) else layer for layer in task.network.layers]
-        network = replace(task.network, layers=tuple(small))
-        layers = image_layers(network)
-        circuit, _ = simplify(flatten(network, layers))
-        live = _read(circuit.n_inputs, circuit.a, circuit.b, circuit.outputs)
-        positions = lay_out(jobs_of(network, layers, live), layers)
-        assert positions is not None, "fewer channels lie as all of them do"
-        slots = slots_of(positions, live, _widths(network, layers))
-        tape = make_tape(slots.read_by(circuit), network.head, loaded=np.arange(max(1, slots.size)))
-        return PositionsPart(task.network, positions, slots, tape, task.target)
+        part = _planned(task)
+        assert part is not None, "serves() has looked"
+        return part
+
+
+def _planned(task: Task) -> PositionsPart | None:
+    """The network in this form; None where no image layer stays, or their positions do not lie in words."""
+    small = [smallest_trees(layer) if isinstance(layer, LogicConv2d) else layer for layer in task.network.layers]
+    network = replace(task.network, layers=tuple(small))
+    layers = image_layers(network)
+    if not layers:
+        return None
+    circuit, _ = simplify(flatten(network, layers))
+    live = _read(circuit.n_inputs, circuit.a, circuit.b, circuit.outputs)
+    positions = lay_out(jobs_of(network, layers, live), layers)
+    if positions is None or not positions.stages:
+        return None
+    slots = slots_of(positions, live, _widths(network, layers))
+    tape = make_tape(slots.read_by(circuit), network.head, loaded=np.arange(slots.size))
+    return PositionsPart(task.network, positions, slots, tape, task.target)
 
 
 def _widths(network: Network, layers: Sequence[int]) -> dict[int, int]:

@@ -51,11 +51,9 @@ class Slots:
 
     def read_by(self, circuit: Circuit) -> Circuit:
         """The circuit, whose inputs are signals as `slot` has them, as a reader of slots."""
-        inputs = max(1, self.size)
-        place = np.concatenate([self.slot, np.arange(circuit.n_gates) + inputs])
-        place = np.maximum(place, 0)  # what nothing depends on
+        place = np.concatenate([self.slot, np.arange(circuit.n_gates) + self.size])
         return Circuit(
-            inputs, circuit.table, place[circuit.a], place[circuit.b], place[circuit.outputs], circuit.inverted
+            self.size, circuit.table, place[circuit.a], place[circuit.b], place[circuit.outputs], circuit.inverted
         )
 
 
