@@ -8,7 +8,7 @@ import numpy as np
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
-from lgn_edge.forms.one_sample.encode import borrow, float_bits, sample_parameter
+from lgn_edge.forms.one_sample.encode import LEVEL_BITS, borrow, float_bits, sample_parameter
 from lgn_edge.forms.positions.kernels import fill, memory
 from lgn_edge.forms.positions.program import Image, Positions
 from lgn_edge.kernels.compare import float_above
@@ -73,7 +73,7 @@ def pack(positions: Positions, bits: Comparisons, prefix: str) -> Kernel:
                 step = y * planes.step[0] + x * planes.step[1]
             value, limit = sample[as_index(feature[entry]) + step], as_index(level[entry])
             if octets:
-                return tirx.Cast("uint32", borrow(limit - as_index(value)))
+                return tirx.Cast("uint32", borrow(limit - as_index(value), LEVEL_BITS))
             return tirx.Cast("uint32", float_above(float_bits(value), limit))
 
         fill(image, memory, bit)
