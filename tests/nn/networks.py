@@ -33,6 +33,18 @@ def network(estimator: str = "hard", *, wiring: str = "random", parametrization:
     return LogicGateNetwork(encoder, layers, GroupSum(30, 3, 2.0, 0.5), reads=reads)
 
 
+def chain(estimator: str = "hard") -> LogicGateNetwork:
+    """A network whose layers read the one before, as those of a Sequential do."""
+    encoder = Threshold(6, np.arange(24) % 6, np.arange(24, dtype=np.float32) / 32)
+    layers = [
+        LogicConv2d(1, 3, 3, padding=1, image_size=(4, 6), depth=2, seed=4, estimator=estimator),
+        OrPool2d(2, in_channels=3, image_size=(4, 6)),
+        LogicDense(18, 40, seed=1, estimator=estimator),
+        LookupDense(40, 30, arity=3, seed=2, estimator=estimator),
+    ]
+    return LogicGateNetwork(encoder, layers, GroupSum(30, 3, 2.0, 0.5))
+
+
 def samples(n: int = 37) -> Tensor:
     return torch.rand(n, 6, generator=torch.Generator().manual_seed(n))
 

@@ -11,7 +11,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold, soft_evaluation
 from lgn_edge.nn.kernels import cpu
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
-from tests.nn.networks import ESTIMATORS, equal, gradients, network, samples
+from tests.nn.networks import ESTIMATORS, chain, equal, gradients, network, samples
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -19,7 +19,7 @@ from tests.nn.networks import ESTIMATORS, equal, gradients, network, samples
 def test_any_leading_axes(axes: tuple[int, ...], estimator: str) -> None:
     x = torch.rand(*axes, 6)
     flat = x.reshape(-1, 6)
-    model = network(estimator).train()
+    model = chain(estimator).train()
     assert torch.equal(model(x), model(flat).reshape(*axes, 3))
     assert torch.equal(model.eval().predict(x), model.predict(flat).reshape(axes))
     value = model.encoder(x)

@@ -15,7 +15,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, Threshold, discretise
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
 from lgn_edge.training import load_checkpoint, save_checkpoint
-from tests.nn.networks import TRACE_IS_OLD, gradients, network, samples
+from tests.nn.networks import TRACE_IS_OLD, chain, gradients, network, samples
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
@@ -25,8 +25,8 @@ def test_models_in_another_type_export_what_they_compute(
 ) -> None:
     model = network(parametrization=parametrization).to(dtype)
     with torch.no_grad():
-        for layer in model.logic:
-            layer.weight.copy_(torch.randint(-2, 3, layer.weight.shape))  # ties and zeros
+        for weight in model.parameters():
+            weight.copy_(torch.randint(-2, 3, weight.shape))  # ties and zeros
     gradients(model.train(), samples())
     expected = model.eval().scores(samples())
     written = lgn_edge.export(model, tmp_path / "model.onnx")
@@ -56,7 +56,7 @@ def sequential(model: LogicGateNetwork) -> nn.Module:
 @pytest.mark.filterwarnings(TRACE_IS_OLD)  # torch.compile itself imports what it warns of
 @pytest.mark.parametrize("wrap", [torch.compile, nn.DataParallel, averaged, sequential])
 def test_wrapped_models_export(wrap: Callable[[nn.Module], nn.Module], tmp_path: Path) -> None:
-    model = network().eval()
+    model = chain().eval()
     written = lgn_edge.export(wrap(model), tmp_path / "model.onnx")
     assert written.layers == discretise(model).layers
     assert np.array_equal(written.evaluate(samples().numpy()).scores, model.scores(samples()).numpy())
@@ -69,7 +69,7 @@ def test_a_sequential_without_an_encoder_takes_bits(tmp_path: Path, caplog: pyte
     assert np.array_equal(written.evaluate(bits.to(torch.uint8).numpy()).scores, model(bits).int().numpy())
     assert "the exported model takes bits, uint8 0 or 1 [N, 8]: the Sequential has no Threshold" in caplog.text
     caplog.clear()
-    lgn_edge.export(sequential(network()), tmp_path / "model.onnx")
+    lgn_edge.export(sequential(chain()), tmp_path / "model.onnx")
     assert not caplog.text
 
 
