@@ -188,7 +188,10 @@ def load_recipe(source: str | os.PathLike[str], overrides: Sequence[str] = ()) -
     try:
         values = tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{what} is not TOML: {error}") from error
+        raise InputError(
+            f"{what} is not TOML: {error}; a table of data is no recipe, and goes to lgn_edge.training.train as a"
+            " Dataset"
+        ) from error
     settings = {}
     for override in overrides:
         any_text(override, "override")
