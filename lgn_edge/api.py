@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from lgn_edge.checks import any_path
 from lgn_edge.errors import InputError
 from lgn_edge.network import Circuit, Network
 
@@ -24,7 +25,7 @@ def load(path: StrPath) -> Network:
     """
     from lgn_edge.onnx_model import read
 
-    return read(Path(path))
+    return read(path)
 
 
 def export(
@@ -57,8 +58,8 @@ def export(
     from lgn_edge.onnx_model import Form, write
     from lgn_edge.onnx_model.writer import check_output
 
-    form = Form(ops, input, tuple(outputs))
-    check_output(output, force)
+    form = Form(ops, input, (outputs,) if isinstance(outputs, str) else tuple(outputs))
+    check_output(any_path(output, "output", "the name of the ONNX file to write"), force)
     if not force and isinstance(source, str | os.PathLike) and _same_file(source, output):
         raise InputError(
             f"{output} would be lost: it is the model that is exported; give another name, or replace it with --force"

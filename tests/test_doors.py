@@ -171,3 +171,16 @@ def test_the_wrong_kind_is_one_sentence(
         assert "\n" not in message
         assert "; " in message or ": " in message, message  # what is wrong, and what is right
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_torch_where_a_file_belongs(tmp_path: Path) -> None:
+    for take in (lgn_edge.load, lgn_edge.verify, partial(lgn_edge.build, target="native", output=tmp_path / "out")):
+        with pytest.raises(InputError, match=r"model is a LogicGateNetwork; give .* export a network of torch first"):
+            take(network())
+    with pytest.raises(InputError, match="output is a LogicGateNetwork; give the name of the ONNX file to write"):
+        lgn_edge.export("model.onnx", network())
+
+
+def test_one_output_may_be_a_word(tmp_path: Path) -> None:
+    written = lgn_edge.export(network(), tmp_path / "model.onnx", outputs="class")
+    assert lgn_edge.load(tmp_path / "model.onnx") == written

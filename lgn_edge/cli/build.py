@@ -24,7 +24,7 @@ _HERTZ: Final = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
 def build(
-    model: Annotated[Path, typer.Argument(help="ONNX file that `lgn-edge export` wrote.")],
+    model: Annotated[Path, typer.Argument(help="ONNX file that `lgn-edge export` wrote, or a circuit of bitwise ops.")],
     target: Annotated[str, typer.Option("--target", "-t", help="Machine to build for; see `lgn-edge targets`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; an artifact there is replaced.")],
     name: Annotated[

@@ -21,7 +21,7 @@ Examples:
 
 
 def inspect(
-    model: Annotated[Path, typer.Argument(help="ONNX file that `lgn-edge export` wrote.")],
+    model: Annotated[Path, typer.Argument(help="ONNX file that `lgn-edge export` wrote, or a circuit of bitwise ops.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Show what is in a model.

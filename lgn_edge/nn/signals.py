@@ -78,7 +78,7 @@ def require_bits(x: Tensor | Blocks | Rows) -> None:
         return
     if not torch.equal(x, x.ne(0).to(x.dtype)):
         raise InputError(
-            f"logic layer: signals are {_name(x.dtype)} of {float(x.min()):g}..{float(x.max()):g}, but in evaluation"
+            f"logic layer: signals are {_name(x.dtype)} of {x.min().item():g}..{x.max().item():g}, but in evaluation"
             " mode, and when it is exported, a layer reads bits, 0 or 1; put a Threshold before it, which makes bits of"
             " features"
         )

@@ -11,6 +11,7 @@ from typing import Final
 from google.protobuf.message import DecodeError
 from onnx import GraphProto, ModelProto
 
+from lgn_edge.checks import any_path
 from lgn_edge.errors import InputError, LgnError
 from lgn_edge.folders import kind_of_folder
 from lgn_edge.network import Circuit, Network
@@ -37,7 +38,7 @@ def read(path: str | os.PathLike[str]) -> Network:
         InputError: the file is missing, truncated, not ONNX, or not a legal network.
         UnsupportedError: a newer domain or format version.
     """
-    source = Path(path)
+    source = any_path(path, "model", "the name of an ONNX file; export a network of torch first")
     model = _load(source)
     try:
         return _from_model(model, source.parent)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from lgn_edge.checks import any_path
 from lgn_edge.errors import InputError, LgnError
 from lgn_edge.network import Circuit, Network
 from lgn_edge.passes.layered import as_network
@@ -93,7 +94,7 @@ def _load(model: Network | Circuit | StrPath) -> tuple[Network, Path | None, lis
         return as_network(model), None, []
     from lgn_edge.onnx_model import is_foreign, read
 
-    path = Path(model)
+    path = any_path(model, "model", "a Network, a Circuit or the name of an ONNX file; export a network of torch first")
     network = read(path)
     if is_foreign(path):
         return network, None, [f"{path} is a foreign circuit: what runs is written from what was read of it"]
