@@ -74,7 +74,7 @@ def test_samples_that_fill_the_memory_of_a_part(features: int, measured: bool, t
     assert report["instructions_word"] is None
     assert (report["cycles"] is not None) == (report["stack_bytes"] is not None) == measured
     page = (artifact.folder / "report.md").read_text()
-    assert ("| stack, instructions | not measured: a sample and its scores do not fit" in page) != measured
+    assert ("not measured: a sample and its scores do not fit" in page) != measured
     if measured:
         x = random_samples(network, 3)
         assert artifact.predict(x) == network.evaluate(x)
