@@ -50,7 +50,7 @@ def open_streams() -> None:
     """Open what a program writes to: stdout whose failures are told, and nowhere where the shell closed it."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  open as long as the process
     old = sys.stdout
     if isinstance(old, io.TextIOWrapper):
         file = io.BufferedWriter(_Stdout(old.fileno(), "w", closefd=False))

@@ -1,7 +1,8 @@
 """Where a backend first goes wrong: the layer, the gate and the sample.
 
 A probe is the network cut off behind one layer with a group sum of one gate a class: its scores are the layer's bits.
-Probes run through the same backend, and a bisection over the layers finds the first whose bits differ.
+Probes run through the same backend: a bisection over the layers of a chain finds the first whose bits differ, and a
+search from the front finds it where layers read several.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def _given_fault(backend: Backend, subject: Subject, samples: Samples) -> Locati
 
 def _layer_fault(backend: Backend, network: Network, samples: Samples) -> Location:
     last = len(network.layers) - 1
-    stage, difference = _bisect(last, lambda stage: _difference(backend, network, stage, samples))
+    search = in_order if network.reads else bisect
+    stage, difference = search(last, lambda stage: _difference(backend, network, stage, samples))
     if difference is None:
         text = "the group sum or what follows it: the bits of every logic layer agree"
         return Location(None, None, None, text)
@@ -72,8 +74,18 @@ def _layer_fault(backend: Backend, network: Network, samples: Samples) -> Locati
     return Location(stage, gate, sample, text)
 
 
-def _bisect(last: int, check: Callable[[int], _Difference | None]) -> tuple[int, _Difference | None]:
-    """The first stage of -1..last that differs, provided that every one behind it does."""
+def in_order(last: int, check: Callable[[int], _Difference | None]) -> tuple[int, _Difference | None]:
+    """The first stage of -1..last that differs, if the last one does: not every layer behind a fault need read it."""
+    found = check(last)
+    for stage in range(ENCODER, last) if found is not None else ():
+        difference = check(stage)
+        if difference is not None:
+            return stage, difference
+    return last, found
+
+
+def bisect(last: int, check: Callable[[int], _Difference | None]) -> tuple[int, _Difference | None]:
+    """The first stage of -1..last that differs, provided that every one behind it does, as in a chain."""
     low, high, found = ENCODER, last, check(last)
     while found is not None and low < high:
         middle = (low + high) // 2
