@@ -6,6 +6,7 @@ import hashlib
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from textwrap import shorten
 from types import MappingProxyType
 from typing import Any
@@ -133,12 +134,12 @@ class Network(ArrayRecord):
         """Gates that the network stores, before any simplification: those of a kernel once."""
         return sum(layer.n_distinct for layer in self.layers)
 
-    @property
+    @cached_property
     def widths(self) -> tuple[int, ...]:
         """Signals of the encoder, then of each layer."""
         return (self.encoder.n_outputs, *(layer.n_outputs for layer in self.layers))
 
-    @property
+    @cached_property
     def sources(self) -> tuple[tuple[int, ...], ...]:
         """What each layer reads, as `reads`, chains included."""
         return self.reads or _chain(len(self.layers))

@@ -126,7 +126,7 @@ def _parts(graph: GraphProto, value: str, initializers: Initializers, *, encoded
         )
     encoder = None if encoded else views.pop(0)
     if encoder is not None:
-        _check_source(encoder, [value])
+        _check_source(encoder, {value: 0})
         value = _written(encoder)
     own = [view for view in views[:-1] if view.node.op_type != _JOIN]
     return _Parts(encoder, own, _reads(views, value), views[-1])
@@ -160,7 +160,7 @@ def _reads(views: list[NodeView], value: str) -> list[tuple[int, ...]]:
         InputError: a node reads what no node before it writes, a Concat is not that of the layer behind it, or the head
             does not read the last layer.
     """
-    written, found = [value], []
+    written, last, found = {value: 0}, value, []
     join: NodeView | None = None
     for view in views:
         if view.node.op_type == _JOIN and join is None:
@@ -168,31 +168,31 @@ def _reads(views: list[NodeView], value: str) -> list[tuple[int, ...]]:
         elif view.node.op_type not in _LAYER_OF_OP and join is not None:
             raise join.error(f"a layer must stand behind it; there is {view.node.name!r} ({view.node.op_type})")
         elif view.node.op_type not in _LAYER_OF_OP:
-            _check_source(view, written[-1:])
+            _check_source(view, {last: 0})
         else:
             found.append((_check_source(view, written),) if join is None else _joined(join, view, written))
-            written.append(_written(view))
-            join = None
+            last, join = _written(view), None
+            written.setdefault(last, len(found))
     return found
 
 
-def _joined(join: NodeView, layer: NodeView, written: list[str]) -> tuple[int, ...]:
-    """What a Concat joins for the layer behind it, of the values that were written before."""
+def _joined(join: NodeView, layer: NodeView, written: Mapping[str, int]) -> tuple[int, ...]:
+    """What a Concat joins for the layer behind it, of the values that were written before, each with its number."""
     join.expect(len(join.node.input), 1, {"axis": AttributeProto.INT})
     if join.attributes()["axis"].i != 0:
         raise join.error(f"its axis is {join.attributes()['axis'].i}; signals are axis 0")
     if len(set(join.node.input)) != len(join.node.input) or len(join.node.input) < 2:
         raise join.error(f"it joins {short(join.node.input)}; name two values or more, and none twice")
-    _check_source(layer, [_written(join)])
+    _check_source(layer, {_written(join): 0})
     return tuple(_check_source(join, written, place) for place in range(len(join.node.input)))
 
 
-def _check_source(view: NodeView, written: list[str], place: int = 0) -> int:
-    """The number, among those that were written, of the value that a node reads at a place."""
+def _check_source(view: NodeView, written: Mapping[str, int], place: int = 0) -> int:
+    """The number of the value that a node reads at a place, which must be one of those that were written."""
     found = view.node.input[place] if len(view.node.input) > place else ""
     if found not in written:
         raise view.error(f"it reads {found!r}; it may read {short(written)}")
-    return written.index(found)
+    return written[found]
 
 
 def _written(view: NodeView) -> str:

@@ -41,12 +41,20 @@ def _wide(features: int, gates: int, classes: int) -> Network:
 
 _NETWORKS = {
     "deep": lambda: chain(300),
+    "deep, thousands of layers": lambda: chain(10_000),
     "many features": lambda: _wide(65_537, 3_000, 10),
     "many classes": lambda: _wide(200, 1_000, 500),
 }
 
 
-@pytest.mark.parametrize("network", ["deep", "many classes", pytest.param("many features", marks=exhaustive)])
+@pytest.mark.parametrize(
+    "network",
+    [
+        "deep",
+        "many classes",
+        *(pytest.param(name, marks=exhaustive) for name in ("deep, thousands of layers", "many features")),
+    ],
+)
 def test_builds_end(network: str, tmp_path: Path) -> None:
     model = tmp_path / "model.onnx"
     onnx_model.write(_NETWORKS[network](), model)
