@@ -28,7 +28,12 @@ def few_features() -> Network:
     return Network(encoder, (layer, pool), GroupSum(pool.n_outputs, 5), "few")
 
 
-NETWORKS = {"random": convolutional_network(1), "wires": convolutional_network(2, 0.3), "few features": few_features()}
+NETWORKS = {
+    "random": convolutional_network(1),
+    "wires": convolutional_network(2, 0.3),
+    "edges": convolutional_network(4, edges=True),
+    "few features": few_features(),
+}
 
 
 def assert_equal(artifact: Artifact, network: Network, sizes: tuple[int, ...] = SIZES) -> None:
@@ -63,7 +68,7 @@ def test_every_level_equals_the_reference(tmp_path: Path) -> None:
 
 
 def test_64_bit_arm_equals_the_reference(tmp_path: Path) -> None:
-    network = NETWORKS["wires"]
+    network = NETWORKS["edges"]
     artifact = build(network, "aarch64", tmp_path / "aarch64")
     assert STAYS in artifact.report["why"]
     firmware = link(artifact.folder, artifact.manifest, keep=("predict", "predict_packed", "selftest"))
@@ -74,5 +79,5 @@ def test_64_bit_arm_equals_the_reference(tmp_path: Path) -> None:
 
 
 def test_wasm_equals_the_reference(tmp_path: Path) -> None:
-    network = NETWORKS["random"]
+    network = NETWORKS["edges"]
     assert_equal(build(network, "wasm-simd128", tmp_path / "wasm"), network, (0, 1, 65, 513))

@@ -154,11 +154,21 @@ def test_planes_have_thresholds_of_their_own() -> None:
     assert limits[:, :, 0].tolist() == [[g // 3 for g in greatest], [2 * int(g) // 3 for g in greatest]]
 
 
+def test_convolutions_read_edges(tmp_path: Path) -> None:
+    edges = {"encoder.edges.levels": 2, "encoder.edges.plane": 1, "epochs": 2}
+    recipe, data = recipe_from(SMALL).changed(edges), bars()
+    result = train(recipe, data=data, output=tmp_path / "run", progress=False)
+    assert result.model.layers[0].in_channels == 2 + 4 * 2
+    classes = result.network.evaluate(data.test_x).classes
+    assert float(np.mean(classes == data.test_y)) == result.metrics["hard_accuracy"]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"encoder.planes": False}, r"layers.0: convolution: the .* signals that it reads are no image"),
         ({"encoder.threshold_rate": 0.1}, r"threshold_rate lets the thresholds of single features learn"),
+        ({"encoder.edges.levels": 1, "encoder.edges.plane": 2}, r"plane is 2; the image has 2, counted from 0"),
         ({"layers.0.groups": 3}, r"layers.0: convolution: 2 input channels do not divide into 3 groups"),
         ({"layers.2.size": 4}, r"layers.2: convolution: a window of 4 x 4 does not fit into the image of 3 x 3"),
         ({"layers.3.reads": [0, 5]}, r"layer 3 reads 5; it may read 0..3"),

@@ -119,12 +119,8 @@ class PositionsForm:
     unpredicted: tuple[str, ...] = ("speed", "size", "balanced")
 
     def serves(self, task: Task) -> bool:
-        """Machines without vector units, and networks with less to do for words than there are gates at all places.
-
-        Their encoders compare features, not differences of two.
-        """
-        apt = task.target.shape.lanes == 1 and task.network.encoder.minus is None
-        part = _planned(task) if apt else None
+        """Machines without vector units, and networks with less to do for words than there are gates at all places."""
+        part = _planned(task) if task.target.shape.lanes == 1 else None
         return part is not None and part.n_gates < task.circuit.n_gates
 
     def plan(self, task: Task) -> PositionsPart:

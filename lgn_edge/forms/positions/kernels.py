@@ -200,8 +200,11 @@ def expand(positions: Positions, slots: Slots, n_slots: int, prefix: str) -> Ker
     return kernel(f"{prefix}_expand", [memory(positions), Parameter("slots", "uint8", n_slots)], tables, body)
 
 
-def fill(image: Image, memory: Buffer, bit: Callable[[Expr, Expr, Expr], Expr]) -> None:
-    """Emit the words of an image: `bit(plane, y, x)` is a position, 0 or 1 as uint32; no halos."""
+def fill(image: Image, memory: Buffer, planes: Pair, bit: Callable[[Expr, Expr, Expr], Expr]) -> None:
+    """Emit the words of some planes, a first one and an end: `bit(plane, y, x)` is a position, 0 or 1 as uint32.
+
+    They are without halos.
+    """
     grid = image.grid
 
     def words(plane: Expr, rows: Sequence[int], v: Expr, columns: Sequence[int], u: Expr) -> None:
@@ -214,7 +217,7 @@ def fill(image: Image, memory: Buffer, bit: Callable[[Expr, Expr, Expr], Expr]) 
         place = (v - image.y[0]) * image.shape[1] + u - image.x[0]
         T.buffer_store(memory, value, [plane * image.plane + image.first + place])
 
-    with T.serial(0, len(image.channel)) as plane:
+    with T.serial(*planes) as plane:
         for rows, (first_row, last_row) in _alike(grid.y):
             with T.serial(first_row, last_row) as v:
                 for columns, (first_column, last_column) in _alike(grid.x):

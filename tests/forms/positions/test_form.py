@@ -11,43 +11,59 @@ from lgn_edge import emulate
 from lgn_edge.artifact import build
 from lgn_edge.artifact.measure import link
 from lgn_edge.network import GroupSum, LogicConv2d, LogicDense, Network, OrPool2d, Threshold
+from lgn_edge.nn.edges import EdgeRecipe
 from tests.artifact.test_devices import packed_equals
 from tests.outside import needs_emulator
 from tests.strategies import random_samples
 
 
-def image_network(size: int, kernels: int, kind: str, planes: bool) -> Network:
+def image_network(size: int, kernels: int, kind: str, planes: bool, edges: bool = False) -> Network:
     """Two convolutions with pools, of which the second has gaps between lanes; the head reads pixels and pools."""
     rng = np.random.default_rng(size)
     features = size * size
     feature = np.arange(features) if planes else rng.permutation(features)
     levels = np.full(features, 100) if planes else rng.integers(0, 255, features)
-    encoder = Threshold(features, feature.astype(np.int32), levels.astype(np.float32), kind)
+    minus = np.full(features, -1)
+    if edges:
+        plus, subtracted = EdgeRecipe(levels=1).channels(features, (size, size))
+        feature = np.concatenate([feature, *(plus if planes else map(rng.permutation, plus))])
+        minus = np.concatenate([minus, *subtracted])
+        levels = np.concatenate([levels, np.repeat((20, -9, 20, 300), features) if planes else np.tile(levels // 4, 4)])
+    encoder = Threshold(features, feature.astype(np.int32), levels.astype(np.float32), kind, minus)
 
     def conv(channels: int, side: int) -> LogicConv2d:
         leaf = rng.integers(0, (channels, 3, 3), (kernels, 8, 3)).astype(np.int32)
         table = rng.choice([3, 3, 1, 6, 7, 9, 11, 12, 14], (kernels, 7)).astype(np.uint8)
         return LogicConv2d(channels, side, side, 3, leaf, table, padding=1)
 
-    half = size // 2
-    layers = [conv(1, size), OrPool2d(kernels, size, size, 2), conv(kernels, half), OrPool2d(kernels, half, half, 2)]
-    given = features + kernels * (half**2 + (half // 2) ** 2)
+    channels, half = len(feature) // features, size // 2
+    layers = [
+        conv(channels, size),
+        OrPool2d(kernels, size, size, 2),
+        conv(kernels, half),
+        OrPool2d(kernels, half, half, 2),
+    ]
+    given = len(feature) + kernels * (half**2 + (half // 2) ** 2)
     a, b = rng.integers(0, given, (2, 60)).astype(np.int32)
     layers.append(LogicDense(given, a, b, rng.integers(1, 15, 60).astype(np.uint8)))
     return Network(encoder, tuple(layers), GroupSum(60, 3), f"image{size}", reads=((0,), (1,), (2,), (3,), (0, 2, 4)))
 
 
 @pytest.mark.parametrize(
-    ("size", "kind", "planes", "target"),
+    ("size", "kind", "planes", "edges", "target"),
     [
-        (11, "uint8", True, "cortex-m4"),
-        (8, "uint8", False, "riscv32"),
-        (9, "float32", True, "cortex-m0plus"),
-        (7, "float32", False, "cortex-m4"),
+        (11, "uint8", True, False, "cortex-m4"),
+        (8, "uint8", False, False, "riscv32"),
+        (9, "float32", True, False, "cortex-m0plus"),
+        (7, "float32", False, False, "cortex-m4"),
+        (10, "uint8", True, True, "cortex-m4"),
+        (6, "uint8", False, True, "riscv32"),
     ],
 )
-def test_firmware_equals_the_reference(size: int, kind: str, planes: bool, target: str, tmp_path: Path) -> None:
-    network = image_network(size, 7, kind, planes)
+def test_firmware_equals_the_reference(
+    size: int, kind: str, planes: bool, edges: bool, target: str, tmp_path: Path
+) -> None:
+    network = image_network(size, 7, kind, planes, edges)
     artifact = build(network, target, tmp_path / "a")
     assert '"form": "positions"' in (artifact.folder / "report.json").read_text()
     needs_emulator(target)
