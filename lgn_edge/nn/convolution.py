@@ -17,7 +17,6 @@ from lgn_edge import network
 from lgn_edge.checks import one_word_of, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.network.convolution import Pair, Window, pair
-from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.gate_layer import GateLayer, GateRecipe, truth_tables
 from lgn_edge.nn.gates import collapse
 from lgn_edge.nn.initialisation import AND, INITIALISATIONS
@@ -229,8 +228,8 @@ class LogicConv2d(GateLayer):
         """Outputs of the trees, values in [0, 1], dtype of the signals.
 
         Args:
-            x: signals [..., in_features] or an image [..., in_channels, height, width]; or blocks.
-            pool: of blocks, what reads this layer: what it writes is returned, in less time and memory.
+            x: signals [..., in_features] or an image [..., in_channels, height, width]; or blocks or rows.
+            pool: of blocks and rows, what reads this layer: what it writes is returned, in less time and memory.
         """
         coefficients = collapse(self.corners())
         if isinstance(x, Tensor):
@@ -241,8 +240,6 @@ class LogicConv2d(GateLayer):
             outputs = trees_definition(images, self.leaf, self.window, coefficients).to(inputs.dtype)
             return _like(outputs, signals, image)
         self.require(x)
-        if not isinstance(x, Blocks):
-            raise InputError("convolution: there are no kernels for a GPU yet; give a tensor")
         if computed():
             self._require_leaves()
         trees = Trees(self.window, self.leaf, single_places(*self.out_shape) if pool is None else pool.window)
@@ -256,7 +253,7 @@ class LogicConv2d(GateLayer):
 
     def has_kernels(self, kernels: str) -> bool:
         """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
-        return kernels == "compiled" and self.weight.dtype == torch.float32 and 2**self.depth <= MOST_LEAVES
+        return self.weight.dtype == torch.float32 and 2**self.depth <= MOST_LEAVES
 
     def index_limits(self) -> dict[str, tuple[int, ...]]:
         """The ends of the window."""
@@ -330,16 +327,14 @@ class OrPool2d(LogicLayer):
             images = inputs.reshape(inputs.shape[0], self.in_channels, *self.image_size)
             return _like(pool_definition(images, self.window), signals, image)
         require_signals(x, self.in_features, "OR pool")
-        if not isinstance(x, Blocks):
-            raise InputError("OR pool: there are no kernels for a GPU yet; give a tensor")
-        channel = torch.arange(self.in_channels, dtype=torch.int32)
+        channel = torch.arange(self.in_channels, dtype=torch.int32, device=x.values.device)
         leaf = torch.stack([channel, torch.zeros_like(channel), torch.zeros_like(channel)], 1).unsqueeze(1)
         trees = Trees(single_places(self.in_channels, *self.image_size), leaf, self.window)
-        return (x.trees if x.bits is None else x.bit_trees)(trees, torch.zeros(0, 4))
+        return (x.trees if x.bits is None else x.bit_trees)(trees, x.values.new_zeros(0, 4, dtype=torch.float32))
 
     def has_kernels(self, kernels: str) -> bool:
         """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
-        return kernels == "compiled" and self.kernel_size[0] * self.kernel_size[1] <= MOST_PLACES
+        return self.kernel_size[0] * self.kernel_size[1] <= MOST_PLACES
 
     def discrete_layers(self) -> tuple[network.OrPool2d, ...]:
         """The one layer that it is."""

@@ -183,7 +183,7 @@ class LogicGateNetwork(Module):
     def activations(self, bits: Tensor) -> Iterator[tuple[int, Tensor]]:
         """What layers write for encoded samples [batch, bits]: the number of a layer, and its signals [batch, signals].
 
-        A convolution whose only reader is a pool is left out where compiled kernels compute the two together.
+        A convolution whose only reader is a pool is left out where kernels compute the two together.
         """
         for i, signals in self.walk(self._first_signals(bits)):
             yield i, signals if isinstance(signals, Tensor) else signals.tensor()
@@ -191,7 +191,7 @@ class LogicGateNetwork(Module):
     def walk(self, first: Signals) -> Iterator[tuple[int, Signals]]:
         """The signals of each layer; each is kept until its last reader has it."""
         last_read = {source: i for i, sources in enumerate(self.sources) for source in sources}
-        pools: Mapping[int, int] = self.pools if isinstance(first, Blocks) else {}
+        pools: Mapping[int, int] = {} if isinstance(first, Tensor) else self.pools
         kept = {0: first}
         for i, (layer, sources) in enumerate(zip(self.logic, self.sources, strict=True)):
             if i in pools.values():

@@ -8,16 +8,76 @@ place that has it (Petersen et al. 2024, section 3.2). What is outside of an ima
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from lgn_edge.network.convolution import Window
 from lgn_edge.nn.gates import gates_of
+from lgn_edge.nn.wiring import readers
 
 MOST_LEAVES: Final = 16  # of a tree, and
 MOST_PLACES: Final = 64  # of a pool's window, in the compiled kernels
+
+
+class Sizes(NamedTuple):
+    """The sizes of trees and their pool, in the order of the struct of `kernels/trees.c`.
+
+    Attributes:
+        channels, height, width: of the image.
+        kernels, leaves: of the trees.
+        stride_y, stride_x, pad_y, pad_x: of their window.
+        rows, columns: of their places.
+        pool_y, pool_x: size of the pool's window.
+        step_y, step_x, margin_y, margin_x: its stride and padding.
+        out_rows, out_columns: of the output.
+    """
+
+    channels: int
+    height: int
+    width: int
+    kernels: int
+    leaves: int
+    stride_y: int
+    stride_x: int
+    pad_y: int
+    pad_x: int
+    rows: int
+    columns: int
+    pool_y: int
+    pool_x: int
+    step_y: int
+    step_x: int
+    margin_y: int
+    margin_x: int
+    out_rows: int
+    out_columns: int
+
+    @property
+    def signals(self) -> int:
+        """Of the image."""
+        return self.channels * self.height * self.width
+
+    @property
+    def outputs(self) -> int:
+        """Of a kernel."""
+        return self.out_rows * self.out_columns
+
+    @property
+    def places(self) -> int:
+        """Of the trees in a window of the pool."""
+        return self.pool_y * self.pool_x
+
+    @property
+    def reach_y(self) -> int:
+        """Rows of the pool's windows that a place may be in."""
+        return -(-self.pool_y // self.step_y)
+
+    @property
+    def reach_x(self) -> int:
+        """Columns of them."""
+        return -(-self.pool_x // self.step_x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +95,21 @@ class Trees:
     pool: Window
 
     @property
-    def shape(self) -> list[int]:
-        """The struct of `kernels/trees.c`."""
+    def sizes(self) -> Sizes:
+        """All of them."""
         image, pool = self.window, self.pool
         kernels, leaves, _ = self.leaf.shape
         trees = (kernels, leaves, *image.stride, *image.padding, *image.places)
         sizes = (image.channels, image.height, image.width, *trees)
-        return [*sizes, *pool.size, *pool.stride, *pool.padding, *pool.places]
+        return Sizes(*sizes, *pool.size, *pool.stride, *pool.padding, *pool.places)
+
+    @property
+    def readers(self) -> tuple[Tensor, Tensor]:
+        """Which leaves read a channel: starts int32 [channels + 1], and numbers kernel * leaves + leaf, int32.
+
+        Channel i is read by `numbers[starts[i] : starts[i + 1]]`, in ascending order.
+        """
+        return readers(self.leaf[:, :, 0].flatten(), self.window.channels)
 
 
 def single_places(channels: int, height: int, width: int) -> Window:

@@ -131,6 +131,8 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
     if kernels == "torch":
         sample += sum(_TREE * layer.applied for layer in layers if layer.kind == LogicConv2d.KIND) * _FLOAT
         sample += sum(2 * model_layer.candidates * model_layer.out_features for model_layer in _learned(model)) * _FLOAT
+    if kernels == "triton":
+        sample += max(_of_leaves(model), default=0) * _FLOAT
     return Plan(
         layers,
         kernels,
@@ -140,6 +142,13 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
         samples * features,
         recipe.training.batch,
     )
+
+
+def _of_leaves(model: LogicGateNetwork) -> Iterator[int]:
+    """How many gradients of leaves a sample has in each convolution; those of one are there at a time."""
+    for i, layer in enumerate(model.logic):
+        if isinstance(layer, LogicConv2d):
+            yield 2**layer.depth * model.logic[model.pools.get(i, i)].out_features
 
 
 def require_memory(plan: Plan, available: int | None) -> None:

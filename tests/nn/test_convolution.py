@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lgn_edge.errors import InputError
-from lgn_edge.network.convolution import Window
 from lgn_edge.nn import (
     GroupSum,
     LogicConv2d,
@@ -24,35 +23,9 @@ from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.gates import collapse
 from lgn_edge.nn.kernels import cpu
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
-from lgn_edge.nn.trees import Trees, pool_definition, single_places, trees_definition
+from lgn_edge.nn.trees import Trees
+from tests.nn.images import gradients, trees, trees_and_pool, windows
 from tests.strategies import random_samples
-
-
-@st.composite
-def windows(draw: st.DrawFn, channels: int, height: int, width: int) -> Window:
-    """A window that may hang over the image, leave parts out, or see nothing but padding."""
-    padding = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
-    size = [draw(st.integers(1, min(4, n + 2 * p))) for n, p in zip((height, width), padding, strict=True)]
-    stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
-    return Window(channels, height, width, (size[0], size[1]), stride, padding, "case")
-
-
-@st.composite
-def trees(draw: st.DrawFn) -> Trees:
-    """Trees of depth 1 to 4 with a pool or none behind them, or a pool alone."""
-    channels, height, width = (draw(st.integers(1, most)) for most in (3, 8, 8))
-    depth, kernels = draw(st.integers(0, 4)), draw(st.integers(1, 4))
-    if depth:
-        window = draw(windows(channels, height, width))
-        cells = (channels, *window.size)
-        generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
-        leaf = torch.stack([torch.randint(n, (kernels, 2**depth), generator=generator) for n in cells], 2)
-    else:
-        window, kernels = single_places(channels, height, width), channels
-        leaf = torch.tensor([[[channel, 0, 0]] for channel in range(channels)])
-    image = (kernels, *window.places)
-    pool = draw(windows(*image)) if draw(st.booleans()) or not depth else single_places(*image)
-    return Trees(window, leaf.to(torch.int32), pool)
 
 
 @given(trees(), st.sampled_from([1, 15, 16, 17, 33, 64, 530]), st.booleans(), st.integers(0, 2**31))
@@ -72,22 +45,12 @@ def test_kernels_are_the_definition(case: Trees, batch: int, bits: bool, seed: i
         return Blocks(batch, padded).trees(case, collapse(corners)).tensor()
 
     def definition(x: Tensor, corners: Tensor) -> Tensor:
-        images = x.reshape(batch, window.channels, window.height, window.width)
-        outputs = trees_definition(images, case.leaf, window, collapse(corners))
-        return pool_definition(outputs, case.pool).flatten(1)
+        return trees_and_pool(case, x, collapse(corners))
 
     (got, *slopes), (expected, *their_slopes) = (gradients(f, x, corners) for f in (fast, definition))
     assert torch.equal(got, expected.float()) if bits else torch.allclose(got.double(), expected, atol=1e-6)
     for slope, theirs in zip(slopes, their_slopes, strict=True):
         torch.testing.assert_close(slope, theirs, rtol=1e-3, atol=1e-3)
-
-
-def gradients(function: object, *arguments: Tensor) -> list[Tensor]:
-    leaves = [argument.clone().requires_grad_() for argument in arguments]
-    y = function(*leaves)  # type: ignore[operator]
-    weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    (y * weights).sum().backward()
-    return [y.detach(), *(torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves)]
 
 
 @st.composite
