@@ -13,6 +13,7 @@ from lgn_edge.artifact.measure import link
 from lgn_edge.network import GroupSum, LogicConv2d, Network, OrPool2d, Threshold
 from tests.artifact.test_levels import LEVELS, here, highest_level
 from tests.strategies import convolutional_network, random_samples
+from tests.thinning import exhaustive
 
 SIZES = (0, 1, 63, 64, 65, 511, 512, 513, 1025)
 STAYS = "; its image layers stay convolutions"
@@ -55,6 +56,7 @@ def test_native_equals_the_reference(network: Network, tmp_path: Path) -> None:
     assert report["gates_scheduled"] <= report["gates_simplified"] < report["gates"]
 
 
+@exhaustive
 @here
 def test_every_level_equals_the_reference(tmp_path: Path) -> None:
     network = NETWORKS["random"]
@@ -78,6 +80,7 @@ def test_64_bit_arm_equals_the_reference(tmp_path: Path) -> None:
     assert emulate.predict(firmware, x, batch=65, machine=machine)[0] == network.evaluate(x)
 
 
+@exhaustive
 def test_wasm_equals_the_reference(tmp_path: Path) -> None:
     network = NETWORKS["edges"]
     assert_equal(build(network, "wasm-simd128", tmp_path / "wasm"), network, (0, 1, 65, 513))
