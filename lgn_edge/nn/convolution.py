@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lgn_edge import network
 from lgn_edge.checks import one_word_of, whole_number
@@ -32,7 +32,7 @@ from lgn_edge.nn.trees import (
     trees_definition,
 )
 from lgn_edge.nn.wiring import distinct
-from lgn_edge.tables import whole, word
+from lgn_edge.tables import share, whole, word
 
 ROOTS: Final = (*INITIALISATIONS, AND)
 MAX_DEPTH: Final = 8
@@ -50,6 +50,8 @@ class ConvRecipe(GateRecipe):
         depth: levels of a tree.
         channels: that a kernel reads; 0 for all of its group.
         root: first weights of the last gate of each tree, "residual", "gaussian" or "and".
+        revive_until: share of the epochs, from the first on, after which kernels are drawn anew whose channels do not
+            vary.
     """
 
     KIND: ClassVar = "conv"
@@ -62,6 +64,7 @@ class ConvRecipe(GateRecipe):
     depth: int = whole(3, least=1, most=MAX_DEPTH)
     channels: int = whole(2, least=0)
     root: str = word(AND, ROOTS)
+    revive_until: float = share(0.0)
 
     def make(self, given: Shape, seed: int) -> LogicConv2d:
         """The untrained layer for an image (see `LogicConv2d`)."""
@@ -69,6 +72,10 @@ class ConvRecipe(GateRecipe):
         window = {name: getattr(self, name) for name in ("stride", "padding", "groups", "depth", "channels", "root")}
         gates = self.gate_arguments()
         return LogicConv2d(channels, self.kernels, self.size, image_size=(height, width), **window, **gates, seed=seed)
+
+    def revives(self, progress: float) -> bool:
+        """Whether kernels are drawn anew after a share of the training, 0 to 1."""
+        return 0 < progress <= self.revive_until
 
 
 @dataclass(frozen=True)
@@ -192,11 +199,31 @@ class LogicConv2d(GateLayer):
         self.window = window
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         self.register_buffer("leaf", self._leaves(generator))
-        nodes = 2**depth - 1
-        self.weight = self._first_weight(out_channels * nodes, generator)
-        if root != init:
-            with torch.no_grad():
-                self.weight[nodes - 1 :: nodes] = self._initial(root, out_channels, generator)
+        self.weight = nn.Parameter(self._first_gates(generator))
+
+    def _first_gates(self, generator: torch.Generator | None) -> Tensor:
+        """First weights of all trees."""
+        nodes = 2**self.depth - 1
+        weight = self._initial(self.init, self.out_channels * nodes, generator)
+        if self.root != self.init:
+            weight[nodes - 1 :: nodes] = self._initial(self.root, self.out_channels, generator)
+        return weight
+
+    @torch.no_grad()
+    def redraw(self, kernels: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draw some kernels anew, leaves and weights.
+
+        Args:
+            kernels: bool [out_channels], which.
+            generator: source of randomness.
+
+        Returns:
+            bool [gates], the rows of the weight that changed.
+        """
+        gates = kernels.repeat_interleave(2**self.depth - 1)
+        self.leaf[kernels] = self._leaves(generator).to(self.leaf.device)[kernels]
+        self.weight[gates] = self._first_gates(generator).to(self.weight)[gates]
+        return gates
 
     def _leaves(self, generator: torch.Generator | None) -> Tensor:
         """Cells [kernels, leaves, 3], of channels and of cells that are used as evenly as they allow."""

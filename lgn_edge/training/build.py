@@ -80,6 +80,16 @@ def make_optimizer(recipe: Recipe, model: LogicGateNetwork) -> torch.optim.Optim
     return kind(groups, fused=True)
 
 
+def forget(optimizer: torch.optim.Optimizer, parameter: Tensor, rows: Tensor) -> None:
+    """Let an optimiser take rows of a parameter as new ones, bool [rows]: its next steps there are of ordinary length.
+
+    Rows that had no gradient for long have a second moment near 0, by which the first steps would be divided.
+    """
+    state = optimizer.state[parameter]
+    state["exp_avg"][rows] = 0
+    state["exp_avg_sq"][rows] = state["exp_avg_sq"].mean()
+
+
 def choices(recipe: Recipe, model: LogicGateNetwork) -> list[tuple[Choice, LearnedWiring]]:
     """The choices of a recipe's model, each with what the recipe says about it."""
     return [

@@ -29,12 +29,20 @@ from lgn_edge.checks import any_path, of_kind, true_or_false
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network
 from lgn_edge.network.samples import SCALE
-from lgn_edge.nn import LogicGateNetwork, discretise
+from lgn_edge.nn import LogicConv2d, LogicGateNetwork, discretise
+from lgn_edge.nn.convolution import ConvRecipe
 from lgn_edge.nn.kernels import cpu
-from lgn_edge.training.build import build_model, choices, derive_seed, make_optimizer
+from lgn_edge.training.build import build_model, choices, derive_seed, forget, make_optimizer
 from lgn_edge.training.checkpoint import load_checkpoint, save_checkpoint
 from lgn_edge.training.datasets import Dataset, dataset_names, load_dataset, stratified_split
-from lgn_edge.training.evaluation import accuracies, gate_shares, gradient_norms, varying, where_not_finite
+from lgn_edge.training.evaluation import (
+    accuracies,
+    gate_shares,
+    gradient_norms,
+    varying,
+    varying_channels,
+    where_not_finite,
+)
 from lgn_edge.training.plan import Plan, free_memory, make_plan, memory_suffices, require_device, require_memory
 from lgn_edge.training.processes import Processes, joined
 from lgn_edge.training.recipe import Recipe, load_recipe
@@ -236,9 +244,10 @@ class _Run:
         recipe, samples = self.recipe.training, len(self.train)
         steps = -(-samples // recipe.batch)
         total = 0.0
-        self.model.train()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(recipe.seed, number))
+            self._revive(number - 1)
+            self.model.train()
             order = torch.randperm(samples)
             for step in range(steps):
                 share = ((number - 1) * steps + step) / (recipe.epochs * steps)
@@ -259,6 +268,22 @@ class _Run:
         gap = None if soft is None else soft - hard
         shares = (undecided, constant, norms[0], norms[-1], min(varying(self.model, self.held).values()))
         return Epoch(number, rate, total / samples, soft, hard, gap, *shares)
+
+    def _revive(self, epochs: int) -> None:
+        """Draw kernels anew whose channels do not vary after so many epochs, in the layers whose recipe wants that."""
+        wanted = [
+            i
+            for i, how in enumerate(self.recipe.layers)
+            if isinstance(how, ConvRecipe) and how.revives(epochs / self.recipe.training.epochs)
+        ]
+        if not wanted:
+            return
+        vary = varying_channels(self.model, self.held)
+        for i in wanted:
+            layer = self.model.logic[i]
+            assert isinstance(layer, LogicConv2d)
+            changed = layer.redraw(~vary[self.model.pools.get(i, i)])
+            forget(self.optimizer, layer.weight, changed)
 
     def _step(self, chosen: Tensor, when: str) -> float:
         """One step on a batch; returns its mean loss."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn.convolution import ConvRecipe, PoolRecipe
+from lgn_edge.nn.convolution import ConvRecipe, LogicConv2d, PoolRecipe
 from lgn_edge.nn.layers import DenseRecipe
 from lgn_edge.nn.logic_layer import joined_shape
 from lgn_edge.training import Dataset, Recipe, load_checkpoint, load_recipe, plan_training, train
@@ -18,6 +18,7 @@ from lgn_edge.training.build import build_model, make_optimizer
 from lgn_edge.training.evaluation import varying
 from lgn_edge.training.recipe import recipe_from
 from lgn_edge.training.samples import Samples
+from tests.training.runs import CutOffError, cut_off_after
 
 SMALL = {
     "name": "bars",
@@ -91,7 +92,7 @@ def counts(recipe: Recipe, image: tuple[int, int, int]) -> tuple[int, int]:
 )
 def test_recipes_have_the_published_counts_of_gates(name: str, applied: int, stored: int, outputs: int) -> None:
     recipe = load_recipe(name)
-    channels = recipe.encoder.levels * (3 if name.startswith("cifar10") else 1)
+    channels = recipe.encoder.levels * (3 if name.startswith("cifar10") else 1) + 4 * recipe.encoder.edges.levels
     side = 32 if name.startswith("cifar10") else 28
     assert counts(recipe, (channels, side, side)) == (applied, stored)
     assert recipe.layers[-1].width == 10 * outputs
@@ -204,3 +205,31 @@ def test_settings_by_name_reach_the_layers_that_have_them() -> None:
     assert changed.layers[3].wiring.candidates == 9
     with pytest.raises(InputError, match="widths is not enough, as the layers differ"):
         recipe_from(SMALL).changed({"widths": [10, 10]})
+
+
+def test_kernels_whose_channels_do_not_vary_are_drawn_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    until = {"layers.0.revive_until": 0.6, "layers.2.revive_until": 0.6}
+    recipe, data = recipe_from(SMALL).changed({**until, "epochs": 5, "learning_rate": 0.3}), bars()
+    drawn: list[int] = []
+    redraw = LogicConv2d.redraw
+
+    def counted(layer: LogicConv2d, kernels: torch.Tensor) -> torch.Tensor:
+        leaf, weight = layer.leaf.clone(), layer.weight.detach().clone()
+        rows = redraw(layer, kernels)
+        assert rows.tolist() == kernels.repeat_interleave(2**layer.depth - 1).tolist()
+        assert torch.equal(layer.leaf[~kernels], leaf[~kernels])
+        assert torch.equal(layer.weight[~rows], weight[~rows])
+        assert not torch.equal(layer.weight[rows], weight[rows])
+        layer._require_leaves()
+        drawn.append(int(kernels.sum()))
+        return rows
+
+    monkeypatch.setattr(LogicConv2d, "redraw", counted)
+    straight = train(recipe, data=data, output=tmp_path / "straight", progress=False)
+    assert len(drawn) == 2 * 3  # before the second, the third and the fourth epoch
+    assert all(drawn)
+    with pytest.raises(CutOffError):
+        train(recipe, data=data, output=tmp_path / "cut", progress=False, on_epoch=cut_off_after(2))
+    resumed = train(recipe, data=data, output=tmp_path / "cut", resume=True, progress=False)
+    assert resumed.history == straight.history
+    assert resumed.network == straight.network
