@@ -75,7 +75,7 @@ class ConvRecipe(GateRecipe):
 
     def revives(self, progress: float) -> bool:
         """Whether kernels are drawn anew after a share of the training, 0 to 1."""
-        return 0 < progress <= self.revive_until
+        return 0 < progress <= self.revive_until and progress < self.learns_until
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.signals import require_bits, require_signals
 from lgn_edge.nn.tracing import computed
 from lgn_edge.nn.wiring import Connections
-from lgn_edge.tables import not_negative, positive, word
+from lgn_edge.tables import not_negative, positive, share, word
 
 BY_CORNER: Final = (
     "light",
@@ -41,6 +41,7 @@ class GateRecipe(LayerRecipe, ABC):
         init: "residual" or "gaussian".
         init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
         rate: learning rate of the gates, in learning rates of the training.
+        learns_until: share of the epochs after which the gates stay as they are; the schedule of their rate ends there.
     """
 
     parametrization: str = word("light", PARAMETRIZATIONS)
@@ -49,6 +50,7 @@ class GateRecipe(LayerRecipe, ABC):
     init: str = word("residual", INITIALISATIONS)
     init_shift: float = not_negative(0.0)
     rate: float = positive(1.0)
+    learns_until: float = share(1.0)
 
     def gate_arguments(self) -> dict[str, Any]:
         """What every kind of layer is made with."""

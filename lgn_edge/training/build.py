@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -61,22 +63,23 @@ def derive_seed(seed: int, use: int) -> int:
 
 
 def make_optimizer(recipe: Recipe, model: LogicGateNetwork) -> torch.optim.Optimizer:
-    """The optimiser of a model's parameters; each group remembers its `first_rate`."""
+    """The optimiser of a model's parameters; each group remembers its `first_rate`, and `until` when it learns."""
     training = recipe.training
     kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
-    weights: dict[float, list[Tensor]] = {}
+    decay = training.weight_decay
+    weights: dict[tuple[float, float], list[Tensor]] = {}
     for layer, how in zip(model.logic, recipe.layers, strict=True):
         if isinstance(layer, GateLayer) and isinstance(how, GateRecipe):
-            weights.setdefault(how.rate, []).append(layer.weight)
-    groups = [
-        {"params": params, "first_rate": rate * training.learning_rate, "weight_decay": training.weight_decay}
-        for rate, params in weights.items()
+            weights.setdefault((how.rate, how.learns_until), []).append(layer.weight)
+    groups: list[dict[str, Any]] = [
+        {"params": params, "first_rate": rate * training.learning_rate, "weight_decay": decay, "until": until}
+        for (rate, until), params in weights.items()
     ]
     for choice, wiring in choices(recipe, model):
-        groups.append({"params": [choice.logits], "first_rate": wiring.rate, "weight_decay": 0.0})
+        groups.append({"params": [choice.logits], "first_rate": wiring.rate, "weight_decay": 0.0, "until": 1.0})
     if model.encoder.offset is not None:
         rate = recipe.encoder.threshold_rate
-        groups.append({"params": [model.encoder.offset], "first_rate": rate, "weight_decay": 0.0})
+        groups.append({"params": [model.encoder.offset], "first_rate": rate, "weight_decay": 0.0, "until": 1.0})
     return kind(groups, fused=True)
 
 

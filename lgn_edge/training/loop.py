@@ -251,9 +251,7 @@ class _Run:
             order = torch.randperm(samples)
             for step in range(steps):
                 share = ((number - 1) * steps + step) / (recipe.epochs * steps)
-                factor = 0.5 + 0.5 * math.cos(math.pi * share) if recipe.schedule == "cosine" else 1.0
-                for group in self.optimizer.param_groups:
-                    group["lr"] = group["first_rate"] * factor
+                self._set_rates(share)
                 for choice, wiring in self.choices:
                     choice.temperature = wiring.temperature_at(share)
                 chosen = order[step * recipe.batch : (step + 1) * recipe.batch].to(recipe.device)
@@ -264,10 +262,19 @@ class _Run:
                     choice.redraw(wiring.redraw)
         soft, hard = accuracies(self.model, self.held)
         undecided, constant = gate_shares(self.model)
-        rate, norms = recipe.learning_rate * factor, gradient_norms(self.model)
+        rate, norms = recipe.learning_rate * _rate(recipe.schedule, share), gradient_norms(self.model)
         gap = None if soft is None else soft - hard
         shares = (undecided, constant, norms[0], norms[-1], min(varying(self.model, self.held).values()))
         return Epoch(number, rate, total / samples, soft, hard, gap, *shares)
+
+    def _set_rates(self, progress: float) -> None:
+        """Set the learning rates after a share of the training; what has learned takes no more gradients."""
+        schedule = self.recipe.training.schedule
+        for group in self.optimizer.param_groups:
+            learns = progress < group["until"]
+            group["lr"] = group["first_rate"] * _rate(schedule, progress / group["until"]) if learns else 0.0
+            for parameter in group["params"]:
+                parameter.requires_grad_(learns)
 
     def _revive(self, epochs: int) -> None:
         """Draw kernels anew whose channels do not vary after so many epochs, in the layers whose recipe wants that."""
@@ -331,6 +338,7 @@ class _Run:
         """Measure the best model on the test set, and write it with what it reaches."""
         folder = self.output / "model"
         self.model.load_state_dict(load_checkpoint(folder).state_dict())
+        self.model.requires_grad_(True)
         self.processes.wait()  # until all have read what is replaced below
         soft, hard = accuracies(self.model, self._samples(self.dataset.test_x, self.dataset.test_y))
         measured = {ENDED: hard} if soft is None else {ENDED: hard, "soft_accuracy": soft}
@@ -371,6 +379,11 @@ def _same_dataset(recipe: Recipe, data: Dataset | str | os.PathLike[str] | None,
     dataset = _dataset(recipe, data)
     require_data(state, output, dataset)
     return dataset
+
+
+def _rate(schedule: str, progress: float) -> float:
+    """The learning rate after a share of the training, in first rates."""
+    return 0.5 + 0.5 * math.cos(math.pi * progress) if schedule == "cosine" else 1.0
 
 
 def _finished(history: Sequence[Epoch], recipe: Recipe) -> bool:

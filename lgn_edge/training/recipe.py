@@ -40,6 +40,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.network.network import checked_reads
 from lgn_edge.nn.convolution import ConvRecipe, PoolRecipe
 from lgn_edge.nn.encoder import EncoderRecipe
+from lgn_edge.nn.gate_layer import GateRecipe
 from lgn_edge.nn.layers import DenseRecipe, HeadRecipe
 from lgn_edge.nn.logic_layer import LayerRecipe
 from lgn_edge.nn.lookup import LookupRecipe
@@ -128,6 +129,12 @@ class Recipe(Table):
     def __post_init__(self) -> None:
         super().__post_init__()
         checked_reads(self.sources, len(self.layers))
+        ends = [layer.learns_until for layer in self.layers if isinstance(layer, GateRecipe)]
+        if ends and max(ends) < 1:
+            raise InputError(
+                f"[layers] learns_until is {max(ends)} at most, so that nothing learns in the last epochs; leave it out"
+                " in the last layer"
+            )
 
     @property
     def sources(self) -> tuple[tuple[int, ...], ...]:

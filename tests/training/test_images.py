@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.nn.convolution import ConvRecipe, LogicConv2d, PoolRecipe
 from lgn_edge.nn.layers import DenseRecipe
 from lgn_edge.nn.logic_layer import joined_shape
-from lgn_edge.training import Dataset, Recipe, load_checkpoint, load_recipe, plan_training, train
+from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, load_recipe, plan_training, train
 from lgn_edge.training.build import build_model, make_optimizer
 from lgn_edge.training.evaluation import varying
 from lgn_edge.training.recipe import recipe_from
@@ -199,6 +200,25 @@ def test_layers_have_learning_rates_of_their_own() -> None:
     assert [id(weight) for weight in gates["params"]] == [id(model.layers[i].weight) for i in (0, 2)]
 
 
+def test_layers_learn_until_a_share_of_the_epochs(tmp_path: Path) -> None:
+    recipe, data = recipe_from(SMALL).changed({"layers.0.learns_until": 0.5, "epochs": 4}), bars()
+    weights = []
+
+    def seen(epoch: Epoch) -> None:
+        folder = tmp_path / "run" / "state" / f"epoch-{epoch.epoch:05}"
+        weights.append([layer.weight for layer in load_checkpoint(folder).gate_layers])
+
+    result = train(recipe, data=data, output=tmp_path / "run", progress=False, on_epoch=seen)
+    changes = [[not torch.equal(*pair) for pair in zip(*both, strict=True)] for both in pairwise(weights)]
+    assert changes == [[True, True, True], [False, True, True], [False, True, True]]
+    assert all(parameter.requires_grad for parameter in result.model.parameters())
+    plain = recipe.changed({"layers.0.learns_until": 1.0})
+    whole = train(plain, data=data, output=tmp_path / "plain", progress=False)
+    assert whole.history[0] != result.history[0]  # the schedule was shorter
+    with pytest.raises(InputError, match=r"learns_until is 0.5 at most, so that nothing learns in the last epochs"):
+        recipe.changed({"layers.2.learns_until": 0.5, "layers.3.learns_until": 0.2})
+
+
 def test_settings_by_name_reach_the_layers_that_have_them() -> None:
     changed = recipe_from(SMALL).changed({"estimator": "gumbel", "candidates": 9})
     assert [getattr(layer, "estimator", None) for layer in changed.layers] == ["gumbel", None, "gumbel", "gumbel"]
@@ -209,6 +229,7 @@ def test_settings_by_name_reach_the_layers_that_have_them() -> None:
 
 def test_kernels_whose_channels_do_not_vary_are_drawn_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     until = {"layers.0.revive_until": 0.6, "layers.2.revive_until": 0.6}
+    until["layers.0.learns_until"] = 0.5
     recipe, data = recipe_from(SMALL).changed({**until, "epochs": 5, "learning_rate": 0.3}), bars()
     drawn: list[int] = []
     redraw = LogicConv2d.redraw
@@ -219,15 +240,15 @@ def test_kernels_whose_channels_do_not_vary_are_drawn_anew(tmp_path: Path, monke
         assert rows.tolist() == kernels.repeat_interleave(2**layer.depth - 1).tolist()
         assert torch.equal(layer.leaf[~kernels], leaf[~kernels])
         assert torch.equal(layer.weight[~rows], weight[~rows])
-        assert not torch.equal(layer.weight[rows], weight[rows])
+        assert not rows.any() or not torch.equal(layer.weight[rows], weight[rows])
         layer._require_leaves()
         drawn.append(int(kernels.sum()))
         return rows
 
     monkeypatch.setattr(LogicConv2d, "redraw", counted)
     straight = train(recipe, data=data, output=tmp_path / "straight", progress=False)
-    assert len(drawn) == 2 * 3  # before the second, the third and the fourth epoch
-    assert all(drawn)
+    assert len(drawn) == 2 + 3  # before the second and the third epoch, and before the fourth in the layer that learns
+    assert sum(drawn) > 3
     with pytest.raises(CutOffError):
         train(recipe, data=data, output=tmp_path / "cut", progress=False, on_epoch=cut_off_after(2))
     resumed = train(recipe, data=data, output=tmp_path / "cut", resume=True, progress=False)
