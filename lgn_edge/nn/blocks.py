@@ -108,9 +108,9 @@ class Blocks:
         """
         return Blocks(self.batch, cpu_operators.trees(self.real().values, trees.leaf, coefficients, trees.sizes))
 
-    def bit_trees(self, trees: Trees, coefficients: Tensor) -> Blocks:
-        """The same for discrete gates on bits (see `bit_gates`)."""
-        arguments = self.values, self.bits, trees.leaf, coefficients, trees.sizes
+    def bit_trees(self, trees: Trees, coefficients: Tensor, share: Tensor | None = None) -> Blocks:
+        """The same for discrete gates on bits; `share`, float32 [kernels, leaves, K], as of `bit_gates`."""
+        arguments = self.values, coefficients, share, self.bits, trees.leaf, trees.candidates, trees.sizes
         return Blocks(self.batch, *cpu_operators.bit_trees(*arguments))
 
     def group_sums(self, groups: int) -> Tensor:

@@ -157,6 +157,11 @@ class GateLayer(LogicLayer, ABC):
         """Whether the layer computes with discrete gates in its present mode."""
         return self.estimator in DISCRETE if self.training else not self.soft
 
+    @property
+    def learning(self) -> Choice | None:
+        """The choices, where they learn in the present mode."""
+        return self.choice if self.training and torch.is_grad_enabled() else None
+
     def require(self, x: Tensor | Blocks | Rows) -> None:
         """Check the signals that the layer is given.
 

@@ -144,7 +144,7 @@ class LogicDense(GateLayer):
         """
         self.require(x)
         coefficients, wires = collapse(self.corners()), self.connections()
-        choice = self.choice if torch.is_grad_enabled() and self.training else None
+        choice = self.learning
         if not isinstance(x, Tensor):
             if choice is None:
                 return (x.bit_gates if x.bits is not None and self.discrete else x.gates)(wires, coefficients)
@@ -159,8 +159,7 @@ class LogicDense(GateLayer):
 
     def has_kernels(self, kernels: str) -> bool:
         """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
-        fixed = self.choice is None or not (self.training and torch.is_grad_enabled())
-        return self.weight.dtype == torch.float32 and (fixed or self.discrete)
+        return self.weight.dtype == torch.float32 and (self.learning is None or self.discrete)
 
     def wires(self) -> tuple[Tensor, Tensor]:
         """The inputs a and b of each gate, int32 [out_features]; of learned wirings the ones chosen now."""

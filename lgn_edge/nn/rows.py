@@ -92,10 +92,12 @@ class Rows:
         arguments = self.real().values, trees.leaf, coefficients, *self._readers(trees), trees.sizes
         return Rows(self.batch, gpu_operators.trees(*arguments))
 
-    def bit_trees(self, trees: Trees, coefficients: Tensor) -> Rows:
+    def bit_trees(self, trees: Trees, coefficients: Tensor, share: Tensor | None = None) -> Rows:
         """The same for discrete gates on bits; see `Blocks.bit_trees`."""
-        arguments = self.values, self.bits, trees.leaf, coefficients, *self._readers(trees), trees.sizes
-        return Rows(self.batch, *gpu_operators.bit_trees(*arguments))
+        wires = trees.leaf, trees.candidates, *self._readers(trees)
+        return Rows(
+            self.batch, *gpu_operators.bit_trees(self.values, coefficients, share, self.bits, *wires, trees.sizes)
+        )
 
     def group_sums(self, groups: int) -> Tensor:
         """Sums float32 [batch, groups] of equal contiguous parts of the signals."""

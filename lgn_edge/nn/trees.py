@@ -88,11 +88,13 @@ class Trees:
         window: of the trees.
         leaf: int32 [kernels, leaves, 3], the cell (channel, row, column) of each leaf.
         pool: window of the pool; of one place where there is none.
+        candidates: int32 [kernels, leaves, K, 3], cells that each leaf chooses from; None where it learns nothing.
     """
 
     window: Window
     leaf: Tensor
     pool: Window
+    candidates: Tensor | None = None
 
     @property
     def sizes(self) -> Sizes:
@@ -117,25 +119,33 @@ def single_places(channels: int, height: int, width: int) -> Window:
     return Window(channels, height, width, (1, 1), (1, 1), (0, 0), "image")
 
 
-def trees_definition(x: Tensor, leaf: Tensor, window: Window, coefficients: Tensor) -> Tensor:
+def trees_definition(
+    x: Tensor, leaf: Tensor, window: Window, coefficients: Tensor, share: Tensor | None = None
+) -> Tensor:
     """Outputs [batch, kernels, rows, columns] of trees over images [batch, channels, height, width].
 
     Args:
         x: images, values in [0, 1].
-        leaf: int [kernels, leaves, 3].
+        leaf: int [kernels, leaves, 3], or candidates for each leaf [kernels, leaves, K, 3].
         window: of the trees.
         coefficients: [kernels * (leaves - 1), 4], gates kernel by kernel (see `gates.collapse`).
+        share: weights [kernels, leaves, K] of candidates: a leaf is their weighted sum (see `choice.mixture`).
     """
-    channel, *cell = leaf.long()[..., None, None].unbind(2)
+    weight = torch.ones_like(leaf[:, :, :1], dtype=coefficients.dtype) if share is None else share
+    cells = leaf.long().reshape(*weight.shape, 3)
+    channel, *cell = cells[..., None, None].unbind(3)
     rows, columns = (torch.arange(count, device=leaf.device) for count in window.places)
     y = rows[:, None] * window.stride[0] + cell[0] - window.padding[0]
     column = columns * window.stride[1] + cell[1] - window.padding[1]
     inside = (y >= 0) & (y < window.height) & (column >= 0) & (column < window.width)
-    signal = (channel * window.height + y) * window.width + column  # [kernels, leaves, rows, columns]
+    signal = (channel * window.height + y) * window.width + column  # [kernels, leaves, K, rows, columns]
     flat = x.to(coefficients.dtype).flatten(1).t()
     signals = torch.cat([flat, torch.zeros_like(flat[:1])])  # outside is one more signal
-    chosen = torch.where(inside, signal, window.n_inputs).flatten(2).unbind(1)
-    values = [signals[each].flatten(1) for each in chosen]  # [kernels, places * batch]
+    seen = torch.where(inside, signal, window.n_inputs).flatten(3).unbind(1)
+    values = [  # [kernels, places * batch]
+        (signals[each] * part[..., None, None]).sum(1).flatten(1)
+        for each, part in zip(seen, weight.to(coefficients.dtype).unbind(1), strict=True)
+    ]
     nodes = coefficients.reshape(leaf.shape[0], len(values) - 1, 4).unbind(1)
     for n, node in enumerate(nodes):
         values.append(gates_of(values[2 * n], values[2 * n + 1], node))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn import LogicDense, LogicGateNetwork, Threshold
+from lgn_edge.nn import LogicGateNetwork, Threshold
 from lgn_edge.nn.choice import Choice, LearnedWiring
+from lgn_edge.nn.convolution import ConvRecipe
 from lgn_edge.nn.gate_layer import GateLayer, GateRecipe
 from lgn_edge.nn.layers import DenseRecipe
 from lgn_edge.nn.logic_layer import LogicLayer, joined_shape
@@ -98,6 +99,6 @@ def choices(recipe: Recipe, model: LogicGateNetwork) -> list[tuple[Choice, Learn
     return [
         (layer.choice, how.wiring)
         for layer, how in zip(model.logic, recipe.layers, strict=True)
-        if isinstance(layer, LogicDense) and isinstance(how, DenseRecipe)
+        if isinstance(layer, GateLayer) and isinstance(how, DenseRecipe | ConvRecipe)
         if layer.choice and isinstance(how.wiring, LearnedWiring)
     ]

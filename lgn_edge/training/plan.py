@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
     sample = signals // 8 + 2 * widest * number if packed else _REAL * signals * number
     if kernels == "torch":
         sample += sum(_TREE * layer.applied for layer in layers if layer.kind == LogicConv2d.KIND) * _FLOAT
-        sample += sum(2 * model_layer.candidates * model_layer.out_features for model_layer in _learned(model)) * _FLOAT
+        sample += sum(_of_candidates(model)) * _FLOAT
     if kernels == "triton":
         sample += max(_of_leaves(model), default=0) * _FLOAT
     return Plan(
@@ -207,5 +208,8 @@ def _gib(count: int) -> str:
     return f"{count / 2**30:.1f} GiB"
 
 
-def _learned(model: LogicGateNetwork) -> Any:
-    return (layer for layer in model.gate_layers if layer.choice)
+def _of_candidates(model: LogicGateNetwork) -> Iterator[int]:
+    """How many signals a sample's candidates are, in each layer of learned wiring; those of a kernel at every place."""
+    for layer in model.gate_layers:
+        if layer.choice:
+            yield layer.choice.candidates.numel() * prod(layer.out_shape[1:])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
@@ -37,11 +39,23 @@ def trees(draw: st.DrawFn, most: int = 4) -> Trees:
     return Trees(window, leaf.to(torch.int32), pool)
 
 
-def trees_and_pool(case: Trees, x: Tensor, coefficients: Tensor) -> Tensor:
+def choosing(case: Trees, k: int, seed: int) -> tuple[Trees, Tensor]:
+    """The same with k candidates for each leaf, and their shares [kernels, leaves, k]: 1 for one, 0 for the others."""
+    generator = torch.Generator().manual_seed(seed)
+    kernels, leaves, _ = case.leaf.shape
+    ends = (case.window.channels, *case.window.size)
+    candidates = torch.stack([torch.randint(n, (kernels, leaves, k), generator=generator) for n in ends], 3)
+    best = torch.randint(k, (kernels, leaves, 1), generator=generator)
+    leaf = candidates.gather(2, best[..., None].expand(-1, -1, -1, 3)).squeeze(2)
+    share = torch.zeros(kernels, leaves, k, dtype=torch.float64).scatter_(2, best, 1.0)
+    return replace(case, leaf=leaf.to(torch.int32), candidates=candidates.to(torch.int32)), share
+
+
+def trees_and_pool(case: Trees, x: Tensor, coefficients: Tensor, share: Tensor | None = None) -> Tensor:
     """Outputs [batch, outputs] of signals [batch, signals], by definition."""
-    window = case.window
+    window, leaf = case.window, case.leaf if case.candidates is None else case.candidates
     images = x.reshape(len(x), window.channels, window.height, window.width)
-    return pool_definition(trees_definition(images, case.leaf, window, coefficients), case.pool).flatten(1)
+    return pool_definition(trees_definition(images, leaf, window, coefficients, share), case.pool).flatten(1)
 
 
 def gradients(function: object, *arguments: Tensor) -> list[Tensor]:

@@ -16,7 +16,7 @@ from lgn_edge.nn.gates import collapse
 from lgn_edge.nn.kernels import gpu
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.trees import Trees
-from tests.nn.images import gradients, trees, trees_and_pool
+from tests.nn.images import choosing, gradients, trees, trees_and_pool
 from tests.thinning import exhaustive
 
 pytestmark = pytest.mark.skipif(gpu.missing() is not None, reason=f"no kernels for a GPU: {gpu.missing()}")
@@ -46,6 +46,30 @@ def test_kernels_are_the_definition(case: Trees, batch: int, bits: bool, seed: i
 
     (got, *slopes), (expected, *their_slopes) = (gradients(f, x, corners) for f in (fast, definition))
     assert torch.equal(got, expected.float()) if bits else torch.allclose(got.double(), expected, atol=1e-6)
+    for slope, theirs in zip(slopes, their_slopes, strict=True):
+        torch.testing.assert_close(slope, theirs, rtol=1e-3, atol=1e-3)
+
+
+@settings(max_examples=settings().max_examples // 5)
+@given(trees(most=2), st.sampled_from([0, 1, 33, 130]), st.sampled_from([2, 3, 17]), st.integers(0, 2**31))
+def test_choices_are_the_definition(case: Trees, batch: int, k: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    case, share = choosing(case, k, seed)
+    assert case.candidates is not None
+    kernels, leaves, _ = case.leaf.shape
+    x = (torch.rand(batch, case.window.n_inputs, generator=generator) > 0.5).double()
+    corners = (torch.rand(kernels * (leaves - 1), 4, generator=generator) > 0.5).double()
+    there = replace(case, leaf=case.leaf.to(DEVICE), candidates=case.candidates.to(DEVICE))
+
+    def fast(x: Tensor, corners: Tensor, share: Tensor) -> Tensor:
+        x, corners, share = (part.float().to(DEVICE) for part in (x, corners, share))
+        return Rows.pack(x).bit_trees(there, collapse(corners), share).tensor().cpu()
+
+    def definition(x: Tensor, corners: Tensor, share: Tensor) -> Tensor:
+        return trees_and_pool(case, x, collapse(corners), share)
+
+    (got, *slopes), (expected, *their_slopes) = (gradients(f, x, corners, share) for f in (fast, definition))
+    assert torch.equal(got, expected.float())
     for slope, theirs in zip(slopes, their_slopes, strict=True):
         torch.testing.assert_close(slope, theirs, rtol=1e-3, atol=1e-3)
 

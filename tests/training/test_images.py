@@ -28,7 +28,7 @@ SMALL = {
     "layers": [
         {"kind": "conv", "kernels": 6, "padding": 1, "init_shift": 1.0},
         {"kind": "pool"},
-        {"kind": "conv", "kernels": 8, "size": 2, "depth": 2, "init_shift": 1.0},
+        {"kind": "conv", "kernels": 8, "size": 2, "depth": 2, "init_shift": 1.0, "wiring": "learned"},
         {"reads": [0, 2, 3], "width": 60, "wiring": {"kind": "learned", "candidates": 8}, "init": "gaussian"},
     ],
     "head": {"tau": 3.0},
@@ -195,8 +195,9 @@ def test_samples_that_are_no_images_are_refused() -> None:
 def test_layers_have_learning_rates_of_their_own() -> None:
     recipe = recipe_from(SMALL).changed({"layers.0.rate": 0.25, "layers.2.rate": 0.25})
     model = build_model(recipe, bars())
-    gates, head, choices = make_optimizer(recipe, model).param_groups
-    assert (gates["first_rate"], head["first_rate"], choices["first_rate"]) == (0.25 * 0.05, 0.05, 0.05)
+    gates, head, *choices = make_optimizer(recipe, model).param_groups
+    assert (gates["first_rate"], head["first_rate"]) == (0.25 * 0.05, 0.05)
+    assert [group["first_rate"] for group in choices] == [0.05, 0.05]
     assert [id(weight) for weight in gates["params"]] == [id(model.layers[i].weight) for i in (0, 2)]
 
 
@@ -222,7 +223,7 @@ def test_layers_learn_until_a_share_of_the_epochs(tmp_path: Path) -> None:
 def test_settings_by_name_reach_the_layers_that_have_them() -> None:
     changed = recipe_from(SMALL).changed({"estimator": "gumbel", "candidates": 9})
     assert [getattr(layer, "estimator", None) for layer in changed.layers] == ["gumbel", None, "gumbel", "gumbel"]
-    assert changed.layers[3].wiring.candidates == 9
+    assert [changed.layers[i].wiring.candidates for i in (2, 3)] == [9, 9]
     with pytest.raises(InputError, match="widths is not enough, as the layers differ"):
         recipe_from(SMALL).changed({"widths": [10, 10]})
 
@@ -235,10 +236,10 @@ def test_kernels_whose_channels_do_not_vary_are_drawn_anew(tmp_path: Path, monke
     redraw = LogicConv2d.redraw
 
     def counted(layer: LogicConv2d, kernels: torch.Tensor) -> torch.Tensor:
-        leaf, weight = layer.leaf.clone(), layer.weight.detach().clone()
+        leaves, weight = layer.leaves().clone(), layer.weight.detach().clone()
         rows = redraw(layer, kernels)
         assert rows.tolist() == kernels.repeat_interleave(2**layer.depth - 1).tolist()
-        assert torch.equal(layer.leaf[~kernels], leaf[~kernels])
+        assert torch.equal(layer.leaves()[~kernels], leaves[~kernels])
         assert torch.equal(layer.weight[~rows], weight[~rows])
         assert not rows.any() or not torch.equal(layer.weight[rows], weight[rows])
         layer._require_leaves()

@@ -22,6 +22,7 @@ from lgn_edge.nn.kernels.gpu_programs.lookup import lookup_corner_gradient, look
 from lgn_edge.nn.kernels.gpu_programs.signals import count, pack, unpack
 from lgn_edge.nn.kernels.gpu_programs.trees import (
     trees_bits_forward,
+    trees_choice_gradient,
     trees_forward,
     trees_gradients,
     trees_input_gradient,
@@ -39,6 +40,7 @@ __all__ = [
     "lookup_input_gradient",
     "pack",
     "trees_bits_forward",
+    "trees_choice_gradient",
     "trees_forward",
     "trees_gradients",
     "trees_input_gradient",

@@ -229,3 +229,41 @@ def trees_input_gradient(
             mine = there & (chosen == in_y * S.pool_x + in_x)
             total += tl.load(gl + entry * S.outputs * batch + at, mine, 0.0)
     tl.store(gx + channel.to(tl.int64) * S.height * S.width * batch + pair, total, here)
+
+
+@triton.jit
+def trees_choice_gradient(
+    x: tl.tensor,
+    candidates: tl.tensor,
+    gl: tl.tensor,
+    place: tl.tensor,
+    dots: tl.tensor,
+    batch: tl.tensor,
+    stride: tl.tensor,
+    count: tl.tensor,
+    S: tl.constexpr,
+    CANDIDATES: tl.constexpr,
+    PAIRS: tl.constexpr,
+) -> None:
+    """Sums dots [kernel][leaf][count] over outputs and samples of a candidate's bit times the gradient of the leaf."""
+    entry = tl.program_id(0).to(tl.int64)
+    number = tl.program_id(1) * CANDIDATES + tl.arange(0, CANDIDATES)
+    real = number < count
+    cell = candidates + 3 * (entry * count + number)
+    channel = tl.load(cell, real, 0)[:, None]
+    row = tl.load(cell + 1, real, 0)[:, None]
+    column = tl.load(cell + 2, real, 0)[:, None]
+    total = tl.zeros([CANDIDATES, PAIRS], tl.float32)
+    for start in range(0, S.outputs * batch, PAIRS):
+        pair = start + tl.arange(0, PAIRS)
+        here = pair < S.outputs * batch
+        chosen = tl.load(place + entry // S.leaves * S.outputs * batch + pair, here, -1).to(tl.int32)
+        gradient = tl.load(gl + entry * S.outputs * batch + pair, here, 0.0)
+        _, at_y, at_x = _place(pair // batch, chosen, S)
+        image_y = at_y[None, :] + row
+        image_x = at_x[None, :] + column
+        seen = real[:, None] & (here & (chosen >= 0))[None, :] & (image_y >= 0) & (image_y < S.height)
+        seen = seen & (image_x >= 0) & (image_x < S.width)
+        signal = (channel * S.height + image_y) * S.width + image_x
+        total += values(x, signal, (pair % batch)[None, :], stride, seen, True) * gradient[None, :]
+    tl.store(dots + entry * count + number, tl.sum(total, 1), real)
