@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from lgn_edge.checks import not_negative_number, one_word_of, positive_number, whole_number
+from lgn_edge.checks import MOST_SEED, not_negative_number, one_word_of, positive_number, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice
@@ -107,7 +107,7 @@ class GateLayer(LogicLayer, ABC):
         self.temperature = positive_number(temperature, "logic layer: temperature")
         self.init_shift = not_negative_number(init_shift, "logic layer: init_shift")
         if seed is not None:
-            whole_number(seed, "logic layer: seed", least=0)
+            whole_number(seed, "logic layer: seed", least=0, most=MOST_SEED)
         if parametrization == "light-sine" and temperature != 1:
             raise InputError(
                 f"logic layer: temperature is {temperature}, but dividing the angles of light-sine would move its"

@@ -19,6 +19,7 @@ from lgn_edge.nn.logic_layer import Shape, Signals
 from lgn_edge.nn.module import Module
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.signals import real, require_signals, rows, with_axes_of
+from lgn_edge.nn.tracing import exported
 from lgn_edge.nn.wiring import WIRINGS, AlignedWiring, Connections, RandomWiring, UniqueWiring, Wiring, wire
 from lgn_edge.tables import Table, finite, one_of, positive, whole
 
@@ -145,6 +146,11 @@ class LogicDense(GateLayer):
         self.require(x)
         coefficients, wires = collapse(self.corners()), self.connections()
         choice = self.choice if torch.is_grad_enabled() and self.training else None
+        if choice is not None and exported():
+            raise InputError(
+                "logic layer: while it trains, learned wiring mixes all candidates of a gate, which is no network to"
+                " trace or export; call eval() first"
+            )
         if not isinstance(x, Tensor):
             if choice is None:
                 return (x.bit_gates if x.bits is not None and self.discrete else x.gates)(wires, coefficients)
@@ -168,9 +174,10 @@ class LogicDense(GateLayer):
 
     def connections(self) -> Connections:
         """`wires` as kernels want them."""
-        if self.choice is not None:
-            return Connections(self.in_features, torch.stack(self.choice.wires()))
-        return self._kept(torch.stack, self.a, self.b)
+        if self.choice is None:
+            return self._kept(torch.stack, self.a, self.b)
+        self._kept(lambda buffers: buffers[0].flatten(1), self.choice.candidates)  # looks whether they are inputs
+        return Connections(self.in_features, torch.stack(self.choice.wires()))
 
     def tables(self) -> Tensor:
         """Truth table ids of the discrete gates, uint8 [out_features]."""
@@ -188,6 +195,11 @@ class LogicDense(GateLayer):
     def config(self) -> dict[str, Any]:
         """The arguments that make a layer of this kind; its state_dict holds the rest."""
         return super().config() if self.choice is None else super().config() | {"candidates": self.candidates}
+
+    def shown(self) -> dict[str, Any]:
+        """The arguments; lanes only of a wiring that has words."""
+        config = self.config()
+        return config if "aligned" in self.wiring else {name: config[name] for name in config if name != "lanes"}
 
 
 @dataclass(frozen=True)
@@ -254,5 +266,5 @@ class GroupSum(Module):
 
     def extra_repr(self) -> str:
         """The arguments, for print."""
-        tau, beta = float(self.tau), float(self.beta)
-        return f"in_features={self.in_features}, classes={self.classes}, tau={tau:g}, beta={beta:g}"
+        tau, beta = ("?" if number.is_meta else f"{float(number):g}" for number in (self.tau, self.beta))
+        return f"in_features={self.in_features}, classes={self.classes}, tau={tau}, beta={beta}"
