@@ -175,7 +175,8 @@ class Choice(Module):
     @torch.no_grad()
     def renew(self, words: Tensor, generator: torch.Generator | None = None) -> None:
         """Draw candidates and logits of some words of gates anew, bool [gates / lanes]."""
-        candidates, logits = self._first(*self.logits.shape[1:], generator)
+        _, count, k = self.logits.shape
+        candidates, logits = self._first(count, k, generator)
         self.logits[:, words] = logits.to(self.logits)[:, words]
         gates = words.repeat_interleave(self.lanes)
         self.candidates[:, gates] = candidates.to(self.candidates)[:, gates]

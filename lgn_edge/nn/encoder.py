@@ -204,10 +204,16 @@ class Threshold(Module):
         """
         multiple = whole_number(multiple, "encoder: multiple", least=1)
         n = self.out_features
+        if n % multiple == 0:
+            return self
         return self._of([self], np.arange(-(-n // multiple) * multiple) % n)
 
     def _of(self, encoders: Sequence[Threshold], chosen: NDArray[np.intp] | slice = slice(None)) -> Threshold:
         """Some of the bits of encoders, one behind the other."""
+        if any(encoder.feature.is_meta for encoder in encoders):
+            raise InputError(
+                "encoder: thresholds have no values on the device meta; fit it with torch.device('cpu'), and move it"
+            )
         feature, threshold = (
             np.concatenate([getattr(encoder, name).numpy() for encoder in encoders])[chosen]
             for name in ("feature", "threshold")
@@ -332,9 +338,13 @@ class Threshold(Module):
         """
         return self._numbers(x) > self.limits().detach()
 
+    def greatest(self) -> str:
+        """The greatest value of a feature, as far as thresholds tell: "1" where features are bits, else ""."""
+        return "1" if self.minus is None and bool((self.limits() < 1).all()) else ""
+
     def _numbers(self, x: Tensor) -> Tensor:
         """What is compared with the threshold of each bit, float32 [..., bits]."""
-        require_samples(x, self.n_features, self.input_dtype)
+        require_samples(x, self.n_features, self.input_dtype, self.greatest)
         return self._watched(x.to(torch.float32), torch.sub)
 
     def _watched(self, values: Tensor, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

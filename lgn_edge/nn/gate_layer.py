@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from lgn_edge.checks import not_negative_number, one_word_of, positive_number, whole_number
+from lgn_edge.checks import MOST_SEED, not_negative_number, one_word_of, positive_number, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice
@@ -20,7 +20,7 @@ from lgn_edge.nn.logic_layer import LayerRecipe, LogicLayer
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS, Light, LightSine
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.signals import require_bits, require_signals
-from lgn_edge.nn.tracing import computed
+from lgn_edge.nn.tracing import computed, exported
 from lgn_edge.nn.wiring import Connections
 from lgn_edge.tables import not_negative, positive, share, word
 
@@ -109,7 +109,7 @@ class GateLayer(LogicLayer, ABC):
         self.temperature = positive_number(temperature, "logic layer: temperature")
         self.init_shift = not_negative_number(init_shift, "logic layer: init_shift")
         if seed is not None:
-            whole_number(seed, "logic layer: seed", least=0)
+            whole_number(seed, "logic layer: seed", least=0, most=MOST_SEED)
         if parametrization == "light-sine" and temperature != 1:
             raise InputError(
                 f"logic layer: temperature is {temperature}, but dividing the angles of light-sine would move its"
@@ -167,8 +167,14 @@ class GateLayer(LogicLayer, ABC):
 
         Raises:
             InputError: they have another shape, or are no bits where the layer computes with discrete gates in
-                evaluation mode; what follows it then reads bits, and so does what it is exported as.
+                evaluation mode; what follows it then reads bits, and so does what it is exported as. Or it is traced
+                or exported while its wiring learns.
         """
+        if self.learning is not None and exported():
+            raise InputError(
+                "logic layer: while it trains, learned wiring mixes all candidates of a gate, which is no network to"
+                " trace or export; call eval() first"
+            )
         require_signals(x, self.in_features)
         if not self.training and not self.soft:
             require_bits(x)

@@ -29,6 +29,7 @@ from lgn_edge.onnx_model.ops import (
 )
 from lgn_edge.onnx_model.schemas import OPS
 from lgn_edge.onnx_model.tensors import Initializers
+from lgn_edge.onnx_model.text import called
 from lgn_edge.onnx_model.view import NodeView
 
 _ENCODER_OF_OP: Final[dict[str, ModuleType]] = {op.OP.name: op for op in (threshold, threshold_difference)}
@@ -138,14 +139,13 @@ def _check_ops(graph: GraphProto) -> None:
     for node in graph.node:
         if node.domain != DOMAIN and (node.domain not in STANDARD_DOMAINS or node.op_type not in _STANDARD_OPS):
             raise InputError(
-                f"node {node.name!r} is a {node.op_type!r} of domain {node.domain!r};"
+                f"{called(node)} is of domain {node.domain!r};"
                 f" a network is built from {', '.join(sorted(known))} of {DOMAIN}, Concat before a layer, one Shape and"
                 " one ArgMax"
             )
         if node.domain == DOMAIN and node.op_type not in known:
             raise InputError(
-                f"node {node.name!r} is a {node.op_type!r}, which {DOMAIN} {VERSION} does not have;"
-                f" known are {', '.join(sorted(known))}"
+                f"{called(node)} is no op that {DOMAIN} {VERSION} has; known are {', '.join(sorted(known))}"
             )
 
 
@@ -166,7 +166,7 @@ def _reads(views: list[NodeView], value: str) -> list[tuple[int, ...]]:
         if view.node.op_type == _JOIN and join is None:
             join = view
         elif view.node.op_type not in _LAYER_OF_OP and join is not None:
-            raise join.error(f"a layer must stand behind it; there is {view.node.name!r} ({view.node.op_type})")
+            raise join.error(f"a layer must stand behind it; there is {called(view.node)}")
         elif view.node.op_type not in _LAYER_OF_OP:
             _check_source(view, {last: 0})
         else:
@@ -228,7 +228,7 @@ def _check_rest(
         _check_node(graph, "Shape", [value], [words], {"start": 1, "end": 2})
         _check_node(graph, "Mul", [words, bits], [n], {})
         if not np.array_equal(NodeView(product, initializers).constant(1, np.int64), [64]):
-            raise InputError(f"node {product.name!r} (Mul) must multiply the number of words by 64")
+            raise InputError(f"{called(product)} must multiply the number of words by 64")
         before = ["Shape", "Mul"]
     else:
         _check_node(graph, "Shape", [value], [n], {"start": 0, "end": 1})
@@ -258,6 +258,4 @@ def _check_node(
     found = {a.name: a.i for a in node.attribute if a.type == AttributeProto.INT and not a.ref_attr_name}
     found = {name: value for name, value in found.items() if (name, value) != ("select_last_index", 0)}
     if list(node.input) != inputs or list(node.output) != outputs or found != attributes or node.overload:
-        raise InputError(
-            f"node {node.name!r} ({op}) must compute {outputs} from {inputs} with the attributes {dict(attributes)}"
-        )
+        raise InputError(f"{called(node)} must compute {outputs} from {inputs} with the attributes {dict(attributes)}")

@@ -43,12 +43,21 @@ from lgn_edge.training.evaluation import (
     varying_channels,
     where_not_finite,
 )
-from lgn_edge.training.plan import Plan, free_memory, make_plan, memory_suffices, require_device, require_memory
+from lgn_edge.training.plan import (
+    Plan,
+    free_memory,
+    make_plan,
+    memory_suffices,
+    require_device,
+    require_memory,
+    require_memory_for_weights,
+)
 from lgn_edge.training.processes import Processes, joined
 from lgn_edge.training.recipe import Recipe, load_recipe
 from lgn_edge.training.resume import (
     DATA_NAME,
     ENDED,
+    EVENTS,
     encoder_of,
     find_state,
     readable,
@@ -117,7 +126,8 @@ def train(
 
     Raises:
         InputError: recipe, data or output are not usable, `output` holds a run and `resume` is false, or none and it is
-            true, TensorBoard is wanted and not installed, or the memory does not suffice.
+            true, or files that are no part of a run; TensorBoard is wanted and not installed, or the memory does not
+            suffice.
     """
     output, start = any_path(output, "output"), None if start_from is None else any_path(start_from, "start_from")
     for name, value in (("resume", resume), ("progress", progress), ("tensorboard", tensorboard)):
@@ -136,7 +146,7 @@ def train(
             show = stack.enter_context(progress_bar(recipe, progress and processes.first))
             record: Record | None = None
             if tensorboard and processes.first:
-                record = stack.enter_context(event_file(run.output / "tensorboard", len(history)))
+                record = stack.enter_context(event_file(run.output / EVENTS, len(history)))
             show(history)
             while not _finished(history, recipe):
                 history = [*history, run.epoch(len(history) + 1)]
@@ -176,6 +186,7 @@ class _Run:
         start: Path | None = None,
     ) -> None:
         require_device(recipe.training.device)
+        require_memory_for_weights(recipe, free_memory("cpu"))
         self.recipe, self.dataset, self.output, self.processes = recipe, dataset, output, processes
         self.state, self.data = state, {DATA_NAME: dataset.name, **dataset.fingerprint()}
         kept, held = stratified_split(dataset.train_y, recipe.training.validation, recipe.training.seed)
@@ -191,6 +202,11 @@ class _Run:
             raise InputError(
                 f"recipe: {what} is {recipe.data.shift or 'true'}, but the samples of {dataset.name} are no images;"
                 f" set it to {off}"
+            )
+        if dataset.image is not None and recipe.data.shift >= min(dataset.image):
+            raise InputError(
+                f"recipe: shift is {recipe.data.shift}, but images are {dataset.image[0]} x {dataset.image[1]}; choose"
+                f" less than {min(dataset.image)}"
             )
         cpu.keep_memory()
         self.model = self._model(kept, start).to(recipe.training.device)

@@ -17,6 +17,7 @@ from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.training.recipe import Recipe
 
 _FLOAT = 4
+_CORNERS = 4  # numbers that a gate has at least
 _ADAM = 4  # numbers that a parameter takes: itself, its gradient and two moments
 _CHOICE = 3  # numbers that a choice's logit takes besides: its share of the softmax, and two gradients
 _TREE = 8  # numbers that torch keeps of a gate at one place of a convolution: inputs, what it computes, gradients
@@ -164,6 +165,21 @@ def require_memory(plan: Plan, available: int | None) -> None:
     batch = rest // plan.sample_bytes
     mend = f"choose batch {batch} or fewer" if batch >= 1 else "no batch fits: choose a smaller network"
     raise InputError(f"training needs about {_gib(plan.memory_bytes)} of memory and {_gib(available)} are free; {mend}")
+
+
+def require_memory_for_weights(recipe: Recipe, available: int | None) -> None:
+    """Refuse a recipe whose network cannot even be made.
+
+    Raises:
+        InputError: its gates alone take more memory than is available.
+    """
+    gates = sum(getattr(layer, "width", 0) for layer in recipe.layers)
+    least = gates * _CORNERS * _FLOAT
+    if available is not None and least > available:
+        raise InputError(
+            f"the recipe's {gates:,} gates take {_gib(least)} of memory at least, and {_gib(available)} are free;"
+            " choose a smaller network"
+        )
 
 
 @contextmanager

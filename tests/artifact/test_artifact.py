@@ -320,14 +320,17 @@ def test_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "manifest.json").unlink(), "is not an artifact"),
+        (
+            lambda folder: (folder / "manifest.json").unlink(),
+            "holds no model, training or artifact; give the folder of an",
+        ),
         (lambda folder: (folder / "manifest.json").write_text("{"), "cannot be read"),
         (lambda folder: (folder / "manifest.json").write_text('{"format": 99}'), "has format 99, this version reads 1"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "has format"),
         (lambda folder: _edit(folder, "surplus", 1), "is damaged"),
         (lambda folder: (folder / "lib" / "liblgn_odd.so").write_bytes(b"\x7fELF"), "is not the file that was built"),
         (lambda folder: (folder / "lib" / "liblgn_odd.so").unlink(), "is missing"),
-        (lambda folder: shutil.rmtree(folder), "is not an artifact"),
+        (lambda folder: shutil.rmtree(folder), "does not exist; check the name"),
     ],
 )
 def test_damaged_artifacts_are_refused(damage: object, message: str, tmp_path: Path) -> None:

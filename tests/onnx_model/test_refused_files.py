@@ -18,11 +18,11 @@ from lgn_edge.onnx_model.runtime import onnxruntime_session, reference_session
 def test_files_that_are_no_models(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         read(tmp_path / "none.onnx")
-    with pytest.raises(InputError, match="is not a file"):
+    with pytest.raises(InputError, match="is an empty folder"):
         read(tmp_path)
     for name, content, message in [
-        ("empty", b"", "is empty"),
-        ("text", b"hello, this is not a model\n" * 9, "not an ONNX"),
+        ("empty", b"", "is an empty file"),
+        ("text", b"hello, this is not a model\n" * 9, "is a text file; give the name of an ONNX file"),
         ("noise", np.random.default_rng(0).bytes(5000), "not an ONNX"),
         ("zeros", bytes(5000), "not an ONNX"),
     ]:
@@ -41,7 +41,7 @@ def test_special_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("session", [onnxruntime_session, reference_session])
 def test_sessions_refuse_missing_files(tmp_path: Path, session: Callable[[Path], object]) -> None:
-    with pytest.raises(InputError, match="is not a file"):
+    with pytest.raises(InputError, match="does not exist; check the name"):
         session(tmp_path / "none.onnx")
 
 
