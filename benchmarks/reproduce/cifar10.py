@@ -11,7 +11,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 from models import FOLDER
+from numpy.typing import NDArray
 from runs import Options, Row, accuracy, run
 
 import lgn_edge
@@ -28,6 +30,11 @@ def measure(options: Options) -> list[Row]:
     return [row for gates in PEERS for row in _rows(gates)]
 
 
+def official_test() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The first 1,000 of the official test images (see `cifar10.load_official_test`)."""
+    return cifar10.load_official_test(Path(os.environ.get(DATA_VARIABLE, "")) / "cifar10")
+
+
 def _rows(gates: int) -> list[Row]:
     model = FOLDER / f"cifar10-{gates}" / "model.onnx"
     *others, best = PEERS[gates]
@@ -36,7 +43,7 @@ def _rows(gates: int) -> list[Row]:
         return [Row(model.parent.name, None, "%", f">= {best}", note=f"not trained; {paper}")]
     try:
         data = load_dataset("cifar10")
-        official = cifar10.load_official_test(Path(os.environ.get(DATA_VARIABLE, "")) / "cifar10")
+        official = official_test()
     except LgnError as error:
         return [Row(model.parent.name, None, "%", f">= {best}", note=f"not measured: {error}")]
     count = lgn_edge.load(model).n_gates
