@@ -68,6 +68,7 @@ from lgn_edge.training.resume import (
     write_state,
 )
 from lgn_edge.training.samples import Samples, augmented
+from lgn_edge.training.teacher import taught
 from lgn_edge.training.telemetry import TABLE, Epoch, append_row, kept_epoch, progress_bar, write_table
 from lgn_edge.training.tensorboard import Record, event_file, require_tensorboard
 
@@ -212,6 +213,9 @@ class _Run:
         self.model = self._model(kept, start).to(recipe.training.device)
         self.held = self._samples(dataset.train_x[held], dataset.train_y[held])
         self.train = self._samples(dataset.train_x[kept], dataset.train_y[kept], once=not recipe.data.augments)
+        self.targets, how = self.train.y, recipe.training.teacher
+        if how.checkpoint:
+            self.targets = taught(how, load_checkpoint(how.checkpoint), dataset, dataset.train_x[kept], self.train.y)
         self.choices = choices(recipe, self.model)
         self.optimizer = make_optimizer(recipe, self.model)
 
@@ -311,8 +315,8 @@ class _Run:
     def _step(self, chosen: Tensor, when: str) -> float:
         """One step on a batch; returns its mean loss."""
         mine = self.processes.part(chosen)
-        logits, labels = self.model.logits(self._bits(chosen)), self.train.y[mine]
-        loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum") / len(chosen)
+        logits = self.model.logits(self._bits(chosen))
+        loss = torch.nn.functional.cross_entropy(logits, self.targets[mine], reduction="sum") / len(chosen)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.detach()

@@ -49,6 +49,7 @@ from lgn_edge.tables import Table, not_negative, positive, share_below_one, some
 from lgn_edge.training import flat_recipe
 from lgn_edge.training.datasets import DataRecipe
 from lgn_edge.training.settings import changed
+from lgn_edge.training.teacher import TeacherRecipe
 from lgn_edge.words import near
 
 LAYERS: Final = (
@@ -83,6 +84,7 @@ class TrainingRecipe(Table):
         device: "cpu" or "cuda".
         precision: of real-valued signals and the gradients of all signals while training, "float32" or "bfloat16", half
             the memory. What is computed and summed is float32. For GPUs: a CPU's compiled kernels have float32 only.
+        teacher: a network whose classes are learned beside those of the data.
     """
 
     TABLE: ClassVar = "training"
@@ -99,6 +101,7 @@ class TrainingRecipe(Table):
     threads: int = whole(0, least=0, most=MOST_THREADS)
     device: str = word("cpu", DEVICES)
     precision: str = word("float32", PRECISIONS)
+    teacher: TeacherRecipe = table(TeacherRecipe)
 
     def __post_init__(self) -> None:
         super().__post_init__()
