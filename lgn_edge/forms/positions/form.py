@@ -16,11 +16,11 @@ from lgn_edge.forms.positions.program import Positions
 from lgn_edge.forms.positions.slots import Slots, slots_of
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.forms.table.tape import Tape, make_tape
-from lgn_edge.network import LogicConv2d, Network, flatten
+from lgn_edge.network import Network, flatten
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.passes import simplify
 from lgn_edge.passes.kernel_tables import BoolArray
-from lgn_edge.passes.smallest_trees import smallest_trees
+from lgn_edge.passes.simplify_images import simplify_images
 from lgn_edge.targets.target import Target
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lgn_edge.kernels.tir import Table as Data
 
 POSITIONS: Final = "positions"
+_WORD_BITS: Final = 32
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,8 @@ class PositionsForm:
     unpredicted: tuple[str, ...] = ("speed", "size", "balanced")
 
     def serves(self, task: Task) -> bool:
-        """Machines without vector units, and networks with less to do for words than there are gates at all places.
-
-        Their encoders compare features, not differences of two.
-        """
-        apt = task.target.shape.lanes == 1 and task.network.encoder.minus is None
-        part = _planned(task) if apt else None
+        """Machines without vector units, and networks with less to do for words than there are gates at all places."""
+        part = _planned(task) if task.target.shape.lanes == 1 else None
         return part is not None and part.n_gates < task.circuit.n_gates
 
     def plan(self, task: Task) -> PositionsPart:
@@ -136,14 +133,13 @@ class PositionsForm:
 
 def _planned(task: Task) -> PositionsPart | None:
     """The network in this form; None where no image layer stays, or their positions do not lie in words."""
-    small = [smallest_trees(layer) if isinstance(layer, LogicConv2d) else layer for layer in task.network.layers]
-    network = replace(task.network, layers=tuple(small))
+    network = simplify_images(task.network)
     layers = image_layers(network)
     if not layers:
         return None
     circuit, _ = simplify(flatten(network, layers))
     live = _read(circuit.n_inputs, circuit.a, circuit.b, circuit.outputs)
-    positions = lay_out(jobs_of(network, layers, live), layers)
+    positions = lay_out(jobs_of(network, layers, live), layers, _WORD_BITS)
     if positions is None or not positions.stages:
         return None
     slots = slots_of(positions, live, _widths(network, layers))

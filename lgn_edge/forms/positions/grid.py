@@ -14,9 +14,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import gcd
-from typing import Final
-
-WORD: Final = 32  # bits
 
 
 @dataclass(frozen=True)
@@ -32,8 +29,8 @@ class Axis:
 
     length: int
     phases: int
+    bits: int
     pitch: int = 1
-    bits: int = WORD
 
     @property
     def reach(self) -> int:
@@ -43,7 +40,7 @@ class Axis:
     def every(self, step: int, length: int) -> Axis:
         """Where every `step`-th of these coordinates lies, or beyond them: `length` in all."""
         common = gcd(self.phases, step)
-        return Axis(length, self.phases // common, self.pitch * (step // common), self.bits)
+        return Axis(length, self.phases // common, self.bits, self.pitch * (step // common))
 
     def home(self, phase: int) -> tuple[int, int]:
         """The phase that holds the lanes of any `phase`, and how many bits further up its lanes are there."""

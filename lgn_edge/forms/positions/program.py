@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from lgn_edge.network.truth_table import UInt8Array
 from lgn_edge.passes.kernel_tables import BoolArray
 from lgn_edge.passes.push_complements import EXECUTE
 
-Memory = NDArray[np.uint32]
+Memory = NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,21 @@ class Positions:
     """The image layers of a network as stages over words of positions.
 
     Attributes:
+        word_bits: 32 or 64, the positions that a word may hold.
         layers: of the network, that are here.
         images: by source: the encoder's, and what each stage writes.
         stages: in the order they run.
     """
 
+    word_bits: int
     layers: tuple[int, ...]
     images: Mapping[int, Image]
     stages: tuple[Stage, ...]
+
+    @property
+    def word(self) -> str:
+        """The word's type as TIR and numpy spell it."""
+        return f"uint{self.word_bits}"
 
     @property
     def n_words(self) -> int:
@@ -130,13 +138,13 @@ class Positions:
         return sum(_operations(stage) for stage in self.stages)
 
     def evaluate(self, bits: UInt8Array) -> Memory:
-        """The words uint32[n_words, n] after all stages, of the encoder's bits uint8[bits, n]: the definition."""
-        memory = np.zeros((self.n_words, bits.shape[1]), np.uint32)
+        """The words [n_words, n] after all stages, of the encoder's bits uint8[bits, n]: the definition."""
+        memory = np.zeros((self.n_words, bits.shape[1]), self.word)
         image = self.images[0]
         word, bit = image.positions()
         planes = bits.reshape(-1, *word.shape, bits.shape[1])[image.channel]
         for plane, values in enumerate(planes):
-            values = values.astype(np.uint32) << bit[..., None].astype(np.uint32)
+            values = values.astype(memory.dtype) << bit[..., None].astype(memory.dtype)
             np.bitwise_or.at(memory, image.first + plane * image.plane + word, values)
         _spread(image, memory)
         for stage in self.stages:
@@ -156,21 +164,22 @@ def _run(stage: Stage, memory: Memory) -> None:
         value = halves[left] if root < 0 else EXECUTE[root](halves[left], halves[right])
         words = np.bitwise_or.reduce(~value if stage.flip[k] else value, axis=1)
         for word, (y, x) in zip(words, image.homes(), strict=True):
-            folded = reduce(np.bitwise_or, [word >> np.uint32(up) for up in (0, *stage.folds)])
+            folded = reduce(np.bitwise_or, [word >> word.dtype.type(up) for up in (0, *stage.folds)])
             place = image.first + k * image.plane + image.offset(y, x)
-            memory[place] = folded & np.uint32(image.grid.mask(y, x))
+            memory[place] = folded & word.dtype.type(image.grid.mask(y, x))
 
 
 def _spread(image: Image, memory: Memory) -> None:
     """Write the halos: the lanes of words that are there, moved."""
     planes = memory[image.first : image.first + image.size].reshape(-1, image.plane, memory.shape[1])
+    number = memory.dtype.type
     for y, x in image.halos():
         home_y, home_x, up = image.grid.home(y, x)
         mask = image.grid.mask(y, x)
         if mask:
             word = planes[:, image.offset(home_y, home_x)]
-            moved = word >> np.uint32(up) if up >= 0 else word << np.uint32(-up)
-            planes[:, image.offset(y, x)] = moved & np.uint32(mask)
+            moved = word >> number(up) if up >= 0 else word << number(-up)
+            planes[:, image.offset(y, x)] = moved & number(mask)
 
 
 def _operations(stage: Stage) -> int:

@@ -45,8 +45,9 @@ class Slots:
         return sum(len(group.words) * len(group.bits) for group in self.groups)
 
     def evaluate(self, memory: Memory) -> UInt8Array:
-        """The slots uint8[size, n] of words uint32[words, n]: the definition."""
-        parts = [memory[group.words][:, None] >> group.bits[:, None].astype(np.uint32) & 1 for group in self.groups]
+        """The slots uint8[size, n] of words [words, n]: the definition."""
+        bits = [group.bits[:, None].astype(memory.dtype) for group in self.groups]
+        parts = [memory[group.words][:, None] >> bit & 1 for group, bit in zip(self.groups, bits, strict=True)]
         return np.concatenate([part.reshape(-1, memory.shape[1]) for part in parts]).astype(np.uint8)
 
     def read_by(self, circuit: Circuit) -> Circuit:

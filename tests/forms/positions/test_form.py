@@ -16,13 +16,25 @@ from tests.outside import needs_emulator
 from tests.strategies import random_samples
 
 
+def image_encoder(rng: np.random.Generator, size: int, kind: str, planes: bool) -> Threshold:
+    """An image of one channel, or of two with differences in the second, in `planes` or in disorder."""
+    pixels = size * size
+    channels = 2 if kind == "edges" else 1
+    feature = np.arange(channels * pixels) if planes else rng.integers(0, channels * pixels, channels * pixels)
+    levels = np.repeat([100, 20][:channels], pixels) if planes else rng.integers(0, 255, len(feature))
+    minus = None
+    if kind == "edges":  # the other feature; in disorder some have none
+        minus = np.where(np.arange(len(feature)) < pixels, -1, np.arange(len(feature)) - pixels)
+        minus = minus if planes else np.where(rng.random(len(minus)) < 0.3, -1, rng.permutation(minus))
+    kind = "uint8" if kind == "edges" else kind
+    return Threshold(len(feature), feature.astype(np.int32), levels.astype(np.float32), kind, minus)
+
+
 def image_network(size: int, kernels: int, kind: str, planes: bool) -> Network:
     """Two convolutions with pools, of which the second has gaps between lanes; the head reads pixels and pools."""
     rng = np.random.default_rng(size)
-    features = size * size
-    feature = np.arange(features) if planes else rng.permutation(features)
-    levels = np.full(features, 100) if planes else rng.integers(0, 255, features)
-    encoder = Threshold(features, feature.astype(np.int32), levels.astype(np.float32), kind)
+    encoder = image_encoder(rng, size, kind, planes)
+    features, channels = encoder.n_outputs, encoder.n_outputs // size**2
 
     def conv(channels: int, side: int) -> LogicConv2d:
         leaf = rng.integers(0, (channels, 3, 3), (kernels, 8, 3)).astype(np.int32)
@@ -30,7 +42,12 @@ def image_network(size: int, kernels: int, kind: str, planes: bool) -> Network:
         return LogicConv2d(channels, side, side, 3, leaf, table, padding=1)
 
     half = size // 2
-    layers = [conv(1, size), OrPool2d(kernels, size, size, 2), conv(kernels, half), OrPool2d(kernels, half, half, 2)]
+    layers = [
+        conv(channels, size),
+        OrPool2d(kernels, size, size, 2),
+        conv(kernels, half),
+        OrPool2d(kernels, half, half, 2),
+    ]
     given = features + kernels * (half**2 + (half // 2) ** 2)
     a, b = rng.integers(0, given, (2, 60)).astype(np.int32)
     layers.append(LogicDense(given, a, b, rng.integers(1, 15, 60).astype(np.uint8)))
@@ -44,6 +61,10 @@ def image_network(size: int, kernels: int, kind: str, planes: bool) -> Network:
         (8, "uint8", False, "riscv32"),
         (9, "float32", True, "cortex-m0plus"),
         (7, "float32", False, "cortex-m4"),
+        (10, "edges", True, "cortex-m4"),
+        (6, "edges", False, "riscv32"),
+        (6, "uint8", True, "atmega2560"),
+        (8, "edges", True, "atmega2560"),
     ],
 )
 def test_firmware_equals_the_reference(size: int, kind: str, planes: bool, target: str, tmp_path: Path) -> None:
