@@ -63,9 +63,7 @@ class PositionsPart:
     @property
     def input_bit(self) -> Int32Array:
         """The encoder's bits that are in words, plane by plane."""
-        image = self.positions.images[0]
-        size = image.grid.y.length * image.grid.x.length
-        return np.asarray(image.channel[:, None] * size + np.arange(size), np.int32).reshape(-1)
+        return self.positions.input_bit
 
     @property
     def memory(self) -> Memory:
@@ -80,9 +78,10 @@ class PositionsPart:
     def code(self, prefix: str) -> Code:
         """The kernels and the functions around them."""
         from lgn_edge.forms.one_sample.classify import COUNTING
-        from lgn_edge.forms.one_sample.encode import sample_type
+        from lgn_edge.forms.one_sample.encode import sample_parameter, sample_type
         from lgn_edge.forms.positions.classify import classify_positions
-        from lgn_edge.forms.positions.kernels import convolve, expand
+        from lgn_edge.forms.positions.convolve import convolve
+        from lgn_edge.forms.positions.expand import expand
         from lgn_edge.forms.positions.pack import load, pack
         from lgn_edge.forms.table.kernels import run_tape
         from lgn_edge.kernels.encoding import comparisons
@@ -90,7 +89,7 @@ class PositionsPart:
         bits, word = comparisons(self.network.encoder, self.input_bit), self.target.shape.word
         return Code(
             kernels=(
-                pack(self.positions, bits, prefix),
+                pack(self.positions, bits, sample_parameter(bits), prefix),
                 load(self.positions, word, prefix),
                 convolve(self.positions, prefix),
                 expand(self.positions, self.slots, self.tape.n_slots, prefix),

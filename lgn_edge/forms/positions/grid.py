@@ -13,6 +13,7 @@ is the word of another phase with its lanes moved: what windows see beside it (`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from math import gcd
 
 
@@ -50,6 +51,14 @@ class Axis:
         """The lanes of any phase that hold coordinates."""
         lanes = range(-(-self.bits // self.pitch))
         return tuple(lane for lane in lanes if 0 <= self.phases * lane + phase < self.length)
+
+    def alike(self) -> list[tuple[tuple[int, ...], tuple[int, int]]]:
+        """Phases in a row that have the same lanes: the lanes, the first phase, and the one behind the last."""
+        found = []
+        for lanes, phases in groupby(range(self.phases), self.lanes):
+            of = list(phases)
+            found.append((lanes, (of[0], of[-1] + 1)))
+        return found
 
 
 @dataclass(frozen=True)

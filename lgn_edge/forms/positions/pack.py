@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,9 +10,9 @@ import numpy as np
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
-from lgn_edge.forms.one_sample.encode import EDGE_BITS, borrow, float_bits, sample_parameter
-from lgn_edge.forms.positions.kernels import fill, memory, runs
-from lgn_edge.forms.positions.program import Image, Positions
+from lgn_edge.forms.one_sample.encode import EDGE_BITS, borrow, float_bits
+from lgn_edge.forms.positions.memory import memory
+from lgn_edge.forms.positions.program import Image, Positions, runs
 from lgn_edge.kernels.compare import float_above
 from lgn_edge.kernels.encoding import Comparisons
 from lgn_edge.kernels.tir import (
@@ -29,6 +30,7 @@ from lgn_edge.kernels.tir import (
 )
 from lgn_edge.network.convolution import Pair
 from lgn_edge.network.layers import Int32Array
+from lgn_edge.passes.kernel_tables import BoolArray
 
 
 @dataclass(frozen=True)
@@ -64,25 +66,18 @@ def planes_of(bits: Comparisons, image: Image) -> Planes | None:
     return Planes(first.reshape(-1), first_minus.reshape(-1), level[:, 0, 0], (down, right))
 
 
-def pack(positions: Positions, bits: Comparisons, prefix: str) -> Kernel:
+def pack(positions: Positions, bits: Comparisons, parameter: Parameter, prefix: str) -> Kernel:
     """`void PREFIX_pack(const element *sample, word *memory)`: encode one sample.
 
     Args:
         positions: whose image it is.
         bits: the comparisons of its planes, position by position.
+        parameter: the sample: its features, or for float32 their bit patterns as int32.
         prefix: of the C symbols.
     """
-    image = positions.images[0]
+    image, octets = positions.images[0], bits.element == "uint8"
     planes = planes_of(bits, image)
-    size = image.grid.y.length * image.grid.x.length
-    entries = bits if planes is None else planes
-    first, minus, level = bits.feature if planes is None else planes.first, entries.minus, entries.level
-    octets = bits.element == "uint8"
-    levels: Integers = level.astype(np.int16) if octets else level
-    tables = [Table(f"{prefix}_feature", narrow(first)), Table(f"{prefix}_level", levels)]
-    edges = np.asarray(bits.is_edge.reshape(-1, size).any(axis=1))  # of each plane, whether it has any
-    if edges.any():
-        tables.append(Table(f"{prefix}_minus", signed(minus)))
+    tables = [Table(f"{prefix}_{name}", values) for name, values in pack_tables(bits, planes).items()]
 
     def body(sample: Buffer, memory: Buffer, first: Buffer, level: Buffer, *minus: Buffer) -> None:
         def bit(edge: bool, plane: Expr, y: Expr, x: Expr) -> Expr:
@@ -91,7 +86,8 @@ def pack(positions: Positions, bits: Comparisons, prefix: str) -> Kernel:
                 entry = T.Bind((plane * image.grid.y.length + y) * image.grid.x.length + x)
             value, limit = sample[as_index(first[entry]) + step], as_index(level[entry])
             if not octets:
-                return tirx.Cast(positions.word, float_above(float_bits(value), limit))
+                pattern = value if parameter.dtype == bits.element else float_bits(value)
+                return tirx.Cast(positions.word, float_above(pattern, limit))
             difference = limit - as_index(value)
             if edge:
                 other = T.Bind(as_index(minus[0][entry]))
@@ -101,10 +97,23 @@ def pack(positions: Positions, bits: Comparisons, prefix: str) -> Kernel:
                 difference = difference + subtracted
             return tirx.Cast(positions.word, borrow(difference, EDGE_BITS))
 
-        for edge, start, stop in runs(edges):
-            fill(image, (start, stop), memory, partial(bit, bool(edge)))
+        for edge, start, stop in runs(edge_planes(bits, image)):
+            _fill(image, (start, stop), memory, partial(bit, bool(edge)))
 
-    return kernel(f"{prefix}_pack", [sample_parameter(bits), memory(positions)], tables, body)
+    return kernel(f"{prefix}_pack", [parameter, memory(positions)], tables, body)
+
+
+def pack_tables(bits: Comparisons, planes: Planes | None) -> dict[str, Integers]:
+    """What `pack` reads, of each plane, or of each position where planes are none."""
+    first, of = (bits.feature, bits) if planes is None else (planes.first, planes)
+    levels: Integers = of.level.astype(np.int16) if bits.element == "uint8" else of.level
+    tables = {"feature": narrow(first), "level": levels}
+    return tables | {"minus": signed(of.minus)} if bits.is_edge.any() else tables
+
+
+def edge_planes(bits: Comparisons, image: Image) -> BoolArray:
+    """bool[planes], which have differences."""
+    return np.asarray(bits.is_edge.reshape(len(image.channel), -1).any(axis=1))
 
 
 def load(positions: Positions, word: str, prefix: str) -> Kernel:
@@ -124,6 +133,28 @@ def load(positions: Positions, word: str, prefix: str) -> Kernel:
             value = words[signal * stride] >> tirx.Cast(word, bit) & constant(1, word)
             return tirx.Cast(positions.word, value)
 
-        fill(image, (0, len(image.channel)), memory, loaded)
+        _fill(image, (0, len(image.channel)), memory, loaded)
 
     return kernel(f"{prefix}_load", parameters, (table,), body)
+
+
+def _fill(image: Image, planes: Pair, memory: Buffer, bit: Callable[[Expr, Expr, Expr], Expr]) -> None:
+    """Emit the words of planes, from one to that behind the last; `bit(plane, y, x)` is a position, 0 or 1."""
+    grid, word = image.grid, str(memory.dtype)
+
+    def words(plane: Expr, rows: Sequence[int], v: Expr, columns: Sequence[int], u: Expr) -> None:
+        value = constant(0, word)
+        for row in rows:
+            for column in columns:
+                lane = row * grid.y.pitch + column * grid.x.pitch
+                one = bit(plane, v + row * grid.y.phases, u + column * grid.x.phases)
+                value = T.Bind(value | one << constant(lane, word))
+        place = (v - image.y[0]) * image.shape[1] + u - image.x[0]
+        T.buffer_store(memory, value, [plane * image.plane + image.first + place])
+
+    with T.serial(*planes) as plane:
+        for rows, (first_row, last_row) in grid.y.alike():
+            with T.serial(first_row, last_row) as v:
+                for columns, (first_column, last_column) in grid.x.alike():
+                    with T.serial(first_column, last_column) as u:
+                        words(plane, rows, v, columns, u)

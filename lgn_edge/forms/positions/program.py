@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from lgn_edge.forms.positions.grid import Grid
 from lgn_edge.network.convolution import Pair
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.network.truth_table import UInt8Array
-from lgn_edge.passes.kernel_tables import BoolArray
+from lgn_edge.passes.kernel_tables import BoolArray, IntArray
 from lgn_edge.passes.push_complements import EXECUTE
 
 Memory = NDArray[np.unsignedinteger[Any]]
@@ -65,6 +66,14 @@ class Image:
         """The phases of the other words."""
         return tuple(sorted({(y, x) for y in range(*self.y) for x in range(*self.x)} - set(self.homes())))
 
+    def places(self) -> tuple[Int32Array, Int32Array, Int32Array]:
+        """The signal of each position of each plane, its word and its bit, int32[planes * height * width]."""
+        word, bit = (array.reshape(-1) for array in self.positions())
+        plane = np.arange(len(self.channel))[:, None]
+        signal = np.asarray(self.channel[:, None] * len(word) + np.arange(len(word)), np.int32)
+        words = np.asarray(self.first + plane * self.plane + word, np.int32)
+        return signal.reshape(-1), words.reshape(-1), np.tile(bit, len(self.channel))
+
     def positions(self) -> tuple[Int32Array, Int32Array]:
         """The word, counted from the first of its plane, and the bit of each position, int32[height, width]."""
         grid = self.grid
@@ -100,6 +109,21 @@ class Stage:
     folds: tuple[int, ...]
     out: Image
 
+    @property
+    def leaves(self) -> Int32Array:
+        """int32[H], how many words each half reads at a point."""
+        return np.array([len(HALVES[kind]) + 1 for kind in self.kind.tolist()], np.int32)
+
+    @property
+    def taps(self) -> Int32Array:
+        """The taps of the halves, one half behind the other, without what those with less than four leaves repeat."""
+        return self.tap[np.arange(self.tap.shape[1]) < self.leaves[:, None]]
+
+    @property
+    def pairs(self) -> Int32Array:
+        """The halves of the kernels, one kernel behind the other: two, or one where there is no root."""
+        return self.half[np.arange(2) < np.where(np.array(ROOTS)[self.root] >= 0, 2, 1)[:, None]]
+
 
 @dataclass(frozen=True)
 class Positions:
@@ -121,6 +145,11 @@ class Positions:
     def word(self) -> str:
         """The word's type as TIR and numpy spell it."""
         return f"uint{self.word_bits}"
+
+    @property
+    def input_bit(self) -> Int32Array:
+        """int32[n], the encoder's bits that are in words, plane by plane."""
+        return self.images[0].places()[0]
 
     @property
     def n_words(self) -> int:
@@ -188,3 +217,12 @@ def _operations(stage: Stage) -> int:
     words, cells = stage.points.shape
     pooled = len(stage.root) * words * (cells - 1 + len(stage.folds))
     return int((of_halves + roots) * stage.points.size + pooled)
+
+
+def runs(numbers: IntArray | BoolArray) -> Iterator[tuple[int, int, int]]:
+    """The numbers, those that repeat once, and where each begins and ends."""
+    start = 0
+    for number, same in groupby(numbers.tolist()):
+        stop = start + len(list(same))
+        yield number, start, stop
+        start = stop
