@@ -11,6 +11,7 @@ import numpy as np
 from lgn_edge.forms.form import Memory, Sources, Task, Vectors
 from lgn_edge.forms.images.jobs import image_layers, jobs_of
 from lgn_edge.forms.one_sample.sources import Code, one_sample_sources
+from lgn_edge.forms.positions.cost import positions_cost
 from lgn_edge.forms.positions.layout import lay_out
 from lgn_edge.forms.positions.program import Positions
 from lgn_edge.forms.positions.slots import Slots, slots_of
@@ -72,8 +73,10 @@ class PositionsPart:
         return Memory(block=1, bytes=4 * (self.positions.n_words + -(-behind // 4)), align=4)
 
     def cost(self) -> Cost | None:
-        """Not predicted."""
-        return None
+        """By the rates of the core."""
+        return positions_cost(
+            self.positions, self.slots, self.tape, self.network, self.input_bit, self.target, self.memory.bytes
+        )
 
     def code(self, prefix: str) -> Code:
         """The kernels and the functions around them."""
@@ -119,9 +122,12 @@ class PositionsForm:
     unpredicted: tuple[str, ...] = ("speed", "size", "balanced")
 
     def serves(self, task: Task) -> bool:
-        """Machines without vector units, and networks with less to do for words than there are gates at all places."""
+        """Machines without vector units, and networks with image layers whose positions lie in words.
+
+        Where costs are not predicted, words must have less to do than there are gates at all places.
+        """
         part = _planned(task) if task.target.shape.lanes == 1 else None
-        return part is not None and part.n_gates < task.circuit.n_gates
+        return part is not None and (part.cost() is not None or part.n_gates < task.circuit.n_gates)
 
     def plan(self, task: Task) -> PositionsPart:
         """The stages of the image layers, and the tape of the others."""
