@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 DATASET ?= digits
-DATA ?= $(LGN_EDGE_DATA)
+DATA ?=
 OUTPUT ?= build/demo-$(DATASET)
 
 BIN := .venv/bin
@@ -39,8 +39,10 @@ help:
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	    { echo "lgn-edge needs Python 3.11 or newer; run: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@echo "installing into .venv: PyTorch, TVM, ONNX Runtime and others, some minutes the first time"
+	@$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@echo "installed"
 	@touch $@
 
 demo: $(READY)

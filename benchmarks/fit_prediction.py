@@ -30,6 +30,7 @@ from lgn_edge.forms.table.form import TABLE, Table, TablePart
 from lgn_edge.kernels.encoding import comparisons
 from lgn_edge.network import GroupSum, Layer, LogicConv2d, LogicDense, Network, OrPool2d, Threshold, flatten
 from lgn_edge.network.truth_table import PASS_A
+from lgn_edge.nn.edges import EdgeRecipe
 from lgn_edge.passes import simplify
 from lgn_edge.targets.registry import find_target
 
@@ -98,8 +99,8 @@ COLUMNS = {
     POSITIONS: {
         "flash": (
             "one", "tables", "half_loops", "root_loops", "half_code", "root_code", "fold_code", "halo_code",
-            "pack_loops", "pack_code", "float_pack_code", "groups", "slot_code", "floats", "edges", "nests",
-            "nest_code",
+            "pack_loops", "pack_code", "float_pack_code", "edge_pack_code", "groups", "slot_code", "floats",
+            "nests", "nest_code",
         ),
         "instructions": (
             "one", "bits", "float_bits", "edge_bits", "listed_bits", "packed_words", "halves", "taps", "half_words",
@@ -136,15 +137,18 @@ def image_network(seed: int, shape: tuple[Any, ...], dtype: str) -> Network:
     """A random network of image layers, behind which a layer reads the image and all pools."""
     rows, columns, channels, size, widths, pools, wires, gates, classes, regular = shape
     rng = np.random.default_rng(seed)
-    bits = channels * rows * columns
-    threshold = np.repeat(rng.integers(0, 255, channels), rows * columns).astype(np.float32)
-    if dtype == "float32":
-        threshold = np.repeat(rng.normal(size=channels), rows * columns).astype(np.float32)
-    feature = np.arange(bits) if regular else rng.permutation(bits)
-    encoder = Threshold(bits, feature, threshold, "uint8" if dtype == "edges" else dtype)
-    if dtype == "edges":  # every second channel compares differences with the pixels of the first
-        minus = np.where(np.arange(bits) // (rows * columns) % 2 == 1, np.arange(bits) % (rows * columns), -1)
-        encoder = Threshold(bits, feature, threshold / np.float32(4), "uint8", minus)
+    pixels = rows * columns
+    feature = np.arange(channels * pixels) if regular else rng.permutation(channels * pixels)
+    levels = rng.normal(size=channels) if dtype == "float32" else rng.integers(0, 255, channels)
+    threshold, minus = np.repeat(levels, pixels).astype(np.float32), None
+    if dtype == "edges":  # four more channels
+        plus, subtracted = EdgeRecipe(levels=1).channels(len(feature), (rows, columns))
+        minus = np.concatenate([np.full(len(feature), -1), *subtracted])
+        feature, channels = np.concatenate([feature, *plus]), channels + len(plus)
+        threshold = np.concatenate([threshold, np.full(len(feature) - len(threshold), 30)]).astype(np.float32)
+    kind = "float32" if dtype == "float32" else "uint8"
+    encoder = Threshold(feature.max() + 1, feature, threshold, kind, minus)
+    bits = encoder.n_outputs
     layers: list[Layer] = []
     read = [0]
     for kernels in widths:

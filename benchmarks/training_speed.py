@@ -29,6 +29,11 @@ PEERS = ("difflogic raw", "torchlogix raw", "torchlogix light")
 # The same mathematics: which of ours is held against which peer.
 AGAINST = {"difflogic raw": "raw, soft", "torchlogix raw": "raw, soft", "torchlogix light": "light, soft"}
 BARS = {"difflogic": (">= 15", ">= 30"), "torchlogix": (">= 5", ">= 10")}
+IMAGES = {"S": 32, "M": 256}  # of CIFAR-10 (Petersen et al. 2024, table 6), by the kernels of the first convolution
+IMAGES_AGAINST = {
+    "torchlogix raw": "raw, soft",
+    "torchlogix light, straight-through": "light, straight-through",
+}
 BATCH = 128
 GPU_GATES, GPU_BATCH = 64_000, 512
 
@@ -36,8 +41,8 @@ GPU_GATES, GPU_BATCH = 64_000, 512
 class Worker:
     """One implementation in a process of its own, with one thread."""
 
-    def __init__(self, name: str, widths: Sequence[int], batch: int = BATCH, device: str = "cpu") -> None:
-        peer = name in PEERS
+    def __init__(self, name: str, network: Sequence[int] | int, batch: int = BATCH, device: str = "cpu") -> None:
+        peer = name.startswith(tuple(BARS))
         if peer and not PYTHON.exists():
             raise NotRunError("no environment for peers; run: make peers")
         self._process = subprocess.Popen(
@@ -48,7 +53,7 @@ class Worker:
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
         )
-        self._send(json.dumps({"name": name, "widths": list(widths), "batch": batch, "device": device}))
+        self._send(json.dumps({"name": name, "network": network, "batch": batch, "device": device}))
 
     def __enter__(self) -> Worker:
         return self
@@ -79,7 +84,7 @@ class Worker:
 def measure(options: Options) -> list[Row]:
     """Seconds of a training step and memory, lgn_edge beside difflogic and torchlogix."""
     load = Row("load of the machine", os.getloadavg()[1], "processes")
-    return [*_speed(options), *_memory(options), load, *_gpu(options)]
+    return [*_speed(options), *_memory(options), *_images(options), load, *_gpu(options)]
 
 
 def _speed(options: Options) -> list[Row]:
@@ -159,6 +164,50 @@ def _memory_rows(gates: int, sizes: Mapping[str, int | str]) -> list[Row]:
         else:
             rows.append(Row(what, size / 2**20, "MiB", must="" if name in PEERS else must))
     return rows
+
+
+def _images(options: Options) -> list[Row]:
+    """Convolutional networks, one after the other, as a step of a peer takes seconds: the median of its steps."""
+    rows, found = [], {}
+    for size, kernels in IMAGES.items():
+        for name in (*IMAGES_AGAINST.values(), *IMAGES_AGAINST):
+            small = found.get(("S", name))
+            answers = _image_steps(name, kernels, small and small[-1]["bytes"] * kernels // IMAGES["S"], options)
+            what = f"{size} of CIFAR-10, batch {BATCH}: {name}"
+            if isinstance(answers, str):
+                rows += [
+                    Row(f"{what}, {row}", None, unit, note=answers) for row, unit in (("step", "ms"), ("memory", "MiB"))
+                ]
+                continue
+            found[size, name] = answers
+            rows.append(Row(f"{what}, step", _median(answers) * 1e3, "ms", note=f"{len(answers)} steps"))
+            rows.append(Row(f"{what}, memory", answers[-1]["bytes"] / 2**20, "MiB"))
+    for peer, own in IMAGES_AGAINST.items():
+        mine, theirs = found.get(("S", own)), found.get(("S", peer))
+        if mine and theirs:
+            rows.append(Row(f"S, {own}: step against {peer}", _median(theirs) / _median(mine), "x", ">= 40", ">= 80"))
+            less = theirs[-1]["bytes"] / mine[-1]["bytes"]
+            rows.append(Row(f"S, {own}: memory, times less than {peer}", less, "x", ">= 20"))
+    return rows
+
+
+def _image_steps(name: str, kernels: int, needed: int | None, options: Options) -> list[dict[str, Any]] | str:
+    """What a worker answers, step by step, without the first where there is time for others; or why it was not run."""
+    free = free_memory("cpu")
+    if needed and free is not None and needed > 0.7 * free:
+        return f"not run: needs about {needed / 2**30:.0f} GiB, and {free / 2**30:.0f} GiB are free"
+    peer = name in IMAGES_AGAINST
+    steps = (1 if options.quick else 4) if peer else 6
+    try:
+        with Worker(name, kernels) as worker:
+            return [worker.steps(1) for _ in range(steps)][1 if steps > 1 else 0 :]
+    except NotRunError as error:
+        return f"not run: {error}"
+
+
+def _median(answers: Sequence[Mapping[str, Any]]) -> float:
+    """Seconds of a step."""
+    return statistics.median(answer["seconds"] for answer in answers)
 
 
 def _gpu(options: Options) -> list[Row]:

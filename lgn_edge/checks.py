@@ -9,14 +9,19 @@ import os
 from collections.abc import Callable, Collection
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lgn_edge.errors import InputError
 from lgn_edge.words import near
 
+MOST: Final = 2**31 - 1  # of a number that says no other: signals, gates and samples are counted in int32
+MOST_SEED: Final = 2**63 - 1
+MOST_SAMPLES: Final = 1_000_000  # of a vector that is verified with: each is kept, and run by every backend
+MOST_THREADS: Final = 1024  # no machine gets faster by more, and systems refuse to start many more
+
 
 def whole_number(value: Any, what: str, *, least: int, most: int | None = None) -> int:
-    """A whole number within bounds.
+    """A whole number within bounds, at most `MOST` where no other is given.
 
     Raises:
         InputError: it is none.
@@ -24,10 +29,16 @@ def whole_number(value: Any, what: str, *, least: int, most: int | None = None) 
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise InputError(f"{what} is {value!r}; it must be a whole number")
     number = int(value)
-    if number < least or (most is not None and number > most):
-        bounds = f"at least {least}" if most is None else f"{least} to {most}"
-        raise InputError(f"{what} is {number}; it must be {bounds}")
+    if not least <= number <= (MOST if most is None else most):
+        bounds = (
+            f"{least} to {most}" if most is not None else f"at least {least}" if number < least else f"at most {MOST}"
+        )
+        raise InputError(f"{what} is {_shortened(number)}; it must be {bounds}")
     return number
+
+
+def _shortened(number: int) -> str:
+    return str(number) if abs(number) < 10**40 else f"{'-' * (number < 0)}a number of more than 40 digits"
 
 
 def positive_number(value: Any, what: str) -> float:

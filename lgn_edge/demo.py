@@ -49,6 +49,7 @@ class DemoResult:
         report: of the verification.
         firmware: what the Arm artifact's report measured.
         seconds: each step, in order.
+        resumed: whether the training went on from an earlier one in the folder, perhaps a finished one.
     """
 
     folder: Path
@@ -61,6 +62,7 @@ class DemoResult:
     report: VerifyReport
     firmware: dict[str, Any]
     seconds: dict[str, float]
+    resumed: bool
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain values, with a schema version."""
@@ -82,7 +84,9 @@ class DemoResult:
 
     def _rows(self) -> list[tuple[str, str]]:
         firmware, folder = self.firmware, self.folder
-        steps = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in self.seconds.items())
+        steps = ", ".join(f"{step} {seconds:.{0 if seconds >= 10 else 1}f} s" for step, seconds in self.seconds.items())
+        if self.resumed:
+            steps += f"; the training was taken up from {folder / 'training'}"
         return [
             (
                 "accuracy, discrete",
@@ -140,12 +144,15 @@ def run_demo(
     check_output(model, force)
     for target in ("native", FIRMWARE_TARGET):
         check_folder(output / target, KIND, force)
+    resumed = holds_run(checkpoint)
+    if resumed:
+        progress(f"the training in {checkpoint} is taken up; for a new one, give another --output (output=)")
     with steps("train"):
         train(
             load_recipe(dataset, (*_SETTINGS.get(dataset, ()), *settings)),
             data=images,
             output=checkpoint,
-            resume=holds_run(checkpoint),
+            resume=resumed,
             progress=bar,
         )
     with steps("export"):
@@ -157,7 +164,7 @@ def run_demo(
             model, FIRMWARE_TARGET, output / FIRMWARE_TARGET, name=dataset, samples=shown, force=force
         )
     with steps("ONNX Runtime library"):
-        build_on_first_use(bar=bar)
+        build_on_first_use(bar=bar, progress=progress)
     with steps("verify"):
         report = lgn_edge.verify(
             model,
@@ -181,6 +188,7 @@ def run_demo(
         report=report,
         firmware=dict(firmware.report["measured"]),
         seconds=steps.seconds,
+        resumed=resumed,
     )
 
 

@@ -18,7 +18,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Final
@@ -172,6 +172,14 @@ def would_be_lost(folder: Path, kind: str) -> Path | None:
         inside = PurePosixPath(root.relative_to(folder).as_posix())
         if not folders and not names and root != folder and inside not in wanted:
             return root
+    return None
+
+
+def stranger(folder: Path, ours: Collection[str]) -> Path | None:
+    """Something in a folder that has none of these names, and that no killed process left when it wrote one of them."""
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if entry.name not in ours and not any(_is_workshop(entry, name) for name in ours):
+            return entry
     return None
 
 
@@ -339,16 +347,26 @@ def _require_alone(target: Path, *, remove: bool = False) -> None:
 
 def _living(place: Path, target: Path, remove: bool) -> bool:
     """Whether a process makes `target` in a folder of `_workshop`; one whose process has ended is removed if asked."""
-    with suppress(OSError), (place / _LOCK).open("r+", encoding="utf-8", errors="replace") as lock:
-        known = all(entry.name in (_LOCK, _OLD) or entry.name.startswith(_NEW) for entry in place.iterdir())
-        if known and not place.is_symlink() and lock.read() == _MARK + target.name:
-            try:
-                _lock(lock)
-            except BlockingIOError:
-                return True
-            if remove:
-                _clear(place, target)
+    if not _is_workshop(place, target.name):
+        return False
+    with suppress(OSError), (place / _LOCK).open("r+") as lock:
+        try:
+            _lock(lock)
+        except BlockingIOError:
+            return True
+        if remove:
+            _clear(place, target)
     return False
+
+
+def _is_workshop(place: Path, name: str) -> bool:
+    """Whether a folder is one of `_workshop` in which something of that name is made."""
+    try:
+        known = all(entry.name in (_LOCK, _OLD) or entry.name.startswith(_NEW) for entry in place.iterdir())
+        mark = (place / _LOCK).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return known and not place.is_symlink() and mark == _MARK + name
 
 
 def _lock(file: IO[str]) -> None:

@@ -25,6 +25,16 @@ def meant(word: Any, known: Iterable[str]) -> str:
     return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(names)}"
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names of others on one line with commas between them, quoted where they would not be told apart as they are."""
+    return ", ".join(_quoted(printable(name)) for name in names)
+
+
+def _quoted(name: str) -> str:
+    plain = name == name.strip() and name and not set(name) & set(",;\"'")
+    return name if plain else '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def printable(text: str) -> str:
     """A text of others on one line: what would break it, or steer a terminal, is escaped as Python does."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -90,8 +90,11 @@ def random_image_network(seed: int, classes: int = 3) -> Network:
     return Network(encoder, tuple(layers), head, f"image{seed}", reads=(*reads, sources))
 
 
-def convolutional_network(seed: int, wires: float = 0.0) -> Network:
-    """Two convolutions of 8 leaves, each with a pool of 2 x 2, under a dense layer that reads the pixels and both."""
+def convolutional_network(seed: int, wires: float = 0.0, edges: bool = False) -> Network:
+    """Two convolutions of 8 leaves, each with a pool of 2 x 2, under a dense layer that reads the pixels and both.
+
+    `wires`: the share of gates that pass a on; `edges`: two of the three channels are of edges.
+    """
     rng = np.random.default_rng(seed)
     layers: list[Layer] = []
     shape = (3, 16, 14)
@@ -105,7 +108,12 @@ def convolutional_network(seed: int, wires: float = 0.0) -> Network:
     given = 672 + layers[1].n_outputs + layers[3].n_outputs
     wires_of_head = rng.integers(0, given, (2, 3000)).astype(np.int32)
     layers.append(LogicDense(given, *wires_of_head, rng.integers(0, 16, 3000).astype(np.uint8)))
-    encoder = Threshold(224, np.arange(672) % 224, np.repeat(np.float32([60, 120, 180]), 224), "uint8")
+    plus, minus = np.arange(672) % 224, np.full(672, -1)
+    if edges:  # to the left, and upwards
+        pixel = np.pad(np.arange(224).reshape(16, 14), 1, mode="edge")
+        plus[224:] = np.stack([pixel[1:-1, :-2], pixel[:-2, 1:-1]]).reshape(-1)
+        minus[224:] = np.stack([pixel[1:-1, 2:], pixel[2:, 1:-1]]).reshape(-1)
+    encoder = Threshold(224, plus, np.repeat(np.float32([60, 120, 180]), 224), "uint8", minus)
     reads = ((0,), (1,), (2,), (3,), (4, 0, 2))
     return Network(encoder, tuple(layers), GroupSum(3000, 10), f"convolutional{seed}", reads=reads)
 

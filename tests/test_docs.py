@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import random
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from sklearn.datasets import load_wine
 from typer.testing import CliRunner
 
+from lgn_edge import load
 from lgn_edge.artifact import build
 from lgn_edge.cli import app
 from lgn_edge.network import flatten
@@ -22,8 +26,24 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_the_readme_shows_the_quickstart() -> None:
-    (shown,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert (ROOT / "examples" / "quickstart.py").read_text().endswith(shown)
+    assert (ROOT / "examples" / "quickstart.py").read_text().endswith(shown()[0])
+
+
+def shown() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def test_the_readme_trains_on_a_table(tmp_path: Path) -> None:
+    wine = load_wine()
+    rows = [[*values, wine.target_names[label]] for values, label in zip(wine.data.tolist(), wine.target, strict=True)]
+    random.Random(0).shuffle(rows)
+    with (tmp_path / "table.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([[*wine.feature_names, "class"], *rows])
+    done = subprocess.run([sys.executable, "-c", shown()[1]], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    network = load(tmp_path / "build" / "table" / "table.onnx")
+    assert (network.name, network.class_names) == ("table", ("class_0", "class_1", "class_2"))
+    assert float(network.provenance["hard_accuracy"]) > 0.85
 
 
 def test_the_quickstart_runs(tmp_path: Path) -> None:

@@ -211,13 +211,47 @@ def short(epochs: int) -> Recipe:
     return replace(RECIPE, training=replace(RECIPE.training, epochs=epochs))
 
 
-def test_training_keeps_what_is_beside_its_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "mine", ["recipe.toml", ".hidden", "state/notes.txt", "tensorboard/notes.txt", ".model.mine/new"]
+)
+def test_a_new_run_has_its_folder_for_itself(tmp_path: Path, mine: str) -> None:
+    (tmp_path / mine).parent.mkdir(exist_ok=True)
+    (tmp_path / mine).write_text("mine")
+    with pytest.raises(InputError, match=f"holds what lgn-edge did not write there, such as .*{mine.split('/')[0]}"):
+        train(short(1), data=dataset(), output=tmp_path, progress=False)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / mine]
+
+
+def test_a_run_that_goes_on_keeps_what_is_beside_its_files(tmp_path: Path) -> None:
+    train(short(1), data=dataset(), output=tmp_path, progress=False)
     (tmp_path / "recipe.toml").write_text("mine")
-    (tmp_path / "state").mkdir()
     (tmp_path / "state" / "notes.txt").write_text("mine")
-    train(short(2), data=dataset(), output=tmp_path, progress=False)
+    train(short(2), data=dataset(), output=tmp_path, progress=False, resume=True)
     assert (tmp_path / "recipe.toml").read_text() == (tmp_path / "state" / "notes.txt").read_text() == "mine"
     assert len(list((tmp_path / "state").iterdir())) == 2
+
+
+STOPPED = """
+import os, signal, sys
+from lgn_edge.training import loop, train
+from tests.training.runs import RECIPE, dataset
+
+setattr(loop, sys.argv[1], lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+train(RECIPE, data=dataset(), output=sys.argv[2], progress=False, tensorboard=True)
+"""
+
+
+@pytest.mark.parametrize("step", ["accuracies", "write_table"])
+def test_a_run_that_was_killed_in_its_first_epoch_leaves_its_folder_to_the_next(tmp_path: Path, step: str) -> None:
+    run = tmp_path / "run"
+    killed = subprocess.run([sys.executable, "-c", STOPPED, step, run], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    if step == "accuracies":
+        assert [path.name for path in run.iterdir()] == ["tensorboard"]
+        train(short(1), data=dataset(), output=run, progress=False)
+    else:
+        with pytest.raises(InputError, match=r"cannot be resumed: .*its .*model is intact: start a new run from it"):
+            train(short(1), data=dataset(), output=run, progress=False)
 
 
 def test_a_checkpoint_of_an_earlier_version_is_replaced(tmp_path: Path) -> None:
@@ -239,6 +273,47 @@ def test_the_demo_refuses_before_it_trains(tmp_path: Path, place: str, monkeypat
     with pytest.raises(InputError, match=f"{Path(place).name} would be lost"):
         demo.run_demo("digits", output=tmp_path)
     assert (tmp_path / place).read_text() == "mine"
+
+
+class TrainingBeginsError(Exception):
+    """Where the demo would train."""
+
+
+@pytest.mark.parametrize("place", ["model.onnx", "native/notes.txt", "cortex-m4/notes.txt"])
+def test_the_demo_replaces_by_force(tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begins(*_: object, **__: object) -> None:
+        raise TrainingBeginsError
+
+    monkeypatch.setattr("lgn_edge.training.train", begins)
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).write_text("mine")
+    with pytest.raises(TrainingBeginsError):
+        demo.run_demo("digits", output=tmp_path, force=True)
+
+
+def test_a_difference_replaces_by_force(tmp_path: Path) -> None:
+    """`verify` tells what it cannot save, and saves it where it is told to replace what is there."""
+    other, place = tmp_path / "other", tmp_path / "place"
+    place.mkdir()
+    (place / "data.csv").write_text("mine")
+    lgn_edge.export(model(), tmp_path / "m.onnx")
+    save_checkpoint(model(), other)  # of other gates
+    words = ["verify", tmp_path / "m.onnx", "--checkpoint", other, "--backend", "torch", "--save-failure", place]
+    for force in (False, True):
+        done = CliRunner().invoke(app, [*map(str, words), *["--force"] * force])
+        assert done.exit_code == 1, done.output
+        assert ("data.csv would be lost" in done.output) is not force
+        assert (place / "data.csv").exists() is not force
+        assert (place / "torch" / "README.md").exists() is force
+
+
+def test_every_command_that_offers_force_is_tested_here() -> None:
+    offered = {
+        name
+        for name in ("build", "demo", "export", "inspect", "run", "targets", "train", "verify")
+        if "--force" in CliRunner().invoke(app, [name, "--help"]).stdout
+    }
+    assert offered == {"build", "demo", "export", "run", "verify"}
 
 
 def test_the_record_of_targets_keeps_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

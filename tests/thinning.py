@@ -30,6 +30,12 @@ def combinations(*axes: Mapping[str, Any] | Sequence[str]) -> list[Any]:
     ]
 
 
+def few(values: Mapping[str, Any] | Sequence[str], *quick: str) -> list[Any]:
+    """Values by their names, for `pytest.mark.parametrize`; all but those named `quick` are exhaustive."""
+    named = values if isinstance(values, Mapping) else {name: name for name in values}
+    return [pytest.param(value, id=name, marks=[] if name in quick else [exhaustive]) for name, value in named.items()]
+
+
 def _at(turn: int, lengths: list[int], longest: int) -> tuple[int, ...]:
     rest, at = turn, []
     for axis, length in enumerate(lengths):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -9,11 +10,23 @@ from xml.sax.saxutils import escape
 FOLDER = Path(__file__).parents[2] / "build" / "reproduce"
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP, _LEGEND = 720, 420, 60, 50, 40, 220
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # told apart by everybody
+# told apart by everybody
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999933", "#882255")
 
 
-def lines(name: str, title: str, x_name: str, y_name: str, series: Mapping[str, Sequence[tuple[float, float]]]) -> Path:
-    """Write `build/reproduce/NAME.svg` with one line through the points (x, y) of each series, and return its path."""
+def lines(
+    name: str,
+    title: str,
+    x_name: str,
+    y_name: str,
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    logarithmic: bool = False,
+) -> Path:
+    """Write `build/reproduce/NAME.svg` with one line through the points (x, y) of each series, and return its path.
+
+    `logarithmic`: equal steps along x are equal factors.
+    """
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
     low, high = min(ys), max(ys) if max(ys) > min(ys) else min(ys) + 1
@@ -21,7 +34,8 @@ def lines(name: str, title: str, x_name: str, y_name: str, series: Mapping[str, 
     right, floor = _WIDTH - _LEGEND, _HEIGHT - _BOTTOM
 
     def place(x: float, y: float) -> tuple[float, float]:
-        across = _LEFT + (x - first) / (last - first) * (right - _LEFT)
+        share = math.log(x / first) / math.log(last / first) if logarithmic else (x - first) / (last - first)
+        across = _LEFT + share * (right - _LEFT)
         return across, floor - (y - low) / (high - low) * (floor - _TOP)
 
     parts = [_text(_LEFT, 20, title), _text((_LEFT + right) / 2, _HEIGHT - 8, x_name), _text(4, _TOP - 10, y_name)]

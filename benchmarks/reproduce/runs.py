@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # where harness.py is, which
 
 import numpy as np
 import torch
-from harness import Options, Row, interleaved, run
+from harness import TRUE_GATES, Options, Row, interleaved, run
 from numpy.typing import NDArray
 
 import lgn_edge
@@ -35,6 +35,7 @@ from lgn_edge.training.datasets import stratified_split
 
 __all__ = [
     "SEEDS",
+    "TRUE_GATES",
     "Options",
     "Row",
     "Run",

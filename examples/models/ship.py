@@ -12,6 +12,7 @@ from pathlib import Path
 
 import lgn_edge
 from lgn_edge.files import atomic_directory
+from lgn_edge.network import Network
 from lgn_edge.training import load_dataset
 from lgn_edge.training.checkpoint import read_document
 from lgn_edge.training.recipe import recipe_from
@@ -38,6 +39,14 @@ def accuracy(model: Path, dataset: str) -> tuple[float, int]:
     return float(right.mean()), len(right)
 
 
+def gates(network: Network) -> str:
+    """How many gates there are, and in each layer that has any; those of kernels are stored once."""
+    layers = " + ".join(f"{layer.n_distinct:,}" for layer in network.layers if layer.n_distinct)
+    if network.n_distinct == network.n_gates:
+        return f"{network.n_gates:,} ({layers})"
+    return f"{network.n_distinct:,} stored ({layers}), {network.n_gates:,} at all places"
+
+
 def card(run: Path, name: str, model: Path) -> str:
     """The model card."""
     document = read_document(run)
@@ -47,12 +56,11 @@ def card(run: Path, name: str, model: Path) -> str:
     if "validation_accuracy" in metrics:
         chosen = f"{100 * metrics['validation_accuracy']:.2f} %, epoch {metrics['best_epoch']:,.0f}"
     share, samples = accuracy(model, recipe.data.name)
-    widths = " + ".join(f"{layer.n_outputs:,}" for layer in network.layers)
     return f"""# {name}
 
 | | |
 |---|---|
-| gates | {network.n_gates:,} ({widths}) |
+| gates | {gates(network)} |
 | accuracy | **{100 * share:.2f} %** of all {samples:,} test samples: the ONNX file through the native artifact |
 | validation | {chosen} of {metrics["epochs"]:,.0f} |
 | seed | {recipe.training.seed} |

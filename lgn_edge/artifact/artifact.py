@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,6 +17,7 @@ from lgn_edge.artifact.host_library import HostLibrary
 from lgn_edge.artifact.manifest import Manifest, read_manifest
 from lgn_edge.artifact.report import REPORT_JSON
 from lgn_edge.artifact.threads import worthwhile_threads
+from lgn_edge.checks import MOST_THREADS, any_path, whole_number
 from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.host import require_here, runs_here
 from lgn_edge.network import Prediction
@@ -78,8 +80,8 @@ class Artifact:
         checked = check_samples(
             samples, manifest.features, manifest.input_dtype, "the artifact", trained=manifest.scale, scale=scale
         )
-        if threads is not None and threads < 1:
-            raise InputError(f"threads is {threads}; it needs at least one")
+        if threads is not None:
+            whole_number(threads, "threads", least=1, most=MOST_THREADS)
         if self.execution == "host":
             # a library reads rows where they lie
             array = checked if self.library.takes(checked) else np.ascontiguousarray(checked)
@@ -101,7 +103,7 @@ class Artifact:
         """
         if self.execution != "host":
             raise UnsupportedError(f"packed input from Python needs an artifact for this machine, not {self.target}")
-        shape = (self.manifest.bits, words_for(n))
+        shape = (self.manifest.bits, words_for(whole_number(n, "n", least=0)))
         if words.dtype != np.uint64 or words.shape != shape:
             raise InputError(
                 f"packed input is {words.dtype} {list(words.shape)}; {n} samples take uint64 {list(shape)}"
@@ -144,13 +146,13 @@ class Artifact:
         return link(self.folder, self.manifest)
 
 
-def load_artifact(folder: str | Path) -> Artifact:
+def load_artifact(folder: str | os.PathLike[str]) -> Artifact:
     """Open an artifact.
 
     Raises:
         InputError: not an artifact, written by another version, or a file of it is missing or changed.
     """
-    path = Path(folder)
+    path = any_path(folder, "artifact", "the path of its folder")
     manifest = read_manifest(path)
     try:
         report = json.loads((path / REPORT_JSON).read_text())

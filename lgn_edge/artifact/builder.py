@@ -25,6 +25,7 @@ from lgn_edge.artifact.measure import measure
 from lgn_edge.artifact.packaging import check_packages, package_values, write_packages
 from lgn_edge.artifact.report import REPORT_JSON, REPORT_TEXT, Report, report_text
 from lgn_edge.artifact.selftest import selftest_samples
+from lgn_edge.checks import whole_number
 from lgn_edge.errors import InputError, MissingProgramError
 from lgn_edge.files import atomic_directory, check_folder, scratch_folder, sha256
 from lgn_edge.forms.choice import Budget, Plan, check_batch, check_budget, plan
@@ -33,7 +34,6 @@ from lgn_edge.forms.prediction import Cost
 from lgn_edge.forms.rows.split import split
 from lgn_edge.network import Circuit, Network
 from lgn_edge.network.heads import MAX_CLASSES
-from lgn_edge.network.samples import SCALE
 from lgn_edge.passes.layered import as_network
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
@@ -42,6 +42,9 @@ from lgn_edge.templates import render
 KIND = "artifact"  # of the folder, for those who replace it
 _INPUT_ARRAYS = {"uint8": "Uint8Array", "float32": "Float32Array"}
 _INPUT_TYPES = {"uint8": "uint8_t", "float32": "float"}
+_NAN = "; a NaN is above no threshold, so that every bit of its feature is 0"
+_MOST_OF_A_NAME = 64  # characters, which every file system and linker takes
+_MOST_OF_A_PART = 10**12  # bytes of its memory, hertz of its clock
 _EXPORTS = ("predict", "predict_in", "predict_packed", "predict_packed_in", "selftest")
 _PACKAGES = ("apache-tvm", "ziglang", "numpy")
 
@@ -73,8 +76,8 @@ def build(
         model: a network, a circuit, or the path of an ONNX file of one.
         target: its name (`lgn_edge.targets.registry`).
         output: the folder.
-        name: what symbols and files are called (`lgn_NAME_predict`); the network's own name by default. What a C
-            identifier cannot hold becomes "_".
+        name: what symbols and files are called (`lgn_NAME_predict`): lower-case letters and digits, with single _
+            between them; the network's own name by default, as `c_identifier` makes it one.
         optimize: what firmware shall be best at: "speed", "size", or "balanced". Hosted targets have one form.
         flash: bytes of flash that firmware may use, for code and constants; by default all that the part has.
         ram: bytes of RAM that firmware may use, for its workspace and stack; likewise.
@@ -98,6 +101,14 @@ def build(
     check_batch(batch, machine)
     if clock_hz and not machine.clock_hz:
         raise InputError(f"no cycles are known of {machine.name}, so a clock gives no time; build without --clock")
+    for what, number in (("flash", flash), ("ram", ram), ("clock_hz", clock_hz)):
+        if number is not None:
+            whole_number(number, what, least=1, most=_MOST_OF_A_PART)
+    if name is not None and c_identifier(name) != name:
+        raise InputError(
+            f"the name {name!r} would be another one in C symbols; give lower-case letters and digits, with single _"
+            f" between them, {_MOST_OF_A_NAME} at most, such as {c_identifier(name)!r}"
+        )
     check_folder(output, KIND, force)
     reason = toolchain.missing()
     if reason:
@@ -107,9 +118,9 @@ def build(
         network = _network(model)
     if network.head.n_outputs > MAX_CLASSES:
         raise InputError(f"{network.name} has {network.head.n_outputs} outputs; an artifact has {MAX_CLASSES} at most")
-    identifier = c_identifier(name if name is not None else network.name)
+    identifier = name or c_identifier(network.name)
     shown, shown_are = example_samples(network, samples, machine.selftest_vectors)
-    progress(f"building {network.name} for {machine.name}: {network.n_gates:,} gates")
+    progress(f"building {network.name} for {machine.name}: {network.gates_text}")
     with clock("simplify"):
         parted = split(network, machine)
     budget = Budget(flash or machine.flash_bytes or None, ram or machine.ram_bytes or None)
@@ -173,7 +184,7 @@ def c_identifier(name: str) -> str:
     Raises:
         InputError: nothing of it is a letter or digit.
     """
-    identifier = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    identifier = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:_MOST_OF_A_NAME].rstrip("_")
     if not identifier:
         raise InputError(f"the name {name!r} holds no letter or digit; choose another with --name")
     return identifier
@@ -217,7 +228,7 @@ def _interface(network: Network, planned: Plan, target: Target, identifier: str)
         model_hash=network.fingerprint(),
         versions={"lgn-edge": __version__, **{name: importlib.metadata.version(name) for name in _PACKAGES}},
         files={},
-        scale=network.provenance.get(SCALE, ""),
+        scale=network.scale,
     )
 
 
@@ -247,6 +258,10 @@ def _write_sources(
         "block": manifest.block,
         "workspace_bytes": manifest.workspace_bytes,
         "workspace_align": manifest.workspace_align,
+        "no_workspace": " /* none is needed; an array has one byte at least */"
+        if manifest.workspace_bytes == 1
+        else "",
+        "nan": _NAN if manifest.input_dtype == "float32" else "",
         "reentrant": int(manifest.workspace_bytes <= max(1, target.workspace_on_stack)),
         "input_type": _INPUT_TYPES[manifest.input_dtype],
         "word_type": f"uint{manifest.word_bits}_t",

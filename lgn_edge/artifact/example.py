@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network
-from lgn_edge.network.samples import SCALE, check_samples
+from lgn_edge.network.samples import check_samples
 from lgn_edge.templates import c_rows
 
 _MOST: Final = 8  # they are constants in the text of a program
@@ -32,9 +32,7 @@ def example_samples(network: Network, given: ArrayLike | None, count: int) -> tu
             :_MOST
         ], "Made up, around the encoder's thresholds: those of the self-test."
     encoder = network.encoder
-    real = check_samples(
-        given, encoder.n_features, encoder.input_dtype, "the example", trained=network.provenance.get(SCALE, "")
-    )
+    real = check_samples(given, encoder.n_features, encoder.input_dtype, "the example", trained=network.scale)
     if not len(real):
         raise InputError("no samples for the example; give at least one, or leave them out")
     if not np.isfinite(real).all():

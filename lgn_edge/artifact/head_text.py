@@ -35,5 +35,7 @@ def head_values(manifest: Manifest) -> dict[str, str]:
         "scale_js": _SCALE_JS.format(tau=tau, beta=beta),
         "scale_ts": _SCALE_TS,
         "scores_are": "ones counted for each class" if decides else "the score, ones counted",
-        "classes_are": "the class with the highest score, the first of equals" if decides else "0",
+        "classes_are": "the class with the highest score, the first of equals"
+        if decides
+        else "0 always, as a score is no class",
     }

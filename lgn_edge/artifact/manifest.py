@@ -9,7 +9,7 @@ from typing import Any
 
 from lgn_edge.errors import InputError
 from lgn_edge.files import sha256
-from lgn_edge.folders import kind_of_folder
+from lgn_edge.paths import Wanted, require
 
 FORMAT = 1
 ABI_VERSION = 1
@@ -92,12 +92,9 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         InputError: not an artifact, written by another version, or a file is missing or changed.
     """
-    path = folder / FILE
+    path = require(folder, Wanted.ARTIFACT) / FILE
     try:
         content: Any = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        what = kind_of_folder(folder) or f"is not an artifact: it has no {FILE}; make one with lgn-edge build"
-        raise InputError(f"{folder} {what}") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}); build the artifact again") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT or content.get("abi_version") != ABI_VERSION:

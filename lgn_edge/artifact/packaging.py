@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -63,4 +62,5 @@ def write_packages(folder: Path, packages: Sequence[str], name: str, values: Map
             output.parent.mkdir(parents=True, exist_ok=True)
             output.write_text(render(template, values, folder="packaging"))
     if "arduino" in packages:  # it looks for headers in src/ only
-        shutil.copy(folder / "include" / f"lgn_{name}.h", folder / "src" / f"lgn_{name}.h")
+        forwarded = f'/* SPDX-License-Identifier: MIT-0 */\n#include "../include/lgn_{name}.h"\n'
+        (folder / "src" / f"lgn_{name}.h").write_text(forwarded)

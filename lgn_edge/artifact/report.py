@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.artifact.measure import Measured
 from lgn_edge.forms.prediction import Cost
-from lgn_edge.words import printable
+from lgn_edge.words import listed
 
 REPORT_JSON = "report.json"
 REPORT_TEXT = "report.md"
@@ -85,7 +85,7 @@ def report_text(report: Report, manifest: Manifest) -> str:
 def _outputs_row(manifest: Manifest) -> tuple[str, str]:
     """Classes, bits or the score: how many, and their names."""
     what = "classes" if manifest.decides else "bits" if manifest.tau is None else "score"
-    names = ", ".join(html.escape(printable(name)).replace("|", "&#124;") for name in manifest.class_names)
+    names = html.escape(listed(manifest.class_names), quote=False).replace("|", "&#124;")
     return what, f"{manifest.classes}" + (f": {names}" if names else "")
 
 

@@ -1,11 +1,12 @@
 """The command line: `lgn-edge COMMAND`.
 
 Exit codes: 0 done (and, for verify, equal), 1 checked and different, 2 the user's mistake, 3 a defect of lgn-edge,
-130 interrupted.
+130 interrupted (Ctrl-C), 143 terminated (`kill`).
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 import traceback
 from typing import Annotated, Any, Final, NoReturn
@@ -36,6 +37,7 @@ from lgn_edge.words import printable
 
 UNEXPECTED: Final = 3
 INTERRUPTED: Final = 130
+TERMINATED: Final = 143
 BROKEN_PIPE: Final = 141
 _TALK: Final = ("quiet", "verbose", "debug")  # options that are said before a command, or behind it
 
@@ -52,7 +54,19 @@ The same by hand:
 
 \b
 Exit codes: 0 done, 1 checked and different, 2 a mistake in what was asked,
-3 a defect of lgn-edge, 130 interrupted."""
+3 a defect of lgn-edge, 130 interrupted, 143 terminated."""
+
+
+class _Terminated(KeyboardInterrupt):
+    """The process was asked to end: like an interrupt, so that nothing half-written and no child process is left."""
+
+
+_STOPPED: Final = (("interrupted", INTERRUPTED), ("terminated", TERMINATED))
+
+
+def _terminate(*_: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what clears up is not disturbed
+    raise _Terminated
 
 
 class _Commands(TyperGroup):
@@ -82,8 +96,11 @@ class _Commands(TyperGroup):
                 sys.stdout.flush()  # a reader that has gone shows here, not when Python exits
         except LgnError as error:
             _fail(f"error: {error}", error.exit_code, _debug(ctx))
-        except KeyboardInterrupt:
-            _fail("interrupted", INTERRUPTED, debug=False)
+        except KeyboardInterrupt as stopped:
+            _fail(*_STOPPED[isinstance(stopped, _Terminated)], debug=False)
+        except MemoryError as error:
+            what = f" ({' '.join(str(error).split())})" if str(error) else ""
+            _fail(f"error: there is not enough memory for what was asked{what}; ask for less", 2, _debug(ctx))
         except BrokenPipeError:
             raise typer.Exit(BROKEN_PIPE) from None
         except Exception as error:
@@ -165,4 +182,8 @@ def _options(
 def main() -> None:
     """Run the command line and exit."""
     open_streams()
-    app(prog_name="lgn-edge")
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app(prog_name="lgn-edge")
+    except KeyboardInterrupt as stopped:  # before a command has begun, or when it has ended
+        sys.exit(_STOPPED[isinstance(stopped, _Terminated)][1])

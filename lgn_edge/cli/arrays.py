@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lgn_edge.errors import InputError
+from lgn_edge.paths import Wanted, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,16 +22,9 @@ def load_array(path: Path) -> NDArray[Any]:
     import numpy as np
 
     try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise InputError(f"no file {path}; give a .npy file that numpy.save wrote") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{path} is a folder, not a file of one numeric array; give a .npy file") from error
+        array: NDArray[Any] = np.load(require(path, Wanted.ARRAY), allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:  # numpy's own words would advise to unpickle it
         raise InputError(f"{path} is not a file of one numeric array; give a .npy that numpy.save wrote") from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise InputError(f"{path} holds several arrays; save the samples alone with numpy.save")
     return array
 
 

@@ -20,6 +20,7 @@ Examples:
   lgn-edge build model.onnx --target cortex-m0 -o firmware --optimize size --flash 16K --ram 2K"""
 
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20}
+_MOST_HERTZ: Final = 1e12
 _HERTZ: Final = {"": 1, "K": 1_000, "M": 1_000_000, "G": 1_000_000_000}
 
 
@@ -28,7 +29,8 @@ def build(
     target: Annotated[str, typer.Option("--target", "-t", help="Machine to build for; see `lgn-edge targets`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; an artifact there is replaced.")],
     name: Annotated[
-        str | None, typer.Option("--name", help="Name in the C symbols lgn_NAME_...; the model's own by default.")
+        str | None,
+        typer.Option("--name", help="Name in the C symbols lgn_NAME_...: a-z, 0-9 and _; the model's own by default."),
     ] = None,
     optimize: Annotated[
         str, typer.Option("--optimize", help="What firmware shall be best at: speed, size or balanced.")
@@ -103,7 +105,7 @@ def size_in_bytes(text: str | None) -> int | None:
     """
     if text is None:
         return None
-    found = re.fullmatch(r"([1-9][0-9]*)([KM]?)", text.strip().upper())
+    found = re.fullmatch(r"([1-9][0-9]{0,14})([KM]?)", text.strip().upper())
     if not found:
         raise InputError(f"{text!r} is not a size; write bytes, or 64K, or 1M")
     return int(found.group(1)) * _UNITS[found.group(2)]
@@ -118,7 +120,7 @@ def hertz(text: str | None) -> int | None:
     if text is None:
         return None
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMG]?)(?:HZ)?", text.strip().upper())
-    rate = round(float(found.group(1)) * _HERTZ[found.group(2)]) if found else 0
-    if not rate:
+    rate = float(found.group(1)) * _HERTZ[found.group(2)] if found else 0.0
+    if not 1 <= rate < _MOST_HERTZ:
         raise InputError(f"{text!r} is not a clock; write hertz, or 64M")
-    return rate
+    return round(rate)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from lgn_edge.errors import InputError
-from lgn_edge.words import printable
+from lgn_edge.words import listed, printable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -101,12 +101,12 @@ def emit_json(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
-def emit_table(table: Table) -> None:
-    """A table, on stdout; without a terminal its lines are as long as their words."""
+def emit_table(table: Table, width: int = _WIDTH_IN_FILES) -> None:
+    """A table, on stdout: as wide as the terminal, or without one, as its words, up to a width."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else _WIDTH_IN_FILES
-    console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
+    columns = None if sys.stdout.isatty() else width
+    console = Console(file=sys.stdout, width=columns, highlight=False, markup=False, emoji=False)
     if sys.stdout.isatty():
         console.print(table)
         return
@@ -164,5 +164,5 @@ def readable(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}"
     if isinstance(value, list | tuple):
-        return ", ".join(map(readable, value)) or "-"
+        return ", ".join(listed([item]) if isinstance(item, str) else readable(item) for item in value) or "-"
     return "-" if value is None else printable(str(value))

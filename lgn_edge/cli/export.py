@@ -53,7 +53,7 @@ def export(
 
     names = [name.strip() for name in outputs.split(",")] if outputs else []
     network = lgn_edge.export(source, output, ops=ops, input=chosen, outputs=names, force=force)
-    say(f"{network.name}: {len(network.layers)} layers, {network.n_gates:,} gates, {network.head.n_outputs} outputs")
+    say(f"{network.name}: {len(network.layers)} layers, {network.gates_text}, {network.head.n_outputs} outputs")
     tell(str(output))
     checkpoint = ("--checkpoint", source) if source.is_dir() else ()
     say(f"next: {command('inspect', output)}, or {command('verify', output, *checkpoint)}")

@@ -46,7 +46,7 @@ def describe(network: Network, file_bytes: int) -> dict[str, Any]:
     import numpy as np
 
     from lgn_edge.network import flatten
-    from lgn_edge.network.truth_table import NAMES
+    from lgn_edge.network.truth_table import FALSE, NAMES
     from lgn_edge.passes import simplify
 
     circuit = flatten(network)
@@ -55,6 +55,7 @@ def describe(network: Network, file_bytes: int) -> dict[str, Any]:
     wires = np.concatenate([simple.a, simple.b, simple.outputs])
     bits = np.unique(wires[wires < simple.n_inputs])
     counts = np.bincount(circuit.table, minlength=16)
+    counts[FALSE] -= circuit.n_gates - network.n_gates  # what is outside of an image is a constant of the netlist
     watched = encoder.feature[bits]
     if encoder.minus is not None:
         watched = np.append(watched, encoder.minus[bits][encoder.is_edge[bits]])
@@ -77,7 +78,8 @@ def describe(network: Network, file_bytes: int) -> dict[str, Any]:
         "feature_names": list(network.feature_names),
         "tau": tau,
         "beta": beta,
-        "gates": circuit.n_gates,
+        "gates": network.n_gates,
+        "gates_stored": network.n_distinct,
         "gates_simplified": simple.n_gates,
         "depth_simplified": int(simple.levels()[simple.outputs].max()),
         "bits_used": len(bits),

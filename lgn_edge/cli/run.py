@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from lgn_edge.checks import MOST_THREADS, whole_number
 from lgn_edge.cli.arrays import load_array, load_labels
 from lgn_edge.cli.console import emit, emit_json, say, tell
-from lgn_edge.words import printable
+from lgn_edge.errors import InputError
+from lgn_edge.words import listed, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +45,10 @@ def run(
         float | None,
         typer.Option("--scale", help="Multiply the samples by this first, to the scale of training; uint8 is rounded."),
     ] = None,
-    threads: Annotated[int, typer.Option("--threads", min=1, help="Threads of a native artifact.")] = 1,
+    threads: Annotated[
+        int,
+        typer.Option("--threads", help="Threads of a native artifact, or of ONNX Runtime."),
+    ] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace the output file whatever it is.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print classes and accuracy as JSON.")] = False,
 ) -> None:
@@ -54,23 +60,28 @@ def run(
     """
     from lgn_edge.files import check_file
 
+    whole_number(threads, "--threads", least=1, most=MOST_THREADS)
     if output is not None:
         check_file(output, _ours, force)
     samples = load_array(samples_file)
-    execution, classes, names, predict = _predictor(form, threads, scale)
+    runner = _runner(form, threads, scale)
+    names = runner.names
     if samples.ndim == 0:
         samples = samples[None]  # refused by the model with its own words
-    known = names or [str(i) for i in range(classes)]
-    labels = None if labels_file is None else load_labels(labels_file, len(samples), known)
+    labels = None
+    if labels_file is not None:
+        if not runner.decides:
+            raise InputError(f"{form} gives a score or bits and has no classes to compare; leave --labels out")
+        labels = load_labels(labels_file, len(samples), names or [str(i) for i in range(runner.outputs)])
     start = time.perf_counter()
-    prediction = predict(samples)
+    prediction = runner.predict(samples)
     seconds = time.perf_counter() - start
-    say(f"{len(samples):,} samples, {execution}, {seconds:.3g} s")
+    say(f"{len(samples):,} samples, {runner.execution}, {seconds:.3g} s")
     if output is not None:
         _save(output, prediction, force)
     accuracy = None if labels is None or not len(labels) else float((prediction.classes == labels).mean())
     if as_json:
-        document: dict[str, Any] = {"schema": 1, "samples": len(samples), "execution": execution}
+        document: dict[str, Any] = {"schema": 1, "samples": len(samples), "execution": runner.execution}
         emit_json(document | {"accuracy": accuracy} | _results(prediction, names))
     elif labels is not None:
         emit("accuracy: no samples" if accuracy is None else f"accuracy: {accuracy:.4%}")
@@ -78,7 +89,7 @@ def run(
         tell(str(output))
     elif prediction.decision is None:
         if names:
-            say(f"outputs: {', '.join(map(printable, names))}")
+            say(f"outputs: {listed(names)}")
         emit("\n".join("\t".join(map(str, row)) for row in prediction.scores.tolist()))
     else:
         emit("\n".join(_line(best, names) for best in prediction.classes.tolist()))
@@ -96,18 +107,36 @@ def _line(best: int, names: list[str]) -> str:
     return f"{best}\t{printable(names[best])}" if names else str(best)
 
 
-def _predictor(form: Path, threads: int, scale: float | None) -> tuple[str, int, list[str], Predict]:
-    """How the file or folder is executed, its classes, their names, if any, and the function that does it."""
+@dataclass(frozen=True)
+class _Runner:
+    """What runs a file or a folder.
+
+    Attributes:
+        execution: where.
+        outputs: classes, bits, or one score.
+        names: of them, if any.
+        decides: whether they are classes.
+        predict: samples to a prediction.
+    """
+
+    execution: str
+    outputs: int
+    names: list[str]
+    decides: bool
+    predict: Predict
+
+
+def _runner(form: Path, threads: int, scale: float | None) -> _Runner:
     if form.is_dir():
         from lgn_edge import load_artifact
 
         artifact = load_artifact(form)
         manifest = artifact.manifest
-        names, execution = list(manifest.class_names), str(artifact.execution)
-        return (
-            execution,
+        return _Runner(
+            artifact.execution,
             manifest.classes,
-            names,
+            list(manifest.class_names),
+            manifest.decides,
             lambda samples: artifact.predict(samples, threads=threads, scale=scale),
         )
     from lgn_edge.onnx_model import is_foreign, read, to_model
@@ -118,11 +147,11 @@ def _predictor(form: Path, threads: int, scale: float | None) -> tuple[str, int,
     if foreign:
         say(f"{form} is a foreign circuit: what runs is written from what was read of it")
     session = onnxruntime_session(to_model(network) if foreign else form, threads=threads)
-    names = list(network.class_names)
-    return (
+    return _Runner(
         "onnxruntime",
         network.head.n_outputs,
-        names,
+        list(network.class_names),
+        network.head.decides,
         lambda samples: session(network.check(samples, scale=scale)),
     )
 

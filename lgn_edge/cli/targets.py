@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from lgn_edge.cli.console import emit_json, emit_table
+from lgn_edge.cli.console import emit, emit_json, emit_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,6 +16,9 @@ EXAMPLES: Final = """\b
 Examples:
   lgn-edge targets
   lgn-edge targets --json"""
+
+
+_WIDTH: Final = 100
 
 
 def targets(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
@@ -28,7 +31,9 @@ def targets(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.
     if as_json:
         emit_json({"schema": 1, "targets": rows})
     else:
-        emit_table(_table(rows))
+        emit_table(_table(rows), _WIDTH)
+        for reason, names in _missing(rows).items():
+            emit(f"  missing for {', '.join(names)}: {reason}")
 
 
 def describe() -> list[dict[str, Any]]:
@@ -73,11 +78,20 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     from lgn_edge.targets.executed import Executed
 
     table = Table(box=box.SIMPLE)
-    for column in ("target", "machine", "needs", "missing here", "last executed here"):
-        table.add_column(column, overflow="fold")
+    for column in ("target", "machine", "executed by", "last verified here"):
+        table.add_column(column, overflow="fold", no_wrap=column != "machine")
     for row in rows:
         name = ", ".join([row["name"], *row["aliases"]])
-        missing = "; ".join(row["missing"]) or "nothing"
-        last = Executed(**row["last_executed"]) if row["last_executed"] else "not by verify"
-        table.add_row(name, row["description"], ", ".join(row["needs"]), missing, str(last))
+        by, last = row["execution"], Executed(**row["last_executed"]) if row["last_executed"] else None
+        here = f"{by} (missing)" if by and row["missing"] else by or "nothing"
+        table.add_row(name, row["description"], here, str(last or "never"))
     return table
+
+
+def _missing(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """What is missing here, and the targets that need it."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        for reason in row["missing"]:
+            reasons.setdefault(reason, []).append(row["name"])
+    return reasons

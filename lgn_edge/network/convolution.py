@@ -6,10 +6,11 @@ An image is `channels` planes of `height` rows of `width` signals, channel by ch
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -106,8 +107,55 @@ class Window:
         return np.moveaxis(seen, (-2, -1), (3, 4))
 
 
+class _OverImage(ArrayRecord, ABC):
+    """A layer that looks at an image through a window, at every place of it.
+
+    Attributes:
+        channels, height, width: of the image.
+        size: rows and columns of the window, or one number for both.
+        stride, padding: of the window, as `size`; outside of the image is 0.
+        window: all of these together.
+    """
+
+    WHAT: ClassVar[str]  # the layer, for messages
+    channels: int
+    height: int
+    width: int
+    size: int | Pair
+    stride: int | Pair | None
+    padding: int | Pair
+    window: Window
+
+    def _set_window(self) -> None:
+        """Make pairs of numbers for both, and the window of all."""
+        pairs = {name: pair(getattr(self, name), f"{self.WHAT}: {name}") for name in ("size", "stride", "padding")}
+        window = Window(self.channels, self.height, self.width, **pairs, what=self.WHAT)
+        for name, value in {**pairs, "window": window}.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    @abstractmethod
+    def out_channels(self) -> int:
+        """Channels of the output."""
+
+    @property
+    def out_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the output."""
+        return (self.out_channels, *self.window.places)
+
+    @property
+    def n_inputs(self) -> int:
+        """Signals of the image."""
+        return self.window.n_inputs
+
+    @property
+    def n_outputs(self) -> int:
+        """Channels of the output times places."""
+        return int(np.prod(self.out_shape))
+
+
 @dataclass(frozen=True, eq=False)
-class LogicConv2d(ArrayRecord):
+class LogicConv2d(_OverImage):
     """A convolution whose kernels are trees of gates (Petersen et al. 2024, section 3.1).
 
     Kernel k looks at the image through a window, at every place of it. Its 2^d leaves are cells of the window. Node n
@@ -123,6 +171,8 @@ class LogicConv2d(ArrayRecord):
         stride, padding: of the window, as `size`.
     """
 
+    WHAT: ClassVar = "convolution"
+
     channels: int
     height: int
     width: int
@@ -134,10 +184,8 @@ class LogicConv2d(ArrayRecord):
     window: Window = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        what = "convolution"
-        for name in ("size", "stride", "padding"):
-            object.__setattr__(self, name, pair(getattr(self, name), f"{what}: {name}"))
-        object.__setattr__(self, "window", _window(self, what))
+        what = self.WHAT
+        self._set_window()
         object.__setattr__(self, "leaf", frozen_array(self.leaf, np.int32, f"{what}: leaf", 3))
         object.__setattr__(self, "table", frozen_array(self.table, np.uint8, f"{what}: table", 2))
         kernels, leaves, three = self.leaf.shape
@@ -170,19 +218,9 @@ class LogicConv2d(ArrayRecord):
         return len(self.leaf)
 
     @property
-    def out_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of the output."""
-        return (self.kernels, *self.window.places)
-
-    @property
-    def n_inputs(self) -> int:
-        """Signals of the image."""
-        return self.window.n_inputs
-
-    @property
-    def n_outputs(self) -> int:
-        """Kernels times places."""
-        return int(np.prod(self.out_shape))
+    def out_channels(self) -> int:
+        """The kernels."""
+        return self.kernels
 
     @property
     def n_distinct(self) -> int:
@@ -220,7 +258,7 @@ class LogicConv2d(ArrayRecord):
 
     def gates(self) -> tuple[UInt8Array, Int32Array, Int32Array, Int32Array]:
         """The layer as a netlist (see `Layer.gates`): the trees at every place, and a 0 for what is outside."""
-        _check_netlist(self.n_inputs, self.n_applied, "convolution")
+        _check_netlist(self.n_inputs, self.n_applied, self.WHAT)
         image = signal_index(0, self.n_inputs)
         channel, row, column = np.moveaxis(self.leaf, 2, 0)
         places = self.n_outputs // self.kernels
@@ -239,7 +277,7 @@ class LogicConv2d(ArrayRecord):
 
 
 @dataclass(frozen=True, eq=False)
-class OrPool2d(ArrayRecord):
+class OrPool2d(_OverImage):
     """Pooling: output (channel, y, x) is the OR of its channel in a window (Petersen et al. 2024, section 3.2).
 
     Attributes:
@@ -248,6 +286,8 @@ class OrPool2d(ArrayRecord):
         stride: of the window, as `size`; the size itself where it is not given.
         padding: of the image, as `size`; what is outside is 0.
     """
+
+    WHAT: ClassVar = "OR pool"
 
     channels: int
     height: int
@@ -258,27 +298,14 @@ class OrPool2d(ArrayRecord):
     window: Window = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        what = "OR pool"
         if self.stride is None:
             object.__setattr__(self, "stride", self.size)
-        for name in ("size", "stride", "padding"):
-            object.__setattr__(self, name, pair(getattr(self, name), f"{what}: {name}"))
-        object.__setattr__(self, "window", _window(self, what))
+        self._set_window()
 
     @property
-    def out_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of the output."""
-        return (self.channels, *self.window.places)
-
-    @property
-    def n_inputs(self) -> int:
-        """Signals of the image."""
-        return self.window.n_inputs
-
-    @property
-    def n_outputs(self) -> int:
-        """Channels times places."""
-        return int(np.prod(self.out_shape))
+    def out_channels(self) -> int:
+        """Those of the image."""
+        return self.channels
 
     @property
     def n_distinct(self) -> int:
@@ -305,7 +332,7 @@ class OrPool2d(ArrayRecord):
 
     def gates(self) -> tuple[UInt8Array, Int32Array, Int32Array, Int32Array]:
         """The layer as a netlist (see `Layer.gates`): of each window a chain of OR, and a constant 0 for outside."""
-        _check_netlist(self.n_inputs, self.n_applied, "OR pool")
+        _check_netlist(self.n_inputs, self.n_applied, self.WHAT)
         taps = self.window.taps(signal_index(0, self.n_inputs), self.n_inputs)
         rows, columns = self.window.size
         cells = [taps[:, y, x].reshape(-1) for y in range(rows) for x in range(columns)]
@@ -330,11 +357,6 @@ def pair(value: ArrayLike, what: str) -> Pair:
     if numbers.shape not in ((1,), (2,)) or numbers.dtype.kind not in "iu":
         raise InputError(f"{what} is {value!r}; it must be a whole number, or one for rows and one for columns")
     return int(numbers[0]), int(numbers[-1])
-
-
-def _window(layer: ImageLayer, what: str) -> Window:
-    size, stride, padding = (pair(value, what) for value in (layer.size, layer.stride or layer.size, layer.padding))
-    return Window(layer.channels, layer.height, layer.width, size, stride, padding, what)
 
 
 def _check_netlist(inputs: int, gates: int, what: str) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lgn_edge.errors import InputError
 from lgn_edge.network.samples import NUMBERS, as_array, kind
-from lgn_edge.words import near
+from lgn_edge.words import listed, near
 
 
 def as_labels(parts: Mapping[str, Any], class_names: Sequence[str]) -> list[NDArray[np.int64]]:
@@ -101,7 +101,7 @@ def _named(given: NDArray[Any], class_names: Sequence[str], what: str) -> NDArra
     if unknown is not None:
         raise InputError(
             f"{what} labels have {unknown!r}{near(unknown, class_names)}, which is no class; there are"
-            f" {', '.join(class_names)}"
+            f" {listed(class_names)}"
         )
     return np.array([number[name] for name in names.tolist()], np.int64)[inverse]
 

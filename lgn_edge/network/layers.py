@@ -166,13 +166,19 @@ class Threshold(ArrayRecord):
         """bool[bits], those that compare a difference of two features."""
         return np.zeros(self.n_outputs, np.bool_) if self.minus is None else np.asarray(self.minus >= 0)
 
+    @property
+    def scale(self) -> str:
+        """The greatest value of a feature, as far as thresholds tell: "1" where features are bits, else ""."""
+        bits = self.input_dtype == "uint8" and self.minus is None and bool((self.threshold < 1).all())
+        return "1" if bits else ""
+
     def check(self, samples: ArrayLike) -> NDArray[Any]:
         """`samples` as an array [n, n_features] of the input type.
 
         Raises:
             InputError: another shape, or a type that does not convert without loss.
         """
-        return check_samples(samples, self.n_features, self.input_dtype, "the model")
+        return check_samples(samples, self.n_features, self.input_dtype, "the model", trained=self.scale)
 
     def evaluate(self, samples: ArrayLike) -> Words:
         """Packed bits uint64[bits, ceil(n / 64)] of samples [n, n_features]."""

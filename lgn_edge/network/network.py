@@ -6,6 +6,7 @@ import hashlib
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from textwrap import shorten
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +19,7 @@ from lgn_edge.network.heads import Head, first_maximum
 from lgn_edge.network.layers import ArrayRecord, Int32Array, Layer, Threshold
 from lgn_edge.network.samples import SCALE, check_samples
 from lgn_edge.network.truth_table import Words
-from lgn_edge.words import printable
+from lgn_edge.words import listed, printable
 
 _LAYERS_SHOWN, _WIDTH = 5, 80  # of a network that is printed
 _CHUNK = 4096  # samples evaluated at a time; bounds the memory of the reference
@@ -111,11 +112,11 @@ class Network(ArrayRecord):
         encoder, head = self.encoder, self.head
         noun = "classes" if head.decides else "outputs"
         lines = [
-            f"Network {printable(self.name)}, {self.n_gates:,} gates",
+            f"Network {printable(self.name)}, {self.gates_text}",
             f"encoder   {encoder.n_features:,} features {encoder.input_dtype} -> {encoder.n_outputs:,} bits",
             *layers,
             f"head      {type(head).__name__}, {head.n_inputs:,} -> {head.n_outputs:,}",
-            *([f"{noun}   {shorten(', '.join(map(printable, self.class_names)), _WIDTH)}"] if self.class_names else []),
+            *([f"{noun}   {shorten(listed(self.class_names), _WIDTH)}"] if self.class_names else []),
         ]
         return "\n  ".join(lines)
 
@@ -134,14 +135,25 @@ class Network(ArrayRecord):
         return sum(layer.n_distinct for layer in self.layers)
 
     @property
+    def gates_text(self) -> str:
+        """How many gates there are, in words: those that a sample passes, and those stored where they are fewer."""
+        stored = f" at all places, {self.n_distinct:,} stored" if self.n_distinct != self.n_gates else ""
+        return f"{self.n_gates:,} gates{stored}"
+
+    @cached_property
     def widths(self) -> tuple[int, ...]:
         """Signals of the encoder, then of each layer."""
         return (self.encoder.n_outputs, *(layer.n_outputs for layer in self.layers))
 
-    @property
+    @cached_property
     def sources(self) -> tuple[tuple[int, ...], ...]:
         """What each layer reads, as `reads`, chains included."""
         return self.reads or _chain(len(self.layers))
+
+    @property
+    def scale(self) -> str:
+        """The greatest value of a feature in training, where it is known, else ""."""
+        return self.provenance.get(SCALE, self.encoder.scale)
 
     def fingerprint(self) -> str:
         """sha256, hexadecimal, of all that decides a prediction: encoder, wiring, tables, head; not the names."""
@@ -184,10 +196,8 @@ class Network(ArrayRecord):
         Raises:
             InputError: another shape or type; the message says the scale that training used, where it is known.
         """
-        encoder, trained = self.encoder, self.provenance.get(SCALE, "")
-        return check_samples(
-            samples, encoder.n_features, encoder.input_dtype, "the model", trained=trained, scale=scale
-        )
+        features, dtype = self.encoder.n_features, self.encoder.input_dtype
+        return check_samples(samples, features, dtype, "the model", trained=self.scale, scale=scale)
 
     def evaluate(self, samples: ArrayLike, *, scale: float | None = None) -> Prediction:
         """Scores and classes of samples [n, features], any n, 0 included; see `check`.

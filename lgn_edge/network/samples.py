@@ -137,6 +137,12 @@ def _mend(array: NDArray[Any], dtype: str, trained: str, lost: tuple[int, ...] |
             f"feature {feature} of sample {sample}, {array[lost]}, is no value of {dtype}, so round them as for its"
             f" training, with .astype('{dtype}')"
         )
+    if trained == "1" and lost is not None:
+        sample, feature = lost
+        return (
+            f"feature {feature} of sample {sample} is {array[lost]}, and the features are bits, 0 or 1; make bits of"
+            " others first, such as (x > 0.5).astype('uint8')"
+        )
     option = "(--scale, scale=)"
     if array.dtype.kind == "f" and _in_0_1(array):
         if trained:

@@ -106,11 +106,11 @@ class Blocks:
             trees: of at most `MOST_LEAVES` leaves and a pool of at most `MOST_PLACES` places.
             coefficients: float32 [kernels * gates of a tree, 4].
         """
-        return Blocks(self.batch, cpu_operators.trees(self.real().values, trees.leaf, coefficients, trees.shape))
+        return Blocks(self.batch, cpu_operators.trees(self.real().values, trees.leaf, coefficients, trees.sizes))
 
-    def bit_trees(self, trees: Trees, coefficients: Tensor) -> Blocks:
-        """The same for discrete gates on bits (see `bit_gates`)."""
-        arguments = self.values, self.bits, trees.leaf, coefficients, trees.shape
+    def bit_trees(self, trees: Trees, coefficients: Tensor, share: Tensor | None = None) -> Blocks:
+        """The same for discrete gates on bits; `share`, float32 [kernels, leaves, K], as of `bit_gates`."""
+        arguments = self.values, coefficients, share, self.bits, trees.leaf, trees.candidates, trees.sizes
         return Blocks(self.batch, *cpu_operators.bit_trees(*arguments))
 
     def group_sums(self, groups: int) -> Tensor:

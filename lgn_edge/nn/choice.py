@@ -118,10 +118,14 @@ class Choice(Module):
                 f"logic layer: {candidates} candidates for an input; learned wiring needs 2 to {most} of {n_inputs}"
                 f" inputs, and at least {2 * lanes} inputs"
             )
-        rows = 2 * gates // lanes
-        drawn = distinct(rows, candidates, most, generator).reshape(2, -1, candidates)
-        self.register_buffer("candidates", self._signals(drawn, generator))
-        self.logits = nn.Parameter(_NOISE * torch.randn(2, rows // 2, candidates, generator=generator))
+        drawn, logits = self._first(gates // lanes, candidates, generator)
+        self.register_buffer("candidates", drawn)
+        self.logits = nn.Parameter(logits)
+
+    def _first(self, words: int, k: int, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        """First candidates and logits."""
+        drawn = distinct(2 * words, k, self.n_inputs // self.lanes, generator).reshape(2, words, k)
+        return self._signals(drawn, generator), _NOISE * torch.randn(2, words, k, generator=generator)
 
     def _signals(self, words: Tensor, generator: torch.Generator | None) -> Tensor:
         """Candidates of the gates [2, gates, K] from words [2, gates / lanes, K]; second inputs are rotated."""
@@ -167,6 +171,15 @@ class Choice(Module):
         words = torch.randint(self.n_inputs // self.lanes, worst.shape, generator=generator)
         self.logits.scatter_(2, worst, self.logits.mean(2, keepdim=True).expand_as(worst).contiguous())
         self.candidates.scatter_(2, self._gates(worst), self._signals(words, generator).to(worst.device))
+
+    @torch.no_grad()
+    def renew(self, words: Tensor, generator: torch.Generator | None = None) -> None:
+        """Draw candidates and logits of some words of gates anew, bool [gates / lanes]."""
+        _, count, k = self.logits.shape
+        candidates, logits = self._first(count, k, generator)
+        self.logits[:, words] = logits.to(self.logits)[:, words]
+        gates = words.repeat_interleave(self.lanes)
+        self.candidates[:, gates] = candidates.to(self.candidates)[:, gates]
 
 
 def mixture(x: Tensor, candidates: Tensor, share: Tensor) -> Tensor:

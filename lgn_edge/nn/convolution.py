@@ -8,16 +8,16 @@ does, or as an image `[..., channels, height, width]`, and return the like.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lgn_edge import network
 from lgn_edge.checks import one_word_of, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.network.convolution import Pair, Window, pair
-from lgn_edge.nn.blocks import Blocks
+from lgn_edge.nn.choice import Choice, LearnedWiring
 from lgn_edge.nn.gate_layer import GateLayer, GateRecipe, truth_tables
 from lgn_edge.nn.gates import collapse
 from lgn_edge.nn.initialisation import AND, INITIALISATIONS
@@ -32,8 +32,8 @@ from lgn_edge.nn.trees import (
     single_places,
     trees_definition,
 )
-from lgn_edge.nn.wiring import distinct
-from lgn_edge.tables import whole, word
+from lgn_edge.nn.wiring import RandomWiring, Wiring, distinct
+from lgn_edge.tables import one_of, share, whole, word
 
 ROOTS: Final = (*INITIALISATIONS, AND)
 MAX_DEPTH: Final = 8
@@ -51,6 +51,9 @@ class ConvRecipe(GateRecipe):
         depth: levels of a tree.
         channels: that a kernel reads; 0 for all of its group.
         root: first weights of the last gate of each tree, "residual", "gaussian" or "and".
+        revive_until: share of the epochs, from the first on, after which kernels are drawn anew whose channels do not
+            vary.
+        wiring: of the leaves to cells of the window: "random", drawn once, or "learned" (see `LearnedWiring`).
     """
 
     KIND: ClassVar = "conv"
@@ -63,13 +66,19 @@ class ConvRecipe(GateRecipe):
     depth: int = whole(3, least=1, most=MAX_DEPTH)
     channels: int = whole(2, least=0)
     root: str = word(AND, ROOTS)
+    revive_until: float = share(0.0)
+    wiring: Wiring = one_of((RandomWiring, LearnedWiring))
 
     def make(self, given: Shape, seed: int) -> LogicConv2d:
         """The untrained layer for an image (see `LogicConv2d`)."""
         channels, height, width = _image(given, "convolution")
         window = {name: getattr(self, name) for name in ("stride", "padding", "groups", "depth", "channels", "root")}
-        gates = self.gate_arguments()
+        gates = self.gate_arguments() | self.wiring.arguments()
         return LogicConv2d(channels, self.kernels, self.size, image_size=(height, width), **window, **gates, seed=seed)
+
+    def revives(self, progress: float) -> bool:
+        """Whether kernels are drawn anew after a share of the training, 0 to 1."""
+        return 0 < progress <= self.revive_until and progress < self.learns_until
 
 
 @dataclass(frozen=True)
@@ -110,12 +119,17 @@ class LogicConv2d(GateLayer):
         parametrization, estimator, temperature, init, init_shift: as in `LogicDense`.
         root: first weights of the last gate of each tree: "residual", "gaussian", or "and", near the gate a AND b. A
             pool behind it makes ones frequent, and such a root makes them rare (see docs/training.md).
+        wiring: "random", or "learned", where each leaf chooses a cell of the window.
+        candidates: that a leaf chooses from, for learned wiring; more than there are means all.
         seed: of leaves and first weights; None draws from torch's default generator.
 
     Attributes:
         weight: float32 [out_channels * gates of a tree, numbers of the parametrization], kernel by kernel.
-        leaf: int32 [out_channels, 2**depth, 3] buffer, the cell (channel, row, column) of each leaf, different ones
-            where a kernel sees enough cells; saved with the weights.
+        leaf: int32 [out_channels, 2**depth, 3] buffer of random wiring, the cell (channel, row, column) of each leaf,
+            different ones where a kernel sees enough cells; saved with the weights.
+        read: int32 [out_channels, channels that a kernel reads] buffer of learned wiring, likewise.
+        choice: of learned wiring, among the cells of the channels that a kernel reads, numbered channel by channel, row
+            by row: first inputs are the leaves of even numbers, second ones those of odd; None otherwise.
 
     Raises:
         InputError: an unknown choice, channels that do not divide into the groups, a window that does not fit.
@@ -141,6 +155,7 @@ class LogicConv2d(GateLayer):
         "seed",
     )
     leaf: Tensor
+    read: Tensor
 
     @torch.inference_mode(False)
     def __init__(
@@ -161,9 +176,12 @@ class LogicConv2d(GateLayer):
         init: str = "residual",
         init_shift: float = 0.0,
         root: str = AND,
+        wiring: str = RandomWiring.KIND,
+        candidates: int = 8,
         seed: int | None = None,
     ) -> None:
         one_word_of(root, "convolution: root", ROOTS)
+        one_word_of(wiring, "convolution: wiring", (RandomWiring.KIND, LearnedWiring.KIND))
         depth = whole_number(depth, "convolution: depth", least=1, most=MAX_DEPTH)
         channels = whole_number(channels, "convolution: channels", least=0)
         groups = whole_number(groups, "convolution: groups", least=1)
@@ -183,36 +201,85 @@ class LogicConv2d(GateLayer):
             temperature=temperature,
             init=init,
             init_shift=init_shift,
-            wiring="random",
+            wiring=wiring,
             seed=seed,
         )
+        self.candidates = whole_number(candidates, "convolution: candidates", least=2)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size, self.stride, self.padding = window.size, window.stride, window.padding
         self.image_size = (window.height, window.width)
         self.depth, self.channels, self.root = depth, channels, root
         self.window = window
         generator = None if seed is None else torch.Generator().manual_seed(seed)
-        self.register_buffer("leaf", self._leaves(generator))
-        nodes = 2**depth - 1
-        self.weight = self._first_weight(out_channels * nodes, generator)
-        if root != init:
-            with torch.no_grad():
-                self.weight[nodes - 1 :: nodes] = self._initial(root, out_channels, generator)
+        read = self._channels_read(generator)
+        cells = read.shape[1] * window.size[0] * window.size[1]
+        if wiring == LearnedWiring.KIND:
+            self.register_buffer("read", read.to(torch.int32))
+            self.choice = Choice(cells, out_channels * 2**depth // 2, min(candidates, cells), generator=generator)
+        else:
+            self.register_buffer("leaf", self._leaves(read, self._cells(read, generator)))
+        self.weight = nn.Parameter(self._first_gates(generator))
 
-    def _leaves(self, generator: torch.Generator | None) -> Tensor:
-        """Cells [kernels, leaves, 3], of channels and of cells that are used as evenly as they allow."""
+    def _first_gates(self, generator: torch.Generator | None) -> Tensor:
+        """First weights of all trees."""
+        nodes = 2**self.depth - 1
+        weight = self._initial(self.init, self.out_channels * nodes, generator)
+        if self.root != self.init:
+            weight[nodes - 1 :: nodes] = self._initial(self.root, self.out_channels, generator)
+        return weight
+
+    @torch.no_grad()
+    def redraw(self, kernels: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Draw some kernels anew, leaves and weights.
+
+        Args:
+            kernels: bool [out_channels], which.
+            generator: source of randomness.
+
+        Returns:
+            bool [gates], the rows of the weight that changed.
+        """
+        read = self._channels_read(generator)
+        if self.choice is None:
+            leaf = self._leaves(read, self._cells(read, generator))
+            self.leaf[kernels] = leaf.to(self.leaf.device)[kernels]
+        else:
+            self.read[kernels] = read.to(self.read)[kernels]
+            self.choice.renew(kernels.repeat_interleave(2**self.depth // 2), generator)
+        gates = kernels.repeat_interleave(2**self.depth - 1)
+        self.weight[gates] = self._first_gates(generator).to(self.weight)[gates]
+        return gates
+
+    def _channels_read(self, generator: torch.Generator | None) -> Tensor:
+        """Channels [kernels, few] that each kernel reads, used as evenly as their number allows."""
         within, members = self.in_channels // self.groups, self.out_channels // self.groups
         few = min(self.channels or within, within)
-        read = torch.cat([distinct(members, few, within, generator) + i * within for i in range(self.groups)])
-        rows, columns = self.kernel_size
-        cells, leaves = few * rows * columns, 2**self.depth
+        return torch.cat([distinct(members, few, within, generator) + i * within for i in range(self.groups)])
+
+    def _cells(self, read: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Numbers of cells [kernels, leaves] among the channels read, likewise."""
+        cells, leaves = read.shape[1] * self.kernel_size[0] * self.kernel_size[1], 2**self.depth
         parts = [
             distinct(self.out_channels, min(cells, leaves - start), cells, generator)
             for start in range(0, leaves, cells)
         ]
-        cell = torch.cat(parts, 1)
-        channel = read.gather(1, cell // (rows * columns))
-        return torch.stack([channel, cell // columns % rows, cell % columns], 2).to(torch.int32)
+        return torch.cat(parts, 1)
+
+    def _leaves(self, read: Tensor, cell: Tensor) -> Tensor:
+        """Cells int32 [kernels, ..., 3] in the window of numbers [kernels, ...] among the channels read."""
+        rows, columns = self.kernel_size
+        channel = read.long().gather(1, (cell // (rows * columns)).flatten(1).long()).reshape(cell.shape)
+        return torch.stack([channel, cell // columns % rows, cell % columns], -1).to(torch.int32)
+
+    def leaves(self) -> Tensor:
+        """The cell of each leaf, int32 [out_channels, 2**depth, 3]; of learned wiring the ones chosen now."""
+        if self.choice is None:
+            return self.leaf
+        return self._leaves(self.read, self._by_leaf(torch.stack(self.choice.wires())))
+
+    def _by_leaf(self, sides: Tensor) -> Tensor:
+        """What first and second inputs have [2, gates, ...] as [kernels, leaves, ...]."""
+        return sides.transpose(0, 1).reshape(self.out_channels, 2**self.depth, *sides.shape[2:])
 
     @property
     def out_shape(self) -> Shape:
@@ -229,43 +296,60 @@ class LogicConv2d(GateLayer):
         """Outputs of the trees, values in [0, 1], dtype of the signals.
 
         Args:
-            x: signals [..., in_features] or an image [..., in_channels, height, width]; or blocks.
-            pool: of blocks, what reads this layer: what it writes is returned, in less time and memory.
+            x: signals [..., in_features] or an image [..., in_channels, height, width]; or blocks or rows.
+            pool: of blocks and rows, what reads this layer: what it writes is returned, in less time and memory.
         """
-        coefficients = collapse(self.corners())
+        coefficients, choice = collapse(self.corners()), self.learning
+        candidates = None if choice is None else self._leaves(self.read, self._by_leaf(choice.candidates))
         if isinstance(x, Tensor):
             signals, image = _flat(x, (self.in_channels, *self.image_size))
             self.require(signals)
             inputs = rows(real(signals, self.weight.dtype))
             images = inputs.reshape(inputs.shape[0], self.in_channels, *self.image_size)
-            outputs = trees_definition(images, self.leaf, self.window, coefficients).to(inputs.dtype)
-            return _like(outputs, signals, image)
+            if choice is None or candidates is None:
+                outputs = trees_definition(images, self.leaves(), self.window, coefficients)
+            else:
+                share = self._by_leaf(choice.share())
+                outputs = trees_definition(images, candidates, self.window, coefficients, share)
+            return _like(outputs.to(inputs.dtype), signals, image)
         self.require(x)
-        if not isinstance(x, Blocks):
-            raise InputError("convolution: there are no kernels for a GPU yet; give a tensor")
         if computed():
             self._require_leaves()
-        trees = Trees(self.window, self.leaf, single_places(*self.out_shape) if pool is None else pool.window)
-        return (x.bit_trees if x.bits is not None and self.discrete else x.trees)(trees, coefficients)
+        behind = single_places(*self.out_shape) if pool is None else pool.window
+        trees = Trees(self.window, self.leaves(), behind, candidates)
+        if x.bits is not None and self.discrete:
+            return x.bit_trees(trees, coefficients, None if choice is None else self._by_leaf(choice.soft()))
+        if choice is not None:
+            raise InputError("convolution: learned wiring of real-valued gates has no kernel; give a tensor")
+        return x.trees(trees, coefficients)
 
     def _require_leaves(self) -> None:
-        """Check the leaves, as kernels follow them without looking."""
-        limits = self.leaf.new_tensor(self.index_limits()["leaf"])
-        if bool(((self.leaf < 0) | (self.leaf >= limits)).any()):
-            raise InputError("convolution: a leaf lies outside of its window; load its state again")
+        """Check what the leaves follow from, as kernels follow them without looking."""
+        for name, ends in self.index_limits().items():
+            indices = self.get_buffer(name)
+            if bool(((indices < 0) | (indices >= indices.new_tensor(ends))).any()):
+                raise InputError("convolution: a leaf lies outside of its window; load its state again")
 
     def has_kernels(self, kernels: str) -> bool:
         """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
-        return kernels == "compiled" and self.weight.dtype == torch.float32 and 2**self.depth <= MOST_LEAVES
+        able = self.weight.dtype == torch.float32 and 2**self.depth <= MOST_LEAVES
+        return able and (self.learning is None or self.discrete)
 
     def index_limits(self) -> dict[str, tuple[int, ...]]:
-        """The ends of the window."""
-        return {"leaf": (self.in_channels, *self.kernel_size)}
+        """The ends of the window, or of the channels and of the numbers of cells."""
+        if self.choice is None:
+            return {"leaf": (self.in_channels, *self.kernel_size)}
+        return {"read": (self.in_channels,), "choice.candidates": (self.choice.n_inputs,)}
+
+    def config(self) -> dict[str, Any]:
+        """The arguments that make a layer of this kind; its state_dict holds the rest."""
+        learned = {"wiring": self.wiring, "candidates": self.candidates}
+        return super().config() if self.choice is None else super().config() | learned
 
     def discrete_layers(self) -> tuple[network.LogicConv2d, ...]:
         """The one layer that it is."""
         table = truth_tables(self.hard_corners()).reshape(self.out_channels, -1).cpu().numpy()
-        leaf, window = self.leaf.cpu().numpy(), self.window
+        leaf, window = self.leaves().cpu().numpy(), self.window
         size, stride, padding = window.size, window.stride, window.padding
         return (network.LogicConv2d(self.in_channels, *self.image_size, size, leaf, table, stride, padding),)
 
@@ -330,16 +414,14 @@ class OrPool2d(LogicLayer):
             images = inputs.reshape(inputs.shape[0], self.in_channels, *self.image_size)
             return _like(pool_definition(images, self.window), signals, image)
         require_signals(x, self.in_features, "OR pool")
-        if not isinstance(x, Blocks):
-            raise InputError("OR pool: there are no kernels for a GPU yet; give a tensor")
-        channel = torch.arange(self.in_channels, dtype=torch.int32)
+        channel = torch.arange(self.in_channels, dtype=torch.int32, device=x.values.device)
         leaf = torch.stack([channel, torch.zeros_like(channel), torch.zeros_like(channel)], 1).unsqueeze(1)
         trees = Trees(single_places(self.in_channels, *self.image_size), leaf, self.window)
-        return (x.trees if x.bits is None else x.bit_trees)(trees, torch.zeros(0, 4))
+        return (x.trees if x.bits is None else x.bit_trees)(trees, x.values.new_zeros(0, 4, dtype=torch.float32))
 
     def has_kernels(self, kernels: str) -> bool:
         """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
-        return kernels == "compiled" and self.kernel_size[0] * self.kernel_size[1] <= MOST_PLACES
+        return self.kernel_size[0] * self.kernel_size[1] <= MOST_PLACES
 
     def discrete_layers(self) -> tuple[network.OrPool2d, ...]:
         """The one layer that it is."""

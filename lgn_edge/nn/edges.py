@@ -38,15 +38,35 @@ class EdgeRecipe(Table):
         Raises:
             InputError: there are no edges in such samples.
         """
+        pixel = self._pixels(n_features, image, least=3)
+        plus = np.concatenate([pixel[:, 2:].ravel(), pixel[2:].ravel()])
+        minus = np.concatenate([pixel[:, :-2].ravel(), pixel[:-2].ravel()])
+        return plus, minus
+
+    def channels(self, n_features: int, image: tuple[int, int] | None) -> tuple[Int32Array, Int32Array]:
+        """The same for whole channels, int32[4, pixels]: which pixels are added, and which are subtracted.
+
+        Channels rise to the right, to the left, downwards and upwards. At the border a pixel takes the place of the
+        neighbour that it does not have.
+
+        Raises:
+            InputError: there are no edges in such samples.
+        """
+        pixel = self._pixels(n_features, image, least=2)
+        padded = np.pad(pixel, 1, mode="edge")
+        left, right = padded[1:-1, :-2], padded[1:-1, 2:]
+        above, below = padded[:-2, 1:-1], padded[2:, 1:-1]
+        plus, minus = (right, left, below, above), (left, right, above, below)
+        return np.stack(plus).reshape(4, -1), np.stack(minus).reshape(4, -1)
+
+    def _pixels(self, n_features: int, image: tuple[int, int] | None, least: int) -> Int32Array:
+        """The features int32[rows, columns] of the plane."""
         if image is None:
             raise InputError("[encoder.edges] are of images, and the data set says of no image; set levels = 0")
         rows, columns = image
         planes = n_features // (rows * columns)
         if self.plane >= planes:
             raise InputError(f"[encoder.edges] plane is {self.plane}; the image has {planes}, counted from 0")
-        if max(rows, columns) < 3:
+        if max(rows, columns) < least:
             raise InputError(f"[encoder.edges] an image of {rows} x {columns} pixels has no edges; set levels = 0")
-        pixel = np.arange(n_features, dtype=np.int32).reshape(planes, rows, columns)[self.plane]
-        plus = np.concatenate([pixel[:, 2:].ravel(), pixel[2:].ravel()])
-        minus = np.concatenate([pixel[:, :-2].ravel(), pixel[:-2].ravel()])
-        return plus, minus
+        return np.asarray(np.arange(n_features, dtype=np.int32).reshape(planes, rows, columns)[self.plane])

@@ -37,7 +37,8 @@ class EncoderRecipe(Table):
         threshold_width: of the sigmoid whose gradient a learned threshold gets, likewise.
         planes: thresholds are those of a whole plane of an image, and no bit is left out, so that each level of a plane
             is a channel that a convolution can read.
-        edges: bits for the edges of images, behind those for pixels; not with `planes`.
+        edges: bits for the edges of images, behind those for pixels. With `planes` they are channels, too, a level of
+            the size of a difference for each of the four directions in which pixels may rise.
     """
 
     TABLE: ClassVar = "encoder"
@@ -56,11 +57,6 @@ class EncoderRecipe(Table):
                 "[encoder] threshold_rate lets the thresholds of single features learn, and planes is true; set one of"
                 " them otherwise"
             )
-        if self.planes and self.edges.levels:
-            raise InputError(
-                "[encoder] planes is true, but edges are no channels, as there are none at the border; set one of them"
-                " otherwise"
-            )
 
     def fit(self, samples: NDArray[Any], multiple: int = 1, image: tuple[int, int] | None = None) -> Threshold:
         """The encoder of samples [n, features].
@@ -78,7 +74,7 @@ class EncoderRecipe(Table):
         elif image is None:
             raise InputError("[encoder] planes is true, but the samples are no images; set it to false")
         else:
-            encoder = Threshold.planes(samples, image, self.levels, spacing=self.spacing)
+            encoder = self._channels(samples, image)
         return self.learning(encoder, samples)
 
     def _thermometer(self, samples: NDArray[Any], image: tuple[int, int] | None) -> Threshold:
@@ -87,6 +83,13 @@ class EncoderRecipe(Table):
             return encoder
         plus, minus = self.edges.pairs(samples.shape[1], image)
         return encoder.joined(Threshold.differences(samples, plus, minus, self.edges.levels, spacing=self.spacing))
+
+    def _channels(self, samples: NDArray[Any], image: tuple[int, int]) -> Threshold:
+        encoder = Threshold.planes(samples, image, self.levels, spacing=self.spacing)
+        if not self.edges.levels:
+            return encoder
+        plus, minus = self.edges.channels(samples.shape[1], image)
+        return encoder.joined(Threshold.rises(samples, plus, minus, self.edges.levels, spacing=self.spacing))
 
     def shape(self, encoder: Threshold, image: tuple[int, int] | None) -> tuple[int, ...]:
         """The shape of the bits: (channels, rows, columns) of planes, (bits,) otherwise."""
@@ -183,9 +186,7 @@ class Threshold(Module):
         Raises:
             InputError: the samples are not uint8 [n, features], or no difference varies.
         """
-        x, levels = _samples(samples, levels, spacing)
-        if x.dtype != np.uint8:
-            raise InputError(f"encoder: differences are of uint8 features, and these are {x.dtype}")
+        x, levels = _octets(samples, levels, spacing)
         pair, threshold = _fitted(x[:, plus].astype(np.int16) - x[:, minus], levels, spacing)
         return cls(x.shape[1], plus[pair], threshold, x.dtype.name, minus[pair])
 
@@ -203,10 +204,16 @@ class Threshold(Module):
         """
         multiple = whole_number(multiple, "encoder: multiple", least=1)
         n = self.out_features
+        if n % multiple == 0:
+            return self
         return self._of([self], np.arange(-(-n // multiple) * multiple) % n)
 
     def _of(self, encoders: Sequence[Threshold], chosen: NDArray[np.intp] | slice = slice(None)) -> Threshold:
         """Some of the bits of encoders, one behind the other."""
+        if any(encoder.feature.is_meta for encoder in encoders):
+            raise InputError(
+                "encoder: thresholds have no values on the device meta; fit it with torch.device('cpu'), and move it"
+            )
         feature, threshold = (
             np.concatenate([getattr(encoder, name).numpy() for encoder in encoders])[chosen]
             for name in ("feature", "threshold")
@@ -243,6 +250,33 @@ class Threshold(Module):
         planes = x.reshape(len(x), -1, pixels).swapaxes(1, 2).reshape(len(x) * pixels, -1)
         thresholds = np.repeat(_thresholds(planes, levels, spacing), pixels, axis=1)
         return cls(x.shape[1], np.tile(np.arange(x.shape[1]), levels), thresholds.reshape(-1), x.dtype.name)
+
+    @classmethod
+    def rises(
+        cls, samples: ArrayLike, plus: Int32Array, minus: Int32Array, levels: int, *, spacing: str = "distributive"
+    ) -> Threshold:
+        """Channels of edges: `levels` thresholds on `x[plus[d, i]] - x[minus[d, i]]`, the same for all of them.
+
+        They are fitted to the sizes of the differences, so that all are at least 0, and a bit is an edge, never the
+        lack of one. Bits are ordered by difference, then by level, then by pixel.
+
+        Args:
+            samples: uint8 [n, features].
+            plus: int32 [differences, pixels], a difference and its opposite being two.
+            minus: int32 [differences, pixels], what is subtracted.
+            levels: thresholds, at least 1.
+            spacing: as for `thermometer`, of all sizes.
+
+        Raises:
+            InputError: the samples are not such an array.
+        """
+        x, levels = _octets(samples, levels, spacing)
+        once = np.unique(np.sort([plus.reshape(-1), minus.reshape(-1)], axis=0), axis=1)  # opposites have one size
+        a, b = (x[:, pixels] for pixels in once)
+        sizes = np.maximum(a, b) - np.minimum(a, b)
+        thresholds = np.broadcast_to(_thresholds(sizes.reshape(-1, 1), levels, spacing), (levels, plus.shape[1]))
+        feature, subtracted = (np.repeat(pixels, levels, axis=0).reshape(-1) for pixels in (plus, minus))
+        return cls(x.shape[1], feature, np.tile(thresholds.reshape(-1), len(plus)), x.dtype.name, subtracted)
 
     @torch.inference_mode(False)
     def learn(self, scale: Tensor, width: float) -> None:
@@ -304,9 +338,13 @@ class Threshold(Module):
         """
         return self._numbers(x) > self.limits().detach()
 
+    def greatest(self) -> str:
+        """The greatest value of a feature, as far as thresholds tell: "1" where features are bits, else ""."""
+        return "1" if self.minus is None and bool((self.limits() < 1).all()) else ""
+
     def _numbers(self, x: Tensor) -> Tensor:
         """What is compared with the threshold of each bit, float32 [..., bits]."""
-        require_samples(x, self.n_features, self.input_dtype)
+        require_samples(x, self.n_features, self.input_dtype, self.greatest)
         return self._watched(x.to(torch.float32), torch.sub)
 
     def _watched(self, values: Tensor, join: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -355,6 +393,14 @@ def _samples(samples: ArrayLike, levels: int, spacing: str) -> tuple[NDArray[Any
     return x, whole_number(levels, "encoder: levels", least=1)
 
 
+def _octets(samples: ArrayLike, levels: int, spacing: str) -> tuple[NDArray[np.uint8], int]:
+    """The same, whose differences are exact."""
+    x, levels = _samples(samples, levels, spacing)
+    if x.dtype != np.uint8:
+        raise InputError(f"encoder: differences are of uint8 features, and these are {x.dtype}")
+    return x, levels
+
+
 def _fitted(x: NDArray[Any], levels: int, spacing: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """The column and threshold of each bit of a thermometer of numbers [n, columns] (see `Threshold.thermometer`)."""
     thresholds = _thresholds(x, levels, spacing)
@@ -375,5 +421,5 @@ def _thresholds(x: NDArray[Any], levels: int, spacing: str) -> NDArray[np.float3
         low, high = x.min(0).astype(np.float64), x.max(0).astype(np.float64)
         found = low + share[:, None] * (high - low)
     else:
-        found = np.quantile(x.astype(np.float64), share, axis=0)
+        found = np.quantile(x.astype(np.float64) if x.dtype == np.float32 else x, share, axis=0)
     return np.asarray(found if x.dtype == np.float32 else np.floor(found), np.float32)

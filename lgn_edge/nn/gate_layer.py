@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from lgn_edge.checks import not_negative_number, one_word_of, positive_number, whole_number
+from lgn_edge.checks import MOST_SEED, not_negative_number, one_word_of, positive_number, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice
@@ -20,9 +20,9 @@ from lgn_edge.nn.logic_layer import LayerRecipe, LogicLayer
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS, Light, LightSine
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.signals import require_bits, require_signals
-from lgn_edge.nn.tracing import computed
+from lgn_edge.nn.tracing import computed, exported
 from lgn_edge.nn.wiring import Connections
-from lgn_edge.tables import not_negative, positive, word
+from lgn_edge.tables import not_negative, positive, share, word
 
 BY_CORNER: Final = (
     "light",
@@ -41,6 +41,7 @@ class GateRecipe(LayerRecipe, ABC):
         init: "residual" or "gaussian".
         init_shift: how far from undecided the residual gates start; 0 takes the parametrization's usual value.
         rate: learning rate of the gates, in learning rates of the training.
+        learns_until: share of the epochs after which the gates stay as they are; the schedule of their rate ends there.
     """
 
     parametrization: str = word("light", PARAMETRIZATIONS)
@@ -49,6 +50,7 @@ class GateRecipe(LayerRecipe, ABC):
     init: str = word("residual", INITIALISATIONS)
     init_shift: float = not_negative(0.0)
     rate: float = positive(1.0)
+    learns_until: float = share(1.0)
 
     def gate_arguments(self) -> dict[str, Any]:
         """What every kind of layer is made with."""
@@ -107,7 +109,7 @@ class GateLayer(LogicLayer, ABC):
         self.temperature = positive_number(temperature, "logic layer: temperature")
         self.init_shift = not_negative_number(init_shift, "logic layer: init_shift")
         if seed is not None:
-            whole_number(seed, "logic layer: seed", least=0)
+            whole_number(seed, "logic layer: seed", least=0, most=MOST_SEED)
         if parametrization == "light-sine" and temperature != 1:
             raise InputError(
                 f"logic layer: temperature is {temperature}, but dividing the angles of light-sine would move its"
@@ -155,13 +157,24 @@ class GateLayer(LogicLayer, ABC):
         """Whether the layer computes with discrete gates in its present mode."""
         return self.estimator in DISCRETE if self.training else not self.soft
 
+    @property
+    def learning(self) -> Choice | None:
+        """The choices, where they learn in the present mode."""
+        return self.choice if self.training and torch.is_grad_enabled() else None
+
     def require(self, x: Tensor | Blocks | Rows) -> None:
         """Check the signals that the layer is given.
 
         Raises:
             InputError: they have another shape, or are no bits where the layer computes with discrete gates in
-                evaluation mode; what follows it then reads bits, and so does what it is exported as.
+                evaluation mode; what follows it then reads bits, and so does what it is exported as. Or it is traced
+                or exported while its wiring learns.
         """
+        if self.learning is not None and exported():
+            raise InputError(
+                "logic layer: while it trains, learned wiring mixes all candidates of a gate, which is no network to"
+                " trace or export; call eval() first"
+            )
         require_signals(x, self.in_features)
         if not self.training and not self.soft:
             require_bits(x)

@@ -144,7 +144,7 @@ class LogicDense(GateLayer):
         """
         self.require(x)
         coefficients, wires = collapse(self.corners()), self.connections()
-        choice = self.choice if torch.is_grad_enabled() and self.training else None
+        choice = self.learning
         if not isinstance(x, Tensor):
             if choice is None:
                 return (x.bit_gates if x.bits is not None and self.discrete else x.gates)(wires, coefficients)
@@ -159,8 +159,7 @@ class LogicDense(GateLayer):
 
     def has_kernels(self, kernels: str) -> bool:
         """Whether the layer can compute with "compiled" or "triton" kernels in its present mode."""
-        fixed = self.choice is None or not (self.training and torch.is_grad_enabled())
-        return self.weight.dtype == torch.float32 and (fixed or self.discrete)
+        return self.weight.dtype == torch.float32 and (self.learning is None or self.discrete)
 
     def wires(self) -> tuple[Tensor, Tensor]:
         """The inputs a and b of each gate, int32 [out_features]; of learned wirings the ones chosen now."""
@@ -168,9 +167,10 @@ class LogicDense(GateLayer):
 
     def connections(self) -> Connections:
         """`wires` as kernels want them."""
-        if self.choice is not None:
-            return Connections(self.in_features, torch.stack(self.choice.wires()))
-        return self._kept(torch.stack, self.a, self.b)
+        if self.choice is None:
+            return self._kept(torch.stack, self.a, self.b)
+        self._kept(lambda buffers: buffers[0].flatten(1), self.choice.candidates)  # looks whether they are inputs
+        return Connections(self.in_features, torch.stack(self.choice.wires()))
 
     def tables(self) -> Tensor:
         """Truth table ids of the discrete gates, uint8 [out_features]."""
@@ -188,6 +188,11 @@ class LogicDense(GateLayer):
     def config(self) -> dict[str, Any]:
         """The arguments that make a layer of this kind; its state_dict holds the rest."""
         return super().config() if self.choice is None else super().config() | {"candidates": self.candidates}
+
+    def shown(self) -> dict[str, Any]:
+        """The arguments; lanes only of a wiring that has words."""
+        config = self.config()
+        return config if "aligned" in self.wiring else {name: config[name] for name in config if name != "lanes"}
 
 
 @dataclass(frozen=True)
@@ -254,5 +259,5 @@ class GroupSum(Module):
 
     def extra_repr(self) -> str:
         """The arguments, for print."""
-        tau, beta = float(self.tau), float(self.beta)
-        return f"in_features={self.in_features}, classes={self.classes}, tau={tau:g}, beta={beta:g}"
+        tau, beta = ("?" if number.is_meta else f"{float(number):g}" for number in (self.tau, self.beta))
+        return f"in_features={self.in_features}, classes={self.classes}, tau={tau}, beta={beta}"

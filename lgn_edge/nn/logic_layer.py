@@ -5,18 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import torch
 from torch import Tensor
 
 from lgn_edge import network
 from lgn_edge.nn.blocks import Blocks
-from lgn_edge.nn.module import Module
+from lgn_edge.nn.module import MeantModule
 from lgn_edge.nn.rows import Rows
 from lgn_edge.tables import Table, whole_numbers
 
 Signals = TypeVar("Signals", Tensor, Blocks, Rows)  # as [..., signals], or of a batch in a kernel's layout
+# Of the arguments of a layer, what says how it learns, and what its tensors say.
+LEARNING: Final = ("estimator", "temperature", "init", "init_shift", "root", "seed")
+IN_STATE: Final = ("lanes", "candidates", "channels")
 Shape = tuple[int, ...]  # of signals: (signals,), or (channels, height, width) of an image
 
 
@@ -47,7 +50,7 @@ class LayerRecipe(Table, ABC):
         """
 
 
-class LogicLayer(Module, ABC):
+class LogicLayer(MeantModule):
     """A layer between the encoder and the head.
 
     Attributes:
@@ -91,9 +94,18 @@ class LogicLayer(Module, ABC):
         """The arguments that make a layer of this kind; its state_dict holds the rest."""
         return {name: getattr(self, name) for name in self.CONFIG}
 
+    def meaning(self) -> dict[str, Any]:
+        """What its tensors mean: all arguments but those that say how it learns, and those that its tensors say."""
+        free = (*LEARNING, *IN_STATE, "wiring")
+        return {"kind": self.KIND} | {name: value for name, value in self.config().items() if name not in free}
+
     def extra_repr(self) -> str:
         """The arguments, for print."""
-        return ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+        return ", ".join(f"{name}={value!r}" for name, value in self.shown().items())
+
+    def shown(self) -> dict[str, Any]:
+        """The arguments that say something about this layer."""
+        return self.config()
 
 
 def joined(signals: Sequence[Signals]) -> Signals:

@@ -22,14 +22,14 @@ from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.nn.kernels import cpu, gpu
 from lgn_edge.nn.layers import GroupSum
 from lgn_edge.nn.logic_layer import LogicLayer, Signals, joined
-from lgn_edge.nn.module import Module
+from lgn_edge.nn.module import MeantModule
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.signals import real, require_bits, require_samples, require_signals, rows, with_axes_of
-from lgn_edge.nn.tracing import recorded
+from lgn_edge.nn.tracing import computed, recorded
 
 
-class LogicGateNetwork(Module):
-    """Encoder, logic layers and group sum; in evaluation mode exactly `discretise(self)`.
+class LogicGateNetwork(MeantModule):
+    """Encoder, logic layers and group sum; in evaluation mode exactly what `lgn_edge.nn.discretise` makes of it.
 
     Args:
         encoder: features to bits.
@@ -92,6 +92,7 @@ class LogicGateNetwork(Module):
             for key, value in (provenance or {}).items()
         }
         self.precision = torch.float32
+        self._checked = (0, 0)
 
     @property
     def logic(self) -> tuple[LogicLayer, ...]:
@@ -112,6 +113,10 @@ class LogicGateNetwork(Module):
     def n_distinct(self) -> int:
         """Gates that the layers store: those of a kernel once."""
         return sum(layer.n_distinct for layer in self.logic)
+
+    def meaning(self) -> dict[str, Any]:
+        """What each layer reads."""
+        return {"reads": self.sources}
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits float32 [..., classes] of samples [..., features] of the encoder's input type."""
@@ -142,7 +147,13 @@ class LogicGateNetwork(Module):
         return scores if self.training or any(layer.soft for layer in self.gate_layers) else scores.to(torch.int32)
 
     def predict(self, x: Tensor) -> Tensor:
-        """Classes int64 [...] of samples [..., features]: the first maximum of `scores`."""
+        """Classes int64 [...] of samples [..., features]: the first maximum of `scores`.
+
+        Raises:
+            InputError: the head has one class, so it gives a score and decides nothing.
+        """
+        if self.head.classes == 1:
+            raise InputError("the network gives one score and has no classes; read `scores`, or `model(x)` for logits")
         return self.scores(x).argmax(-1)
 
     def kernels(self, device_type: str) -> str:
@@ -162,7 +173,22 @@ class LogicGateNetwork(Module):
 
     def _require_samples(self, x: Tensor) -> None:
         encoder = self.encoder
-        require_samples(x, encoder.n_features, encoder.input_dtype, self.provenance.get(SCALE, ""))
+        require_samples(
+            x, encoder.n_features, encoder.input_dtype, lambda: self.provenance.get(SCALE, encoder.greatest())
+        )
+        self._require_features(encoder.feature)
+
+    def _require_features(self, feature: Tensor) -> None:
+        """Check the features that the encoder watches, once for each state: after `to_empty` they are anything."""
+        if not computed() or feature.is_meta or feature.is_inference():
+            return
+        state = id(feature), feature._version
+        if state != self._checked:
+            if not bool(((feature >= 0) & (feature < self.encoder.n_features)).all()):
+                raise InputError(
+                    f"encoder: it watches features beyond its {self.encoder.n_features}; load its state again"
+                )
+            self._checked = state
 
     def _last_signals(self, bits: Tensor) -> Any:
         for _, signals in self.walk(self._first_signals(bits)):
@@ -183,7 +209,7 @@ class LogicGateNetwork(Module):
     def activations(self, bits: Tensor) -> Iterator[tuple[int, Tensor]]:
         """What layers write for encoded samples [batch, bits]: the number of a layer, and its signals [batch, signals].
 
-        A convolution whose only reader is a pool is left out where compiled kernels compute the two together.
+        A convolution whose only reader is a pool is left out where kernels compute the two together.
         """
         for i, signals in self.walk(self._first_signals(bits)):
             yield i, signals if isinstance(signals, Tensor) else signals.tensor()
@@ -191,7 +217,7 @@ class LogicGateNetwork(Module):
     def walk(self, first: Signals) -> Iterator[tuple[int, Signals]]:
         """The signals of each layer; each is kept until its last reader has it."""
         last_read = {source: i for i, sources in enumerate(self.sources) for source in sources}
-        pools: Mapping[int, int] = self.pools if isinstance(first, Blocks) else {}
+        pools: Mapping[int, int] = {} if isinstance(first, Tensor) else self.pools
         kept = {0: first}
         for i, (layer, sources) in enumerate(zip(self.logic, self.sources, strict=True)):
             if i in pools.values():

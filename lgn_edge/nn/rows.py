@@ -1,10 +1,11 @@
 """Signals in the layout of the GPU's kernels, and layers on them.
 
-A signal is a row of samples, and a layer's rows are read by index (see `kernels/gpu_programs.py`). Where all values are
+A signal is a row of samples, and a layer's rows are read by index (see `kernels/gpu_programs`). Where all values are
 bits, as with straight-through estimators, they are packed: the forward pass moves 1/32 of the bytes, and only gradients
 are real numbers.
 
-Every method here has the value and the gradient of torch code in `gates`, `choice` and `layers`, which defines it.
+Every method here has the value and the gradient of torch code in `gates`, `choice`, `layers` and `trees`,
+which defines it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from lgn_edge.nn.kernels import gpu_operators
 from lgn_edge.nn.kernels.gpu_operators import carrier
+from lgn_edge.nn.trees import Trees
 from lgn_edge.nn.wiring import Connections
 
 
@@ -85,6 +87,18 @@ class Rows:
         arguments = self.real().values, corners, wires.entries, *self._readers(wires)
         return Rows(self.batch, gpu_operators.lookup(*arguments))
 
+    def trees(self, trees: Trees, coefficients: Tensor) -> Rows:
+        """Real-valued trees at the places of an image and a pool; see `Blocks.trees`."""
+        arguments = self.real().values, trees.leaf, coefficients, *self._readers(trees), trees.sizes
+        return Rows(self.batch, gpu_operators.trees(*arguments))
+
+    def bit_trees(self, trees: Trees, coefficients: Tensor, share: Tensor | None = None) -> Rows:
+        """The same for discrete gates on bits; see `Blocks.bit_trees`."""
+        wires = trees.leaf, trees.candidates, *self._readers(trees)
+        return Rows(
+            self.batch, *gpu_operators.bit_trees(self.values, coefficients, share, self.bits, *wires, trees.sizes)
+        )
+
     def group_sums(self, groups: int) -> Tensor:
         """Sums float32 [batch, groups] of equal contiguous parts of the signals."""
         if self.bits is None:
@@ -92,6 +106,6 @@ class Rows:
         sums: Tensor = gpu_operators.count(self.values, self.bits, groups)
         return sums.t()
 
-    def _readers(self, wires: Connections) -> tuple[Tensor, Tensor] | tuple[None, None]:
+    def _readers(self, wires: Connections | Trees) -> tuple[Tensor, Tensor] | tuple[None, None]:
         """Who reads each signal, where gradients of signals will be gathered."""
         return wires.readers if self.values.requires_grad and torch.is_grad_enabled() else (None, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import torch
@@ -34,14 +35,14 @@ def real(x: Tensor, dtype: torch.dtype) -> Tensor:
     return x if x.is_floating_point() else x.ne(0).to(dtype)
 
 
-def require_samples(x: Tensor, n_features: int, dtype: str, trained: str = "") -> None:
+def require_samples(x: Tensor, n_features: int, dtype: str, trained: Callable[[], str] = str) -> None:
     """Check samples, as modules of torch do: by shape and type, whatever their values are.
 
     Args:
         x: samples.
         n_features: of a sample.
         dtype: "float32" or "uint8".
-        trained: the greatest feature that uint8 samples had in training, for the message.
+        trained: gives the greatest feature that uint8 samples had in training, or "", for the message.
 
     Raises:
         InputError: they are no tensor [..., n_features] of that type; the message says what makes it one.
@@ -50,7 +51,7 @@ def require_samples(x: Tensor, n_features: int, dtype: str, trained: str = "") -
     fits = x.ndim and (traced() or x.shape[-1] == n_features)  # a traced size is not compared
     if not fits or x.dtype not in _TAKEN[dtype]:
         given = f"encoder: samples are {_name(x.dtype)} {list(x.shape)}; the model takes {dtype} [..., {n_features}]"
-        raise InputError(given if x.dtype in _TAKEN[dtype] else f"{given}: {_converted(x, dtype, trained)}")
+        raise InputError(given if x.dtype in _TAKEN[dtype] else f"{given}: {_converted(x, dtype, trained())}")
 
 
 def require_signals(x: Tensor | Blocks | Rows, n_inputs: int, taker: str = "logic layer") -> None:
@@ -96,6 +97,8 @@ def _converted(x: Tensor, dtype: str, trained: str) -> str:
         return "convert them with .to(torch.float32)"
     if not x.is_floating_point():
         return "convert them with .to(torch.uint8), if they are 0..255"
+    if trained == "1":
+        return "convert those that are bits, 0 or 1, with .to(torch.uint8), and make bits of others by a Threshold"
     scale = trained or "255"
     known = f", as it was trained on 0..{trained}" if trained else ", with the greatest value that they had in training"
     return (

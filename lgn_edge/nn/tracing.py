@@ -11,6 +11,11 @@ def traced() -> bool:
     return not torch.compiler.is_compiling() and torch._C._get_tracing_state() is not None
 
 
+def exported() -> bool:
+    """Whether a computation is recorded to run elsewhere, in a trace or an export."""
+    return torch.compiler.is_exporting() if torch.compiler.is_compiling() else traced()
+
+
 def recorded() -> bool:
     """Whether plain torch functions must do what kernels do otherwise: torch records or transforms a computation.
 
@@ -18,8 +23,8 @@ def recorded() -> bool:
     transforms of `torch.func`. `torch.compile` takes the kernels as they are.
     """
     if torch.compiler.is_compiling():
-        return torch.compiler.is_exporting()
-    return traced() or torch._C._functorch.peek_interpreter_stack() is not None  # it has no public name
+        return exported()
+    return exported() or torch._C._functorch.peek_interpreter_stack() is not None  # it has no public name
 
 
 def computed() -> bool:

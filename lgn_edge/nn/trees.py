@@ -8,16 +8,76 @@ place that has it (Petersen et al. 2024, section 3.2). What is outside of an ima
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from lgn_edge.network.convolution import Window
 from lgn_edge.nn.gates import gates_of
+from lgn_edge.nn.wiring import readers
 
 MOST_LEAVES: Final = 16  # of a tree, and
 MOST_PLACES: Final = 64  # of a pool's window, in the compiled kernels
+
+
+class Sizes(NamedTuple):
+    """The sizes of trees and their pool, in the order of the struct of `kernels/trees.c`.
+
+    Attributes:
+        channels, height, width: of the image.
+        kernels, leaves: of the trees.
+        stride_y, stride_x, pad_y, pad_x: of their window.
+        rows, columns: of their places.
+        pool_y, pool_x: size of the pool's window.
+        step_y, step_x, margin_y, margin_x: its stride and padding.
+        out_rows, out_columns: of the output.
+    """
+
+    channels: int
+    height: int
+    width: int
+    kernels: int
+    leaves: int
+    stride_y: int
+    stride_x: int
+    pad_y: int
+    pad_x: int
+    rows: int
+    columns: int
+    pool_y: int
+    pool_x: int
+    step_y: int
+    step_x: int
+    margin_y: int
+    margin_x: int
+    out_rows: int
+    out_columns: int
+
+    @property
+    def signals(self) -> int:
+        """Of the image."""
+        return self.channels * self.height * self.width
+
+    @property
+    def outputs(self) -> int:
+        """Of a kernel."""
+        return self.out_rows * self.out_columns
+
+    @property
+    def places(self) -> int:
+        """Of the trees in a window of the pool."""
+        return self.pool_y * self.pool_x
+
+    @property
+    def reach_y(self) -> int:
+        """Rows of the pool's windows that a place may be in."""
+        return -(-self.pool_y // self.step_y)
+
+    @property
+    def reach_x(self) -> int:
+        """Columns of them."""
+        return -(-self.pool_x // self.step_x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,20 +88,30 @@ class Trees:
         window: of the trees.
         leaf: int32 [kernels, leaves, 3], the cell (channel, row, column) of each leaf.
         pool: window of the pool; of one place where there is none.
+        candidates: int32 [kernels, leaves, K, 3], cells that each leaf chooses from; None where it learns nothing.
     """
 
     window: Window
     leaf: Tensor
     pool: Window
+    candidates: Tensor | None = None
 
     @property
-    def shape(self) -> list[int]:
-        """The struct of `kernels/trees.c`."""
+    def sizes(self) -> Sizes:
+        """All of them."""
         image, pool = self.window, self.pool
         kernels, leaves, _ = self.leaf.shape
         trees = (kernels, leaves, *image.stride, *image.padding, *image.places)
         sizes = (image.channels, image.height, image.width, *trees)
-        return [*sizes, *pool.size, *pool.stride, *pool.padding, *pool.places]
+        return Sizes(*sizes, *pool.size, *pool.stride, *pool.padding, *pool.places)
+
+    @property
+    def readers(self) -> tuple[Tensor, Tensor]:
+        """Which leaves read a channel: starts int32 [channels + 1], and numbers kernel * leaves + leaf, int32.
+
+        Channel i is read by `numbers[starts[i] : starts[i + 1]]`, in ascending order.
+        """
+        return readers(self.leaf[:, :, 0].flatten(), self.window.channels)
 
 
 def single_places(channels: int, height: int, width: int) -> Window:
@@ -49,25 +119,33 @@ def single_places(channels: int, height: int, width: int) -> Window:
     return Window(channels, height, width, (1, 1), (1, 1), (0, 0), "image")
 
 
-def trees_definition(x: Tensor, leaf: Tensor, window: Window, coefficients: Tensor) -> Tensor:
+def trees_definition(
+    x: Tensor, leaf: Tensor, window: Window, coefficients: Tensor, share: Tensor | None = None
+) -> Tensor:
     """Outputs [batch, kernels, rows, columns] of trees over images [batch, channels, height, width].
 
     Args:
         x: images, values in [0, 1].
-        leaf: int [kernels, leaves, 3].
+        leaf: int [kernels, leaves, 3], or candidates for each leaf [kernels, leaves, K, 3].
         window: of the trees.
         coefficients: [kernels * (leaves - 1), 4], gates kernel by kernel (see `gates.collapse`).
+        share: weights [kernels, leaves, K] of candidates: a leaf is their weighted sum (see `choice.mixture`).
     """
-    channel, *cell = leaf.long()[..., None, None].unbind(2)
+    weight = torch.ones_like(leaf[:, :, :1], dtype=coefficients.dtype) if share is None else share
+    cells = leaf.long().reshape(*weight.shape, 3)
+    channel, *cell = cells[..., None, None].unbind(3)
     rows, columns = (torch.arange(count, device=leaf.device) for count in window.places)
     y = rows[:, None] * window.stride[0] + cell[0] - window.padding[0]
     column = columns * window.stride[1] + cell[1] - window.padding[1]
     inside = (y >= 0) & (y < window.height) & (column >= 0) & (column < window.width)
-    signal = (channel * window.height + y) * window.width + column  # [kernels, leaves, rows, columns]
+    signal = (channel * window.height + y) * window.width + column  # [kernels, leaves, K, rows, columns]
     flat = x.to(coefficients.dtype).flatten(1).t()
     signals = torch.cat([flat, torch.zeros_like(flat[:1])])  # outside is one more signal
-    chosen = torch.where(inside, signal, window.n_inputs).flatten(2).unbind(1)
-    values = [signals[each].flatten(1) for each in chosen]  # [kernels, places * batch]
+    seen = torch.where(inside, signal, window.n_inputs).flatten(3).unbind(1)
+    values = [  # [kernels, places * batch]
+        (signals[each] * part[..., None, None]).sum(1).flatten(1)
+        for each, part in zip(seen, weight.to(coefficients.dtype).unbind(1), strict=True)
+    ]
     nodes = coefficients.reshape(leaf.shape[0], len(values) - 1, 4).unbind(1)
     for n, node in enumerate(nodes):
         values.append(gates_of(values[2 * n], values[2 * n + 1], node))

@@ -14,6 +14,7 @@ from lgn_edge.nn.encoder import Threshold
 from lgn_edge.nn.layers import GroupSum
 from lgn_edge.nn.logic_layer import LogicLayer
 from lgn_edge.nn.model import LogicGateNetwork
+from lgn_edge.nn.module import tensors_of
 
 _WRAPPERS: Final = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
 _PASSED: Final = (nn.Flatten, nn.Identity, nn.Dropout)  # in evaluation mode bits pass them as they are
@@ -89,7 +90,7 @@ def _of_parts(module: nn.Sequential) -> LogicGateNetwork:
 
 def _device(module: nn.Module) -> torch.device:
     """Where a module's first parameter or buffer is."""
-    return next((tensor.device for tensor in module.state_dict().values()), torch.device("cpu"))
+    return next((tensor.device for tensor in tensors_of(module).values()), torch.device("cpu"))
 
 
 def _parts(module: nn.Sequential) -> list[nn.Module]:

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from lgn_edge.checks import MOST_THREADS, any_path, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.onnx_library.path import onnx_library_path
+from lgn_edge.paths import Wanted, require
 
 _DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
@@ -29,11 +31,11 @@ def onnx_session(
     """
     import onnxruntime
 
-    if not isinstance(model, bytes) and not Path(model).is_file():
-        raise InputError(f"{os.fspath(model)} is not a file; give the name of an ONNX file")
+    if not isinstance(model, bytes):
+        require(any_path(model, "model", "the name of an ONNX file, or its bytes"), Wanted.MODEL)
     options = onnxruntime.SessionOptions()
     if threads is not None:
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = whole_number(threads, "threads", least=1, most=MOST_THREADS)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # spinning takes the cores from others
     options.log_severity_level = 3  # errors; warnings about constants go to standard error
     levels = onnxruntime.GraphOptimizationLevel

@@ -29,6 +29,7 @@ from lgn_edge.onnx_model.ops import (
 )
 from lgn_edge.onnx_model.schemas import OPS
 from lgn_edge.onnx_model.tensors import Initializers
+from lgn_edge.onnx_model.text import called
 from lgn_edge.onnx_model.view import NodeView
 
 _ENCODER_OF_OP: Final[dict[str, ModuleType]] = {op.OP.name: op for op in (threshold, threshold_difference)}
@@ -126,7 +127,7 @@ def _parts(graph: GraphProto, value: str, initializers: Initializers, *, encoded
         )
     encoder = None if encoded else views.pop(0)
     if encoder is not None:
-        _check_source(encoder, [value])
+        _check_source(encoder, {value: 0})
         value = _written(encoder)
     own = [view for view in views[:-1] if view.node.op_type != _JOIN]
     return _Parts(encoder, own, _reads(views, value), views[-1])
@@ -138,14 +139,13 @@ def _check_ops(graph: GraphProto) -> None:
     for node in graph.node:
         if node.domain != DOMAIN and (node.domain not in STANDARD_DOMAINS or node.op_type not in _STANDARD_OPS):
             raise InputError(
-                f"node {node.name!r} is a {node.op_type!r} of domain {node.domain!r};"
+                f"{called(node)} is of domain {node.domain!r};"
                 f" a network is built from {', '.join(sorted(known))} of {DOMAIN}, Concat before a layer, one Shape and"
                 " one ArgMax"
             )
         if node.domain == DOMAIN and node.op_type not in known:
             raise InputError(
-                f"node {node.name!r} is a {node.op_type!r}, which {DOMAIN} {VERSION} does not have;"
-                f" known are {', '.join(sorted(known))}"
+                f"{called(node)} is no op that {DOMAIN} {VERSION} has; known are {', '.join(sorted(known))}"
             )
 
 
@@ -160,39 +160,39 @@ def _reads(views: list[NodeView], value: str) -> list[tuple[int, ...]]:
         InputError: a node reads what no node before it writes, a Concat is not that of the layer behind it, or the head
             does not read the last layer.
     """
-    written, found = [value], []
+    written, last, found = {value: 0}, value, []
     join: NodeView | None = None
     for view in views:
         if view.node.op_type == _JOIN and join is None:
             join = view
         elif view.node.op_type not in _LAYER_OF_OP and join is not None:
-            raise join.error(f"a layer must stand behind it; there is {view.node.name!r} ({view.node.op_type})")
+            raise join.error(f"a layer must stand behind it; there is {called(view.node)}")
         elif view.node.op_type not in _LAYER_OF_OP:
-            _check_source(view, written[-1:])
+            _check_source(view, {last: 0})
         else:
             found.append((_check_source(view, written),) if join is None else _joined(join, view, written))
-            written.append(_written(view))
-            join = None
+            last, join = _written(view), None
+            written.setdefault(last, len(found))
     return found
 
 
-def _joined(join: NodeView, layer: NodeView, written: list[str]) -> tuple[int, ...]:
-    """What a Concat joins for the layer behind it, of the values that were written before."""
+def _joined(join: NodeView, layer: NodeView, written: Mapping[str, int]) -> tuple[int, ...]:
+    """What a Concat joins for the layer behind it, of the values that were written before, each with its number."""
     join.expect(len(join.node.input), 1, {"axis": AttributeProto.INT})
     if join.attributes()["axis"].i != 0:
         raise join.error(f"its axis is {join.attributes()['axis'].i}; signals are axis 0")
     if len(set(join.node.input)) != len(join.node.input) or len(join.node.input) < 2:
         raise join.error(f"it joins {short(join.node.input)}; name two values or more, and none twice")
-    _check_source(layer, [_written(join)])
+    _check_source(layer, {_written(join): 0})
     return tuple(_check_source(join, written, place) for place in range(len(join.node.input)))
 
 
-def _check_source(view: NodeView, written: list[str], place: int = 0) -> int:
-    """The number, among those that were written, of the value that a node reads at a place."""
+def _check_source(view: NodeView, written: Mapping[str, int], place: int = 0) -> int:
+    """The number of the value that a node reads at a place, which must be one of those that were written."""
     found = view.node.input[place] if len(view.node.input) > place else ""
     if found not in written:
         raise view.error(f"it reads {found!r}; it may read {short(written)}")
-    return written.index(found)
+    return written[found]
 
 
 def _written(view: NodeView) -> str:
@@ -228,7 +228,7 @@ def _check_rest(
         _check_node(graph, "Shape", [value], [words], {"start": 1, "end": 2})
         _check_node(graph, "Mul", [words, bits], [n], {})
         if not np.array_equal(NodeView(product, initializers).constant(1, np.int64), [64]):
-            raise InputError(f"node {product.name!r} (Mul) must multiply the number of words by 64")
+            raise InputError(f"{called(product)} must multiply the number of words by 64")
         before = ["Shape", "Mul"]
     else:
         _check_node(graph, "Shape", [value], [n], {"start": 0, "end": 1})
@@ -258,6 +258,4 @@ def _check_node(
     found = {a.name: a.i for a in node.attribute if a.type == AttributeProto.INT and not a.ref_attr_name}
     found = {name: value for name, value in found.items() if (name, value) != ("select_last_index", 0)}
     if list(node.input) != inputs or list(node.output) != outputs or found != attributes or node.overload:
-        raise InputError(
-            f"node {node.name!r} ({op}) must compute {outputs} from {inputs} with the attributes {dict(attributes)}"
-        )
+        raise InputError(f"{called(node)} must compute {outputs} from {inputs} with the attributes {dict(attributes)}")

@@ -13,7 +13,6 @@ from onnx import GraphProto, ModelProto
 
 from lgn_edge.checks import any_path
 from lgn_edge.errors import InputError, LgnError
-from lgn_edge.folders import kind_of_folder
 from lgn_edge.network import Circuit, Network
 from lgn_edge.onnx_model import bitwise, external, fused, metadata, nodes, qonnx, standard
 from lgn_edge.onnx_model.domain import DOMAIN, STANDARD_DOMAINS
@@ -21,6 +20,7 @@ from lgn_edge.onnx_model.metadata import Metadata
 from lgn_edge.onnx_model.tensors import Initializers
 from lgn_edge.onnx_model.text import check_text
 from lgn_edge.passes.layered import as_network
+from lgn_edge.paths import Wanted, require
 
 _RECOGNISED: Final = (
     (standard.recognises, standard.network),
@@ -52,7 +52,7 @@ def is_foreign(path: str | os.PathLike[str]) -> bool:
     Raises:
         InputError: the file is missing, truncated or not ONNX.
     """
-    return not _is_ours(_load(Path(path)))
+    return not _is_ours(_load(any_path(path, "model", "the name of an ONNX file")))
 
 
 def from_model(model: ModelProto) -> Network:
@@ -71,7 +71,7 @@ def read_circuit(path: str | os.PathLike[str]) -> Circuit:
     Raises:
         InputError: the file is missing, truncated, not ONNX, or not a circuit; the message names the node.
     """
-    source = Path(path)
+    source = any_path(path, "circuit", "the name of an ONNX file")
     model = _load(source)
     try:
         check_text(model)
@@ -81,16 +81,12 @@ def read_circuit(path: str | os.PathLike[str]) -> Circuit:
 
 
 def _load(path: Path) -> ModelProto:
-    if not path.exists():
-        raise InputError(f"{path} does not exist; check the name")
-    if not path.is_file():
-        raise InputError(f"{path} {kind_of_folder(path) or 'is not a file; give the name of an ONNX file'}")
+    if not require(path, Wanted.MODEL).is_file():
+        raise InputError(f"{path} is not a file; give the name of an ONNX file")
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {(error.strerror or str(error)).lower()}") from error
-    if not data:
-        raise InputError(f"{path} is empty; write the model again")
     model = ModelProto()
     try:
         model.ParseFromString(data)

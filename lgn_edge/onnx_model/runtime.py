@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from onnx import ModelProto
 
+from lgn_edge.checks import MOST_THREADS, any_path, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.network import Prediction
 from lgn_edge.onnx_model import metadata
 from lgn_edge.onnx_model.domain import BITS, CLASS, OUTPUT_BITS, SAMPLES, SCORES, WORDS
 from lgn_edge.onnx_model.form import BOOL, PACKED, feed
 from lgn_edge.onnx_model.interface import outside
+from lgn_edge.paths import Wanted, require
 
 ModelSource: TypeAlias = str | os.PathLike[str] | ModelProto
 Predict: TypeAlias = Callable[[ArrayLike], Prediction]
@@ -82,7 +83,7 @@ def onnxruntime_run(model: ModelSource, *, optimize: bool = True, threads: int =
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = whole_number(threads, "threads", least=1, most=MOST_THREADS)
     options.log_severity_level = 3  # errors; warnings about constants go to standard error
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
@@ -150,6 +151,4 @@ def predicting(run: Run) -> Predict:
 
 
 def _existing(path: str | os.PathLike[str]) -> str:
-    if not Path(path).is_file():
-        raise InputError(f"{path} is not a file; give the name of an ONNX file")
-    return os.fspath(path)
+    return os.fspath(require(any_path(path, "model", "the name of an ONNX file"), Wanted.MODEL))

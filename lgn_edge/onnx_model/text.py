@@ -1,11 +1,18 @@
-"""Text of a foreign protobuf message."""
+"""Text of a foreign protobuf message, and how messages of ours call a node of it."""
 
 from __future__ import annotations
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
+from onnx import NodeProto
 
 from lgn_edge.errors import InputError
+
+
+def called(node: NodeProto) -> str:
+    """A node as a reader finds it: by its name and op, or by what it writes where it has no name."""
+    name: str = repr(node.name) if node.name else f"that writes {node.output[0]!r}" if node.output else "''"
+    return f"node {name} ({node.op_type})"
 
 
 def check_text(message: Message) -> None:

@@ -13,6 +13,7 @@ from onnx import AttributeProto, NodeProto
 
 from lgn_edge.errors import InputError
 from lgn_edge.onnx_model.tensors import Initializers
+from lgn_edge.onnx_model.text import called
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class NodeView:
 
     def error(self, message: str) -> InputError:
         """An error about this node."""
-        return InputError(f"node {self.node.name!r} ({self.node.op_type}): {message}")
+        return InputError(f"{called(self.node)}: {message}")
 
     @contextmanager
     def explained(self) -> Iterator[None]:

@@ -45,14 +45,17 @@ def merge_channels(network: Network) -> Network:
 
 def _may_merge(network: Network) -> list[bool]:
     """Which layers may lose channels: all that read them read whole channels, or single signals."""
+    readers: list[list[int]] = [[] for _ in network.widths]
+    for reader, sources in enumerate(network.sources):
+        for source in sources:
+            readers[source].append(reader)
     may = [False] * len(network.layers)
     for i in reversed(range(len(network.layers) - 1)):
         layer = network.layers[i]
-        readers = [r for r, sources in enumerate(network.sources) if i + 1 in sources]
         may[i] = isinstance(layer, ImageLayer) and all(
             isinstance(network.layers[r], LogicDense)
             or (_reads_channels(network, r, layer.out_shape[1:]) and (may[r] or not _is_pool(network, r)))
-            for r in readers
+            for r in readers[i + 1]
         )
     return may
 

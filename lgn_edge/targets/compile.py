@@ -26,7 +26,12 @@ def run_jobs(jobs: Sequence[Job]) -> list[Path]:
     LLVM works outside Python's lock, and the C compiler is a process of its own.
     """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return [each.result() for each in [pool.submit(job) for job in jobs]]
+        submitted = [pool.submit(job) for job in jobs]
+        try:
+            return [each.result() for each in submitted]
+        except BaseException:  # an interrupt, too: only those are waited for that run already
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def compile_kernels(kernels: Sequence[Kernel], target: Target, folder: Path) -> list[Path]:

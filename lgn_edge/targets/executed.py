@@ -30,7 +30,7 @@ class Executed:
     version: str
 
     def __str__(self) -> str:
-        return f"{self.date}: {'equal' if self.equal else 'DIFFERENT'}, {self.samples:,} samples"
+        return f"{self.date}: {'equal' if self.equal else 'DIFFERENT'}"
 
 
 def last_executed() -> dict[str, Executed]:

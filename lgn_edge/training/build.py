@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn import LogicDense, LogicGateNetwork, Threshold
+from lgn_edge.nn import LogicGateNetwork, Threshold
 from lgn_edge.nn.choice import Choice, LearnedWiring
+from lgn_edge.nn.convolution import ConvRecipe
 from lgn_edge.nn.gate_layer import GateLayer, GateRecipe
 from lgn_edge.nn.layers import DenseRecipe
 from lgn_edge.nn.logic_layer import LogicLayer, joined_shape
@@ -61,23 +64,34 @@ def derive_seed(seed: int, use: int) -> int:
 
 
 def make_optimizer(recipe: Recipe, model: LogicGateNetwork) -> torch.optim.Optimizer:
-    """The optimiser of a model's parameters; each group remembers its `first_rate`."""
+    """The optimiser of a model's parameters; each group remembers its `first_rate`, and `until` when it learns."""
     training = recipe.training
     kind = torch.optim.AdamW if training.optimizer == "adamw" else torch.optim.Adam
-    weights: dict[float, list[Tensor]] = {}
+    decay = training.weight_decay
+    weights: dict[tuple[float, float], list[Tensor]] = {}
     for layer, how in zip(model.logic, recipe.layers, strict=True):
         if isinstance(layer, GateLayer) and isinstance(how, GateRecipe):
-            weights.setdefault(how.rate, []).append(layer.weight)
-    groups = [
-        {"params": params, "first_rate": rate * training.learning_rate, "weight_decay": training.weight_decay}
-        for rate, params in weights.items()
+            weights.setdefault((how.rate, how.learns_until), []).append(layer.weight)
+    groups: list[dict[str, Any]] = [
+        {"params": params, "first_rate": rate * training.learning_rate, "weight_decay": decay, "until": until}
+        for (rate, until), params in weights.items()
     ]
     for choice, wiring in choices(recipe, model):
-        groups.append({"params": [choice.logits], "first_rate": wiring.rate, "weight_decay": 0.0})
+        groups.append({"params": [choice.logits], "first_rate": wiring.rate, "weight_decay": 0.0, "until": 1.0})
     if model.encoder.offset is not None:
         rate = recipe.encoder.threshold_rate
-        groups.append({"params": [model.encoder.offset], "first_rate": rate, "weight_decay": 0.0})
+        groups.append({"params": [model.encoder.offset], "first_rate": rate, "weight_decay": 0.0, "until": 1.0})
     return kind(groups, fused=True)
+
+
+def forget(optimizer: torch.optim.Optimizer, parameter: Tensor, rows: Tensor) -> None:
+    """Let an optimiser take rows of a parameter as new ones, bool [rows]: its next steps there are of ordinary length.
+
+    Rows that had no gradient for long have a second moment near 0, by which the first steps would be divided.
+    """
+    state = optimizer.state[parameter]
+    state["exp_avg"][rows] = 0
+    state["exp_avg_sq"][rows] = state["exp_avg_sq"].mean()
 
 
 def choices(recipe: Recipe, model: LogicGateNetwork) -> list[tuple[Choice, LearnedWiring]]:
@@ -85,6 +99,6 @@ def choices(recipe: Recipe, model: LogicGateNetwork) -> list[tuple[Choice, Learn
     return [
         (layer.choice, how.wiring)
         for layer, how in zip(model.logic, recipe.layers, strict=True)
-        if isinstance(layer, LogicDense) and isinstance(how, DenseRecipe)
+        if isinstance(layer, GateLayer) and isinstance(how, DenseRecipe | ConvRecipe)
         if layer.choice and isinstance(how.wiring, LearnedWiring)
     ]

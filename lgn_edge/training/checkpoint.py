@@ -31,6 +31,8 @@ from lgn_edge.nn import (
     Threshold,
 )
 from lgn_edge.nn.logic_layer import LogicLayer
+from lgn_edge.nn.module import tensors_of
+from lgn_edge.paths import Wanted, other_than
 from lgn_edge.training.recipe import Recipe
 
 FORMAT: Final = "lgn-edge checkpoint"
@@ -104,7 +106,7 @@ def save_checkpoint(
     }
     with atomic_directory(folder, KIND, force=force or _is_unlisted(Path(folder))) as temporary:
         (temporary / MODEL_JSON).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        (temporary / MODEL_TENSORS).write_bytes(_pack(model.state_dict()))
+        (temporary / MODEL_TENSORS).write_bytes(_pack(tensors_of(model)))
         if optimizer is not None:
             (temporary / TRAINING_TENSORS).write_bytes(_pack(optimizer))
 
@@ -161,7 +163,7 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> LogicGateNetwork:
         raise DamagedError(f"{place}: {error}") from error
     except (TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:
         raise DamagedError(f"{where}: a field has a wrong type or value ({error})") from error
-    wrong = sorted(tensors.keys() - model.state_dict().keys())
+    wrong = sorted(tensors.keys() - tensors_of(model).keys())
     if wrong:
         raise DamagedError(f"{place / MODEL_TENSORS}: {wrong[0]} belongs to no part of the model")
     model.load_state_dict(tensors)
@@ -222,7 +224,7 @@ def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> Log
     kind = LAYERS[name]
     layer = kind(**{name: config[name] for name in kind.CONFIG} | config)
     limits = layer.index_limits()
-    for name, expected in layer.state_dict().items():
+    for name, expected in tensors_of(layer).items():
         tensor = tensors[f"layers.{i}.{name}"]
         if tensor.shape != expected.shape or tensor.dtype != expected.dtype:
             raise DamagedError(
@@ -239,6 +241,9 @@ def _layer(config: dict[str, Any], i: int, tensors: Mapping[str, Tensor]) -> Log
 
 def _place(folder: str | os.PathLike[str]) -> Path:
     place = any_path(folder, "checkpoint", "the path of its folder")
+    other = other_than(place, Wanted.CHECKPOINT)
+    if other:
+        raise DamagedError(f"{place} {other.text}", other.mend(place, Wanted.CHECKPOINT))
     inner = place / "model"
     return inner if (inner / MODEL_JSON).exists() and not (place / MODEL_JSON).exists() else place
 

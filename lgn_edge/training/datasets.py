@@ -23,6 +23,7 @@ from lgn_edge.checks import any_path, any_text
 from lgn_edge.errors import InputError, MissingProgramError
 from lgn_edge.network.labels import as_labels, as_names
 from lgn_edge.network.layers import INPUT_DTYPES
+from lgn_edge.paths import Wanted, require
 from lgn_edge.tables import Table, flag, text, whole
 from lgn_edge.training import cifar10, uci
 from lgn_edge.training.conversion import as_samples
@@ -153,14 +154,21 @@ def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dat
     Args:
         name: "digits", "mnist", "fashion-mnist", "cifar10", "monk-1", "monk-2", "monk-3", "adult" or "breast-cancer".
         folder: holds a folder of that name with its files; None is `$LGN_EDGE_DATA`, or a cache in the home folder.
+            Digits are no files.
 
     Raises:
-        InputError: an unknown name, a file that is missing and cannot be downloaded, or one that is damaged.
+        InputError: an unknown name, a folder for digits, what is no folder, a file that is missing and cannot be
+            downloaded, or one that is damaged.
     """
     any_text(name, "data set")
     if folder is not None:
-        any_path(folder, "folder")
+        require(any_path(folder, "folder"), Wanted.DATA)
     if name == "digits":
+        if folder is not None:
+            raise InputError(
+                f"data set digits comes with scikit-learn, so nothing would be read from {folder}; leave --data (data=)"
+                " out, or choose a recipe whose data set lies there, such as mnist"
+            )
         return _digits()
     if name == "cifar10":
         return _cifar10(_data_folder(folder) / name)

@@ -28,9 +28,14 @@ def accuracies(model: LogicGateNetwork, samples: Samples) -> tuple[float | None,
         return accuracy(model, samples), hard
 
 
-@torch.no_grad()
 def varying(model: LogicGateNetwork, samples: Samples, most: int | None = None) -> dict[int, float]:
-    """Shares of the channels of each layer that are neither always 0 nor always 1 on the samples, by layer.
+    """Shares of the channels of each layer that vary on the samples, by layer (see `varying_channels`)."""
+    return {i: float(channels.float().mean()) for i, channels in varying_channels(model, samples, most).items()}
+
+
+@torch.no_grad()
+def varying_channels(model: LogicGateNetwork, samples: Samples, most: int | None = None) -> dict[int, Tensor]:
+    """Which channels of each layer are neither always 0 nor always 1 on the samples: bool [channels] by layer.
 
     A channel of an image layer is a kernel's output at all places; of other layers each signal is one. A convolution
     that goes into its pool at once is left out. Leaves the model in evaluation mode.
@@ -48,7 +53,7 @@ def varying(model: LogicGateNetwork, samples: Samples, most: int | None = None) 
             some, every = channels.amax((0, 2)) > 0, channels.amin((0, 2)) > 0
             before = seen.get(i, [some, every])
             seen[i] = [before[0] | some, before[1] & every]
-    return {i: float((some & ~every).float().mean()) for i, (some, every) in seen.items()}
+    return {i: some & ~every for i, (some, every) in seen.items()}
 
 
 @torch.no_grad()

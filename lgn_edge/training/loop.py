@@ -29,18 +29,35 @@ from lgn_edge.checks import any_path, of_kind, true_or_false
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network
 from lgn_edge.network.samples import SCALE
-from lgn_edge.nn import LogicGateNetwork, discretise
+from lgn_edge.nn import LogicConv2d, LogicGateNetwork, discretise
+from lgn_edge.nn.convolution import ConvRecipe
 from lgn_edge.nn.kernels import cpu
-from lgn_edge.training.build import build_model, choices, derive_seed, make_optimizer
+from lgn_edge.training.build import build_model, choices, derive_seed, forget, make_optimizer
 from lgn_edge.training.checkpoint import load_checkpoint, save_checkpoint
 from lgn_edge.training.datasets import Dataset, dataset_names, load_dataset, stratified_split
-from lgn_edge.training.evaluation import accuracies, gate_shares, gradient_norms, varying, where_not_finite
-from lgn_edge.training.plan import Plan, free_memory, make_plan, memory_suffices, require_device, require_memory
+from lgn_edge.training.evaluation import (
+    accuracies,
+    gate_shares,
+    gradient_norms,
+    varying,
+    varying_channels,
+    where_not_finite,
+)
+from lgn_edge.training.plan import (
+    Plan,
+    free_memory,
+    make_plan,
+    memory_suffices,
+    require_device,
+    require_memory,
+    require_memory_for_weights,
+)
 from lgn_edge.training.processes import Processes, joined
 from lgn_edge.training.recipe import Recipe, load_recipe
 from lgn_edge.training.resume import (
     DATA_NAME,
     ENDED,
+    EVENTS,
     encoder_of,
     find_state,
     readable,
@@ -109,7 +126,8 @@ def train(
 
     Raises:
         InputError: recipe, data or output are not usable, `output` holds a run and `resume` is false, or none and it is
-            true, TensorBoard is wanted and not installed, or the memory does not suffice.
+            true, or files that are no part of a run; TensorBoard is wanted and not installed, or the memory does not
+            suffice.
     """
     output, start = any_path(output, "output"), None if start_from is None else any_path(start_from, "start_from")
     for name, value in (("resume", resume), ("progress", progress), ("tensorboard", tensorboard)):
@@ -128,7 +146,7 @@ def train(
             show = stack.enter_context(progress_bar(recipe, progress and processes.first))
             record: Record | None = None
             if tensorboard and processes.first:
-                record = stack.enter_context(event_file(run.output / "tensorboard", len(history)))
+                record = stack.enter_context(event_file(run.output / EVENTS, len(history)))
             show(history)
             while not _finished(history, recipe):
                 history = [*history, run.epoch(len(history) + 1)]
@@ -168,6 +186,7 @@ class _Run:
         start: Path | None = None,
     ) -> None:
         require_device(recipe.training.device)
+        require_memory_for_weights(recipe, free_memory("cpu"))
         self.recipe, self.dataset, self.output, self.processes = recipe, dataset, output, processes
         self.state, self.data = state, {DATA_NAME: dataset.name, **dataset.fingerprint()}
         kept, held = stratified_split(dataset.train_y, recipe.training.validation, recipe.training.seed)
@@ -183,6 +202,11 @@ class _Run:
             raise InputError(
                 f"recipe: {what} is {recipe.data.shift or 'true'}, but the samples of {dataset.name} are no images;"
                 f" set it to {off}"
+            )
+        if dataset.image is not None and recipe.data.shift >= min(dataset.image):
+            raise InputError(
+                f"recipe: shift is {recipe.data.shift}, but images are {dataset.image[0]} x {dataset.image[1]}; choose"
+                f" less than {min(dataset.image)}"
             )
         cpu.keep_memory()
         self.model = self._model(kept, start).to(recipe.training.device)
@@ -236,15 +260,14 @@ class _Run:
         recipe, samples = self.recipe.training, len(self.train)
         steps = -(-samples // recipe.batch)
         total = 0.0
-        self.model.train()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(recipe.seed, number))
+            self._revive(number - 1)
+            self.model.train()
             order = torch.randperm(samples)
             for step in range(steps):
                 share = ((number - 1) * steps + step) / (recipe.epochs * steps)
-                factor = 0.5 + 0.5 * math.cos(math.pi * share) if recipe.schedule == "cosine" else 1.0
-                for group in self.optimizer.param_groups:
-                    group["lr"] = group["first_rate"] * factor
+                self._set_rates(share)
                 for choice, wiring in self.choices:
                     choice.temperature = wiring.temperature_at(share)
                 chosen = order[step * recipe.batch : (step + 1) * recipe.batch].to(recipe.device)
@@ -255,10 +278,35 @@ class _Run:
                     choice.redraw(wiring.redraw)
         soft, hard = accuracies(self.model, self.held)
         undecided, constant = gate_shares(self.model)
-        rate, norms = recipe.learning_rate * factor, gradient_norms(self.model)
+        rate, norms = recipe.learning_rate * _rate(recipe.schedule, share), gradient_norms(self.model)
         gap = None if soft is None else soft - hard
         shares = (undecided, constant, norms[0], norms[-1], min(varying(self.model, self.held).values()))
         return Epoch(number, rate, total / samples, soft, hard, gap, *shares)
+
+    def _set_rates(self, progress: float) -> None:
+        """Set the learning rates after a share of the training; what has learned takes no more gradients."""
+        schedule = self.recipe.training.schedule
+        for group in self.optimizer.param_groups:
+            learns = progress < group["until"]
+            group["lr"] = group["first_rate"] * _rate(schedule, progress / group["until"]) if learns else 0.0
+            for parameter in group["params"]:
+                parameter.requires_grad_(learns)
+
+    def _revive(self, epochs: int) -> None:
+        """Draw kernels anew whose channels do not vary after so many epochs, in the layers whose recipe wants that."""
+        wanted = [
+            i
+            for i, how in enumerate(self.recipe.layers)
+            if isinstance(how, ConvRecipe) and how.revives(epochs / self.recipe.training.epochs)
+        ]
+        if not wanted:
+            return
+        vary = varying_channels(self.model, self.held)
+        for i in wanted:
+            layer = self.model.logic[i]
+            assert isinstance(layer, LogicConv2d)
+            changed = layer.redraw(~vary[self.model.pools.get(i, i)])
+            forget(self.optimizer, layer.weight, changed)
 
     def _step(self, chosen: Tensor, when: str) -> float:
         """One step on a batch; returns its mean loss."""
@@ -306,6 +354,7 @@ class _Run:
         """Measure the best model on the test set, and write it with what it reaches."""
         folder = self.output / "model"
         self.model.load_state_dict(load_checkpoint(folder).state_dict())
+        self.model.requires_grad_(True)
         self.processes.wait()  # until all have read what is replaced below
         soft, hard = accuracies(self.model, self._samples(self.dataset.test_x, self.dataset.test_y))
         measured = {ENDED: hard} if soft is None else {ENDED: hard, "soft_accuracy": soft}
@@ -346,6 +395,11 @@ def _same_dataset(recipe: Recipe, data: Dataset | str | os.PathLike[str] | None,
     dataset = _dataset(recipe, data)
     require_data(state, output, dataset)
     return dataset
+
+
+def _rate(schedule: str, progress: float) -> float:
+    """The learning rate after a share of the training, in first rates."""
+    return 0.5 + 0.5 * math.cos(math.pi * progress) if schedule == "cosine" else 1.0
 
 
 def _finished(history: Sequence[Epoch], recipe: Recipe) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lgn_edge.nn.gate_layer import GateLayer
 from lgn_edge.training.recipe import Recipe
 
 _FLOAT = 4
+_CORNERS = 4  # numbers that a gate has at least
 _ADAM = 4  # numbers that a parameter takes: itself, its gradient and two moments
 _CHOICE = 3  # numbers that a choice's logit takes besides: its share of the softmax, and two gradients
 _TREE = 8  # numbers that torch keeps of a gate at one place of a convolution: inputs, what it computes, gradients
@@ -130,7 +132,9 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
     sample = signals // 8 + 2 * widest * number if packed else _REAL * signals * number
     if kernels == "torch":
         sample += sum(_TREE * layer.applied for layer in layers if layer.kind == LogicConv2d.KIND) * _FLOAT
-        sample += sum(2 * model_layer.candidates * model_layer.out_features for model_layer in _learned(model)) * _FLOAT
+        sample += sum(_of_candidates(model)) * _FLOAT
+    if kernels == "triton":
+        sample += max(_of_leaves(model), default=0) * _FLOAT
     return Plan(
         layers,
         kernels,
@@ -140,6 +144,13 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
         samples * features,
         recipe.training.batch,
     )
+
+
+def _of_leaves(model: LogicGateNetwork) -> Iterator[int]:
+    """How many gradients of leaves a sample has in each convolution; those of one are there at a time."""
+    for i, layer in enumerate(model.logic):
+        if isinstance(layer, LogicConv2d):
+            yield 2**layer.depth * model.logic[model.pools.get(i, i)].out_features
 
 
 def require_memory(plan: Plan, available: int | None) -> None:
@@ -154,6 +165,21 @@ def require_memory(plan: Plan, available: int | None) -> None:
     batch = rest // plan.sample_bytes
     mend = f"choose batch {batch} or fewer" if batch >= 1 else "no batch fits: choose a smaller network"
     raise InputError(f"training needs about {_gib(plan.memory_bytes)} of memory and {_gib(available)} are free; {mend}")
+
+
+def require_memory_for_weights(recipe: Recipe, available: int | None) -> None:
+    """Refuse a recipe whose network cannot even be made.
+
+    Raises:
+        InputError: its gates alone take more memory than is available.
+    """
+    gates = sum(getattr(layer, "width", 0) for layer in recipe.layers)
+    least = gates * _CORNERS * _FLOAT
+    if available is not None and least > available:
+        raise InputError(
+            f"the recipe's {gates:,} gates take {_gib(least)} of memory at least, and {_gib(available)} are free;"
+            " choose a smaller network"
+        )
 
 
 @contextmanager
@@ -198,5 +224,8 @@ def _gib(count: int) -> str:
     return f"{count / 2**30:.1f} GiB"
 
 
-def _learned(model: LogicGateNetwork) -> Any:
-    return (layer for layer in model.gate_layers if layer.choice)
+def _of_candidates(model: LogicGateNetwork) -> Iterator[int]:
+    """How many signals a sample's candidates are, in each layer of learned wiring; those of a kernel at every place."""
+    for layer in model.gate_layers:
+        if layer.choice:
+            yield layer.choice.candidates.numel() * prod(layer.out_shape[1:])

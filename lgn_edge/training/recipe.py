@@ -35,14 +35,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
-from lgn_edge.checks import any_path, any_text, of_kind
+from lgn_edge.checks import MOST_SEED, MOST_THREADS, any_path, any_text, of_kind, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.network.network import checked_reads
 from lgn_edge.nn.convolution import ConvRecipe, PoolRecipe
 from lgn_edge.nn.encoder import EncoderRecipe
+from lgn_edge.nn.gate_layer import GateRecipe
 from lgn_edge.nn.layers import DenseRecipe, HeadRecipe
 from lgn_edge.nn.logic_layer import LayerRecipe
 from lgn_edge.nn.lookup import LookupRecipe
+from lgn_edge.paths import Wanted, require
 from lgn_edge.tables import Table, not_negative, positive, share_below_one, some_of, table, text, whole, word
 from lgn_edge.training import flat_recipe
 from lgn_edge.training.datasets import DataRecipe
@@ -59,6 +61,7 @@ OPTIMIZERS: Final = ("adam", "adamw")
 DEVICES: Final = ("cpu", "cuda")
 PRECISIONS: Final = ("float32", "bfloat16")
 SCHEDULES: Final = ("constant", "cosine")
+_MOST_REPEATED: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,8 @@ class TrainingRecipe(Table):
     schedule: str = word("cosine", SCHEDULES)
     validation: float = share_below_one(0.1)
     patience: int = whole(0, least=0)
-    seed: int = whole(0, least=0)
-    threads: int = whole(0, least=0)
+    seed: int = whole(0, least=0, most=MOST_SEED)
+    threads: int = whole(0, least=0, most=MOST_THREADS)
     device: str = word("cpu", DEVICES)
     precision: str = word("float32", PRECISIONS)
 
@@ -128,6 +131,12 @@ class Recipe(Table):
     def __post_init__(self) -> None:
         super().__post_init__()
         checked_reads(self.sources, len(self.layers))
+        ends = [layer.learns_until for layer in self.layers if isinstance(layer, GateRecipe)]
+        if ends and max(ends) < 1:
+            raise InputError(
+                f"[layers] learns_until is {max(ends)} at most, so that nothing learns in the last epochs; leave it out"
+                " in the last layer"
+            )
 
     @property
     def sources(self) -> tuple[tuple[int, ...], ...]:
@@ -228,9 +237,7 @@ def recipe_from(values: Mapping[str, Any], what: str = "recipe") -> Recipe:
 def _repeated(layer: Any) -> list[Any]:
     if not isinstance(layer, Mapping) or "repeat" not in layer:
         return [layer]
-    count = layer["repeat"]
-    if type(count) is not int or count < 1:
-        raise InputError(f"[layers] repeat is {count!r}; it must be a whole number, at least 1")
+    count = whole_number(layer["repeat"], "[layers] repeat", least=1, most=_MOST_REPEATED)
     return [{name: value for name, value in layer.items() if name != "repeat"}] * count
 
 
@@ -261,12 +268,14 @@ def _is_tables(value: Any) -> bool:
 
 def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
     path = Path(source)
+    names = recipe_names()
     try:
-        if str(source) in recipe_names():
+        if str(source) in names:
             return (resources.files("lgn_edge.training") / "recipes" / f"{source}.toml").read_text(), f"recipe {source}"
+        if path.exists():
+            require(path, Wanted.RECIPE)
         return path.read_text(encoding="utf-8"), str(path)
     except (OSError, UnicodeDecodeError) as error:
-        names = recipe_names()
         raise InputError(
             f"cannot read the recipe {path}{near(str(source), names)}; give a TOML file or one of {', '.join(names)}"
         ) from error

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from lgn_edge.errors import InputError
-from lgn_edge.files import check_folder
+from lgn_edge.files import check_folder, stranger
 from lgn_edge.nn import LogicGateNetwork, Threshold
+from lgn_edge.nn.logic_layer import IN_STATE, LEARNING
+from lgn_edge.nn.module import tensors_of
 from lgn_edge.training.checkpoint import (
     KIND,
     DamagedError,
@@ -28,14 +30,15 @@ from lgn_edge.training.recipe import Recipe, recipe_from
 from lgn_edge.training.telemetry import TABLE, Epoch, is_table, read_table
 
 DATA_NAME: Final = "name"  # of the data set, beside its fingerprint, in what a checkpoint says of its data
+EVENTS: Final = "tensorboard"  # the folder in the output folder that TensorBoard reads
 ENDED: Final = "hard_accuracy"  # the metric that a model has once its training has ended
 
 _RESUME: Final = "--resume (resume=True)"
 _ELSEWHERE: Final = "choose another --output (output=)"
+_EVENT_FILE: Final = "events.out.tfevents."  # as TensorBoard calls its files
 _LENGTH: Final = ("training.epochs", "training.patience")  # a run that goes on may go on for longer
 _ADAM: Final = ("step", "exp_avg", "exp_avg_sq")  # what the optimiser keeps of each parameter
-# Of a layer, what another run may choose anew: how it learns, and what its state says.
-_FREE: Final = ("estimator", "temperature", "init", "init_shift", "root", "seed", "lanes", "candidates", "channels")
+_FREE: Final = (*LEARNING, *IN_STATE)  # of a layer, what another run may choose anew
 
 
 def write_state(
@@ -85,11 +88,13 @@ def holds_run(output: Path) -> bool:
 
 
 def check_output(output: Path, resume: bool) -> None:
-    """Make sure that a run in a folder loses nothing that is there; files of other names may lie in it.
+    """Make sure that a run loses nothing that is in its folder, and that a new one has the folder for itself.
+
+    What the user has put beside the files of a run stays when that goes on.
 
     Raises:
         InputError: a file that the run would replace is not as training wrote it; the folder holds a run and `resume`
-            is false, or holds none and it is true; or it cannot be written.
+            is false, or holds none and it is true; a new run would begin among other files; or it cannot be written.
     """
     model, table, state = output / "model", output / TABLE, output / "state" / "epoch-00001"
     for folder in (output, model, state.parent):
@@ -113,8 +118,21 @@ def check_output(output: Path, resume: bool) -> None:
             f"{output} holds no training run to resume: there is no {state.parent}; begin one without {_RESUME}, or"
             " give the folder of a run as --output (output=)"
         )
+    if not resume and (other := _other_than_of_a_run(output)):
+        raise InputError(f"{output} holds what lgn-edge did not write there, such as {other}; {_ELSEWHERE}")
     for folder in (model, state):
         check_folder(folder, KIND, force=True)  # that it can be written; nothing would be lost
+
+
+def _other_than_of_a_run(output: Path) -> Path | None:
+    """Something in a folder that no run left there that was cut off in its first epoch."""
+    events = output / EVENTS
+    others = [path for path in sorted(events.glob("*")) if not path.name.startswith(_EVENT_FILE)]
+    return (
+        stranger(output, ("model", TABLE, "state", EVENTS))
+        or stranger(output / "state", ("epoch-00001",))
+        or next(iter(others), None)
+    )
 
 
 @contextmanager
@@ -253,11 +271,11 @@ def take_over(start: LogicGateNetwork, model: LogicGateNetwork, folder: Path) ->
             there, here = (config.get(name) for config in configs)
             if there != here and name not in _FREE:
                 raise InputError(_other(folder, f"{name} {there!r} in layer {i}", repr(here)))
-        for name, tensor in ours.state_dict().items():
-            there, here = list(theirs.state_dict()[name].shape), list(tensor.shape)
+        for name, tensor in tensors_of(ours).items():
+            there, here = list(tensors_of(theirs)[name].shape), list(tensor.shape)
             if there != here:
                 raise InputError(_other(folder, f"{name} {there} in layer {i}", str(here)))
-        ours.load_state_dict(theirs.state_dict())
+        ours.load_state_dict(tensors_of(theirs))
 
 
 def _other(folder: Path, there: str, here: str) -> str:

@@ -124,7 +124,7 @@ def _has(layer: Mapping[str, Any], name: str) -> bool:
         return bool(layer_kind == "lookup")
     if name in GATES:
         return bool(layer_kind != "pool")
-    if layer_kind in ("conv", "pool"):
+    if layer_kind == "pool" or (layer_kind == "conv" and name in ("kind", "wiring", "lanes")):
         return False
     if name == "lanes":
         return kind in _ALIGNED

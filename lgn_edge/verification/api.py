@@ -6,10 +6,11 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lgn_edge.checks import any_path
+from lgn_edge.checks import MOST_SAMPLES, MOST_SEED, any_path, whole_number
 from lgn_edge.errors import InputError, LgnError
 from lgn_edge.network import Circuit, Network
 from lgn_edge.passes.layered import as_network
+from lgn_edge.paths import Wanted, require
 from lgn_edge.verification.backends import DEFAULT_BACKENDS, find_backends
 from lgn_edge.verification.backends.onnxruntime_written import OnnxRuntimeWrittenBackend
 from lgn_edge.verification.report import VerifyReport
@@ -54,13 +55,12 @@ def verify(
     Raises:
         InputError: a file is missing or no such thing, a name is unknown, or the data do not fit the network.
     """
-    if samples < 1:
-        raise InputError(f"samples is {samples}; give at least 1")
+    whole_number(samples, "samples", least=1, most=MOST_SAMPLES)
+    whole_number(seed, "seed", least=0, most=MOST_SEED)
     network, path, notes = _load(model)
     folders = _by_target(artifacts)
-    if checkpoint is not None and not Path(checkpoint).is_dir():
-        raise InputError(f"no checkpoint at {checkpoint}; give the folder that training wrote")
-    subject = Subject(network, path, None if checkpoint is None else Path(checkpoint), folders)
+    trained = None if checkpoint is None else require(any_path(checkpoint, "checkpoint"), Wanted.CHECKPOINT)
+    subject = Subject(network, path, trained, folders)
     chosen = DEFAULT_BACKENDS if backends is None else find_backends(backends)
     present = {backend.name for backend in chosen}
     chosen += find_backends([target for target in folders if target not in present])
@@ -114,7 +114,7 @@ def _by_target(artifacts: Sequence[StrPath]) -> dict[str, Path]:
 
     folders: dict[str, Path] = {}
     for folder in artifacts:
-        target = load_artifact(Path(folder)).target
+        target = load_artifact(folder).target
         if target in folders:
             raise InputError(f"{folders[target]} and {folder} are both for {target}; verify one after the other")
         folders[target] = Path(folder)

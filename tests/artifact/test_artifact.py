@@ -27,7 +27,7 @@ from lgn_edge.targets.cortex_m import CORTEX_M
 from lgn_edge.targets.native import native
 from tests.outside import needs_emulator
 from tests.strategies import random_image_network, random_network, random_samples
-from tests.thinning import combinations, exhaustive
+from tests.thinning import combinations, exhaustive, few
 
 FLOAT = random_network(10, features=12, bits=50, widths=(90, 80, 70), classes=7)
 OCTET = random_network(11, features=64, bits=192, widths=(300, 200), classes=10, input_dtype="uint8")
@@ -150,11 +150,11 @@ def test_threads_and_simultaneous_calls(built: Artifact) -> None:
         assert all(pool.map(lambda _: built.predict(x) == want, range(12)))
 
 
-def test_two_builds_give_the_same_bytes(tmp_path: Path) -> None:
-    for target in ("native", "x86-64", "aarch64", "arm"):
-        first = tree(build(OCTET, target, tmp_path / "one" / target).folder)
-        assert first == tree(build(OCTET, target, tmp_path / "another" / target).folder)
-        assert not any(str(tmp_path).encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+@pytest.mark.parametrize("target", few(("native", "x86-64", "aarch64", "arm"), "native", "arm"))
+def test_two_builds_give_the_same_bytes(target: str, tmp_path: Path) -> None:
+    first = tree(build(OCTET, target, tmp_path / "one").folder)
+    assert first == tree(build(OCTET, target, tmp_path / "another").folder)
+    assert not any(str(tmp_path).encode() in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
 def test_building_again_replaces_the_library_in_use(tmp_path: Path) -> None:
@@ -320,14 +320,17 @@ def test_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "manifest.json").unlink(), "is not an artifact"),
+        (
+            lambda folder: (folder / "manifest.json").unlink(),
+            "holds no model, training or artifact; give the folder of an",
+        ),
         (lambda folder: (folder / "manifest.json").write_text("{"), "cannot be read"),
         (lambda folder: (folder / "manifest.json").write_text('{"format": 99}'), "has format 99, this version reads 1"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "has format"),
         (lambda folder: _edit(folder, "surplus", 1), "is damaged"),
         (lambda folder: (folder / "lib" / "liblgn_odd.so").write_bytes(b"\x7fELF"), "is not the file that was built"),
         (lambda folder: (folder / "lib" / "liblgn_odd.so").unlink(), "is missing"),
-        (lambda folder: shutil.rmtree(folder), "is not an artifact"),
+        (lambda folder: shutil.rmtree(folder), "does not exist; check the name"),
     ],
 )
 def test_damaged_artifacts_are_refused(damage: object, message: str, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from lgn_edge.targets.native import native
 from lgn_edge.targets.registry import find_target
 from tests.artifact.test_artifact import OCTET
 from tests.artifact.test_wasm import node
+from tests.thinning import exhaustive
 
 NAMES = ('a"b', "end */ /* start", "what??/", "Grün", "two\nlines", "back\\", "tab\t1", "八", "%s %n", "@{name}")
 NAMED = dataclasses.replace(OCTET, class_names=NAMES)
@@ -64,6 +65,7 @@ def test_the_header_and_the_example_have_the_names_in_strict_c(tmp_path: Path) -
     assert subprocess.run([tmp_path / "main"], capture_output=True, check=True).stdout.decode() == lines("native")
 
 
+@exhaustive
 def test_firmware_prints_them(tmp_path: Path) -> None:
     artifact = build(NAMED, "cortex-m4", tmp_path / "a")
     command = ["make", "-C", str(artifact.folder), f"CC={sys.executable} -m ziglang cc",

@@ -13,6 +13,7 @@ from lgn_edge.artifact.measure import link
 from lgn_edge.network import GroupSum, LogicConv2d, Network, OrPool2d, Threshold
 from tests.artifact.test_levels import LEVELS, here, highest_level
 from tests.strategies import convolutional_network, random_samples
+from tests.thinning import exhaustive
 
 SIZES = (0, 1, 2, 13, 63, 64, 65, 511, 512, 513, 1025)
 STAYS = "; its image layers stay convolutions"
@@ -28,7 +29,12 @@ def few_features() -> Network:
     return Network(encoder, (layer, pool), GroupSum(pool.n_outputs, 5), "few")
 
 
-NETWORKS = {"random": convolutional_network(1), "wires": convolutional_network(2, 0.3), "few features": few_features()}
+NETWORKS = {
+    "random": convolutional_network(1),
+    "wires": convolutional_network(2, 0.3),
+    "edges": convolutional_network(4, edges=True),
+    "few features": few_features(),
+}
 
 
 def assert_equal(artifact: Artifact, network: Network, sizes: tuple[int, ...] = SIZES) -> None:
@@ -50,6 +56,7 @@ def test_native_equals_the_reference(network: Network, tmp_path: Path) -> None:
     assert report["gates_scheduled"] <= report["gates_simplified"] < report["gates"]
 
 
+@exhaustive
 @here
 def test_every_level_equals_the_reference(tmp_path: Path) -> None:
     network = NETWORKS["random"]
@@ -63,7 +70,7 @@ def test_every_level_equals_the_reference(tmp_path: Path) -> None:
 
 
 def test_64_bit_arm_equals_the_reference(tmp_path: Path) -> None:
-    network = NETWORKS["wires"]
+    network = NETWORKS["edges"]
     artifact = build(network, "aarch64", tmp_path / "aarch64")
     assert STAYS in artifact.report["why"]
     firmware = link(artifact.folder, artifact.manifest, keep=("predict", "predict_packed", "selftest"))
@@ -74,6 +81,7 @@ def test_64_bit_arm_equals_the_reference(tmp_path: Path) -> None:
         assert emulate.predict(firmware, x[:batch], batch=batch, machine=machine)[0] == network.evaluate(x[:batch])
 
 
+@exhaustive
 def test_wasm_equals_the_reference(tmp_path: Path) -> None:
-    network = NETWORKS["random"]
+    network = NETWORKS["edges"]
     assert_equal(build(network, "wasm-simd128", tmp_path / "wasm"), network, (0, 1, 7, 65, 513))

@@ -14,6 +14,7 @@ from lgn_edge.host import architecture
 from tests.artifact.test_artifact import OCTET
 from tests.artifact.test_examples import expected, zig
 from tests.outside import needs
+from tests.thinning import exhaustive, few
 
 ZIG = f"{sys.executable} -m ziglang"
 HERE = (f"CC={ZIG} cc -target {architecture()}-linux-gnu.2.17", f"AR={ZIG} ar")
@@ -36,7 +37,7 @@ def files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("target", MAKES)
+@pytest.mark.parametrize("target", few(tuple(MAKES), *(name for name in MAKES if name != "native")))
 def test_the_next_build_replaces_what_make_made(target: str, tmp_path: Path) -> None:
     if target.startswith("atmega"):
         needs("avr-gcc")
@@ -64,6 +65,7 @@ def test_the_example_runs_where_the_folder_is_moved(target: str, tmp_path: Path)
         assert (done.returncode, done.stdout) == (0, expected(target))
 
 
+@exhaustive
 def test_a_program_finds_the_shared_library_by_its_name(tmp_path: Path) -> None:
     """However it was named to the linker; where it lies is said by the program."""
     folder = build(OCTET, "native", tmp_path / "a", name="octet").folder

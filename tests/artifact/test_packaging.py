@@ -31,7 +31,8 @@ def test_arduino_finds_its_header_and_every_field(packaged: Artifact) -> None:
     required = {"name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url", "architectures"}
     assert required <= fields.keys()
     assert re.fullmatch(r"\d+\.\d+\.\d+", fields["version"])
-    assert (packaged.folder / "src" / fields["includes"]).is_file()
+    header = packaged.folder / "src" / fields["includes"]
+    assert header.read_text().endswith(f'#include "../include/{fields["includes"]}"\n')  # which is there once
 
 
 ARDUINO = """

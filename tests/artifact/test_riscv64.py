@@ -12,9 +12,10 @@ from lgn_edge.artifact.measure import link
 from lgn_edge.network import Network
 from tests.artifact.test_artifact import NETWORKS
 from tests.strategies import random_samples
+from tests.thinning import few
 
 
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("network", few(NETWORKS, "odd", "image"))
 def test_the_library_equals_the_reference(network: Network, tmp_path: Path) -> None:
     artifact = build(network, "riscv64", tmp_path / "artifact")
     firmware = link(artifact.folder, artifact.manifest)

@@ -25,7 +25,12 @@ from tests.outside import needs
 from tests.strategies import random_network, random_samples
 from tests.thinning import combinations
 
-STRICT = ["-std=c99", "-Os", "-fPIC", *toolchain.STRICT_WARNINGS]
+# What those who write firmware by MISRA's rules turn on, beside what every build is compiled with.
+CAREFUL = tuple(
+    f"-W{flag}"
+    for flag in ["sign-conversion", "missing-prototypes", "strict-prototypes", "cast-qual", "shadow", "undef"]
+)
+STRICT = ["-std=c99", "-Os", "-fPIC", *toolchain.STRICT_WARNINGS, *CAREFUL]
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +210,7 @@ def test_examples_and_start_up_code_compile_without_a_warning(target: str, tmp_p
     folder = build(OCTET, target, tmp_path / "a").folder
     compiler, *flags = EXAMPLES[target]
     # flash of an AVR is an address space of the compiler's own dialect
-    dialect = ["-std=gnu99", "-Os", *(flag for flag in toolchain.STRICT_WARNINGS if flag != "-pedantic")]
+    dialect = ["-std=gnu99", "-Os", *(flag for flag in toolchain.STRICT_WARNINGS if flag != "-pedantic"), *CAREFUL]
     strict = dialect if target == "atmega2560" else [flag for flag in STRICT if flag != "-fPIC"]
     include = [f"-I{folder / name}" for name in ("include", "board")]
     sources = [folder / "examples" / "main.c", *(folder / "board").glob("*.c"), *(folder / "src").glob("*.c")]

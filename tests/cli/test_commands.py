@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import errno
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lgn_edge.artifact import build
+from lgn_edge.network import flatten
 from lgn_edge.onnx_model import read, write
 from lgn_edge.onnx_model.runtime import onnxruntime_session
+from lgn_edge.targets.registry import TARGETS
 from lgn_edge.verification.backends.circuit import CircuitBackend
 from tests.cli.conftest import small_network
+from tests.strategies import random_image_network
 from tests.verification.planting import flipped_table_bit
 
 NETWORK = small_network()
@@ -90,6 +94,29 @@ def test_inspect_json(lgn_edge_command, files):
     assert facts["file_bytes"] == (files / "model.onnx").stat().st_size
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_every_page_counts_the_same_gates(lgn_edge_command, tmp_path, seed):
+    """Also of images, whose netlists have constants for what is outside."""
+    network = random_image_network(seed)
+    flattened = flatten(network).n_gates
+    write(network, tmp_path / "m.onnx")
+    facts = lgn_edge_command("inspect", tmp_path / "m.onnx", "--json").json
+    assert network.n_gates <= flattened
+    assert facts["gates"] == network.n_gates == sum(facts["operations"].values())
+    assert facts["gates"] == sum(layer["gates"] for layer in facts["layers"])
+    assert min(facts["operations"].values()) >= 0
+    assert facts["gates_stored"] == network.n_distinct
+    exported = lgn_edge_command("export", tmp_path / "m.onnx", "-o", tmp_path / "again.onnx")
+    report = build(network, "c", tmp_path / "built").report
+    assert report["gates"] == network.n_gates
+    for page in (
+        repr(network),
+        exported.stderr,
+        (tmp_path / "built" / "include" / f"lgn_{report['name']}.h").read_text(),
+    ):
+        assert re.search(f"\\b({network.n_gates}|{network.n_gates:,}) gates", page)
+
+
 # targets
 
 
@@ -97,6 +124,10 @@ def test_targets(lgn_edge_command):
     done = lgn_edge_command("targets")
     assert (done.code, done.stderr) == (0, "")
     assert "cortex-m4, arm" in done.stdout
+    head, *_ = done.stdout.partition("  missing for ")
+    assert max(map(len, head.splitlines())) <= 100
+    for name in TARGETS:
+        assert re.search(f"^ +{name}\\b", head, re.MULTILINE), name
 
 
 def test_targets_json(lgn_edge_command):
@@ -222,11 +253,11 @@ def test_run_json(lgn_edge_command, files, artifact):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("missing.npy", "no file"),
-        ("empty.npy", "is not a file of one numeric array"),
+        ("missing.npy", "does not exist; check the name"),
+        ("empty.npy", "is an empty file"),
         ("pickle.npy", "is not a file of one numeric array"),
-        ("model.onnx", "is not a file of one numeric array"),
-        ("folder", "is a folder, not a file of one numeric array"),
+        ("model.onnx", "is an ONNX file; give a .npy file"),
+        ("folder", "is an empty folder; give a .npy file"),
         ("several.npy.npz", "several arrays"),
         ("float64.npy", ".astype('float32')"),
         ("narrow.npy", "[n, 7]"),
@@ -367,7 +398,7 @@ def test_verify_what_was_asked_for_but_cannot_run_is_no_pass(lgn_edge_command, f
     ("arguments", "text"),
     [
         (["--backend", "onxruntime"], "did you mean onnxruntime"),
-        (["--input", "missing.npy"], "no file missing.npy"),
+        (["--input", "missing.npy"], "missing.npy does not exist; check the name"),
         (["--artifact", "nowhere"], "nowhere"),
         (["--checkpoint", "nowhere"], "nowhere"),
     ],

@@ -69,7 +69,7 @@ def test_help_loads_nothing_heavy(command):
     loaded = modules_after(help_of(*command))
     assert not loaded & HEAVY
     parts = {name.split(".")[1] for name in loaded if name.startswith("lgn_edge.")}
-    assert parts <= {"_version", "errors", "cli", "files", "words"}
+    assert parts <= {"_version", "checks", "errors", "cli", "files", "paths", "words"}
 
 
 def test_inspect_needs_no_compiler_and_no_torch(files):

@@ -265,7 +265,9 @@ def test_without_the_library() -> None:
 
 
 def test_no_such_file(tmp_path: Any) -> None:
-    with pytest.raises(InputError, match=r"nothing\.onnx is not a file; give the name of an ONNX file"):
+    with pytest.raises(
+        InputError, match=r"nothing\.onnx does not exist; check the name, or give the name of an ONNX file"
+    ):
         onnx_session(tmp_path / "nothing.onnx")
 
 

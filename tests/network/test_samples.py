@@ -55,6 +55,14 @@ def test_no_advice_to_lose_samples(samples: np.ndarray, message: str) -> None:
         BYTES.evaluate(samples)
 
 
+def test_bits_are_not_advised_another_scale() -> None:
+    network = Network(Threshold.bits(3), (LogicDense(3, [0, 1], [1, 2], [1, 2]),), GroupSum(2, 2))
+    for taker in (network.evaluate, network.encoder.evaluate):
+        taker(np.eye(3))  # of any type
+        with pytest.raises(InputError, match=r"feature 1 of sample 0 is 0\.25, and the features are bits"):
+            taker(np.array([[0, 0.25, 1]]))
+
+
 def test_without_a_known_scale() -> None:
     with pytest.raises(InputError, match="give the scale that training used, such as 255 for images of bytes"):
         replace(BYTES, provenance={}).evaluate(WHOLE / 16)

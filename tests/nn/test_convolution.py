@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lgn_edge.errors import InputError
-from lgn_edge.network.convolution import Window
 from lgn_edge.nn import (
     GroupSum,
     LogicConv2d,
@@ -24,35 +23,9 @@ from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.gates import collapse
 from lgn_edge.nn.kernels import cpu
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
-from lgn_edge.nn.trees import Trees, pool_definition, single_places, trees_definition
+from lgn_edge.nn.trees import Trees
+from tests.nn.images import choosing, gradients, trees, trees_and_pool, windows
 from tests.strategies import random_samples
-
-
-@st.composite
-def windows(draw: st.DrawFn, channels: int, height: int, width: int) -> Window:
-    """A window that may hang over the image, leave parts out, or see nothing but padding."""
-    padding = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
-    size = [draw(st.integers(1, min(4, n + 2 * p))) for n, p in zip((height, width), padding, strict=True)]
-    stride = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
-    return Window(channels, height, width, (size[0], size[1]), stride, padding, "case")
-
-
-@st.composite
-def trees(draw: st.DrawFn) -> Trees:
-    """Trees of depth 1 to 4 with a pool or none behind them, or a pool alone."""
-    channels, height, width = (draw(st.integers(1, most)) for most in (3, 8, 8))
-    depth, kernels = draw(st.integers(0, 4)), draw(st.integers(1, 4))
-    if depth:
-        window = draw(windows(channels, height, width))
-        cells = (channels, *window.size)
-        generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
-        leaf = torch.stack([torch.randint(n, (kernels, 2**depth), generator=generator) for n in cells], 2)
-    else:
-        window, kernels = single_places(channels, height, width), channels
-        leaf = torch.tensor([[[channel, 0, 0]] for channel in range(channels)])
-    image = (kernels, *window.places)
-    pool = draw(windows(*image)) if draw(st.booleans()) or not depth else single_places(*image)
-    return Trees(window, leaf.to(torch.int32), pool)
 
 
 @given(trees(), st.sampled_from([1, 15, 16, 17, 33, 64, 530]), st.booleans(), st.integers(0, 2**31))
@@ -72,9 +45,7 @@ def test_kernels_are_the_definition(case: Trees, batch: int, bits: bool, seed: i
         return Blocks(batch, padded).trees(case, collapse(corners)).tensor()
 
     def definition(x: Tensor, corners: Tensor) -> Tensor:
-        images = x.reshape(batch, window.channels, window.height, window.width)
-        outputs = trees_definition(images, case.leaf, window, collapse(corners))
-        return pool_definition(outputs, case.pool).flatten(1)
+        return trees_and_pool(case, x, collapse(corners))
 
     (got, *slopes), (expected, *their_slopes) = (gradients(f, x, corners) for f in (fast, definition))
     assert torch.equal(got, expected.float()) if bits else torch.allclose(got.double(), expected, atol=1e-6)
@@ -82,12 +53,24 @@ def test_kernels_are_the_definition(case: Trees, batch: int, bits: bool, seed: i
         torch.testing.assert_close(slope, theirs, rtol=1e-3, atol=1e-3)
 
 
-def gradients(function: object, *arguments: Tensor) -> list[Tensor]:
-    leaves = [argument.clone().requires_grad_() for argument in arguments]
-    y = function(*leaves)  # type: ignore[operator]
-    weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    (y * weights).sum().backward()
-    return [y.detach(), *(torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves)]
+@given(trees(), st.sampled_from([1, 16, 33, 530]), st.integers(2, 5), st.integers(0, 2**31))
+def test_choices_are_the_definition(case: Trees, batch: int, k: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    case, share = choosing(case, k, seed)
+    kernels, leaves, _ = case.leaf.shape
+    x = (torch.rand(batch, case.window.n_inputs, generator=generator) > 0.5).double()
+    corners = (torch.rand(kernels * (leaves - 1), 4, generator=generator) > 0.5).double()
+
+    def fast(x: Tensor, corners: Tensor, share: Tensor) -> Tensor:
+        return Blocks.pack(x.float()).bit_trees(case, collapse(corners.float()), share.float()).tensor()
+
+    def definition(x: Tensor, corners: Tensor, share: Tensor) -> Tensor:
+        return trees_and_pool(case, x, collapse(corners), share)
+
+    (got, *slopes), (expected, *their_slopes) = (gradients(f, x, corners, share) for f in (fast, definition))
+    assert torch.equal(got, expected.float())
+    for slope, theirs in zip(slopes, their_slopes, strict=True):
+        torch.testing.assert_close(slope, theirs, rtol=1e-3, atol=1e-3)
 
 
 @st.composite
@@ -109,6 +92,8 @@ def models(draw: st.DrawFn) -> LogicGateNetwork:
             kernels = groups * draw(st.integers(1, 2))
             options = {"depth": draw(st.integers(1, 3)), "channels": draw(st.integers(0, 3)), "groups": groups}
             options |= {"root": draw(st.sampled_from(["residual", "gaussian", "and"]))}
+            cells = min(options["channels"] or 9, image[0] // groups) * window.size[0] * window.size[1]
+            options |= {"wiring": draw(st.sampled_from(["random", "learned"] if cells > 1 else ["random"]))}
             layers.append(LogicConv2d(image[0], kernels, window.size, **geometry, **options, **gates))
         image = layers[-1].out_shape
     widths = [channels * height * width, *(layer.out_features for layer in layers)]
@@ -148,7 +133,7 @@ def test_networks_have_torchs_gradients(estimator: str, wiring: str) -> None:
     layers = [
         LogicConv2d(2, 6, 3, padding=1, image_size=(7, 6), seed=1, root="gaussian", **gates),
         OrPool2d(2, in_channels=6, image_size=(7, 6)),
-        LogicConv2d(6, 4, 2, image_size=3, seed=2, depth=2, root="gaussian", **gates),
+        LogicConv2d(6, 4, 2, image_size=3, seed=2, depth=2, root="gaussian", wiring=wiring, **gates),
         LogicDense(84 + 54 + 16, 36, seed=3, wiring=wiring, candidates=5, **gates),
     ]
     reads = [(0,), (1,), (2,), (0, 2, 3)]
@@ -169,6 +154,21 @@ def test_networks_have_torchs_gradients(estimator: str, wiring: str) -> None:
     with cpu.switched_off():
         for one, other in zip(fast, run(), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_leaves_learn_which_cell_they_read() -> None:
+    conv = LogicConv2d(3, 2, 2, image_size=4, depth=2, channels=2, wiring="learned", candidates=3, seed=1)
+    model = LogicGateNetwork(Threshold.bits(48), [conv], GroupSum(18, 2)).train()
+    before = conv.leaves()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.5)
+    bits = torch.rand(64, 48, generator=torch.Generator().manual_seed(3)) > 0.5
+    for _ in range(20):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model.logits(bits), bits[:, 20].long()).backward()
+        optimizer.step()
+    assert not torch.equal(conv.leaves(), before)
+    assert discretise(model).layers[0].leaf.tolist() == conv.leaves().tolist()
+    assert all(set(conv.leaves()[k, :, 0].tolist()) <= set(conv.read[k].tolist()) for k in range(2))
 
 
 def test_a_convolution_that_others_read_is_computed_for_itself() -> None:
@@ -231,6 +231,8 @@ def test_roots_start_as_and(parametrization: str) -> None:
         ((4, 4, 7), {"padding": 1}, r"a window of 7 x 7 does not fit into the image of 6 x 6"),
         ((4, 4, 3), {"depth": 9}, r"depth is 9; it must be 1 to 8"),
         ((4, 4, 3), {"root": "or"}, r"root is 'or'; legal are residual, gaussian, and"),
+        ((4, 4, 3), {"wiring": "unique"}, r"wiring is 'unique'; legal are random, learned"),
+        ((4, 4, 1), {"wiring": "learned", "channels": 1}, r"learned wiring needs 2 to 1 of 1 inputs"),
         ((4, 4, 3), {"channels": -1}, r"channels is -1; it must be at least 0"),
         ((4, 4, 3), {"image_size": (4, 4, 4)}, r"image_size is \(4, 4, 4\); it must be a whole number"),
     ],

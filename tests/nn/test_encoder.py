@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lgn_edge import network
@@ -149,6 +149,27 @@ def test_edges_are_differences_of_the_neighbours_of_a_pixel() -> None:
     model = LogicGateNetwork(encoder, [LogicDense(encoder.out_features, 4)], GroupSum(4, 2))
     reference = discretise(model).encoder
     assert (unpack(reference.evaluate(x), len(x)) == bits.numpy()).all()
+
+
+@given(st.integers(0, 2**31), st.integers(1, 3), st.tuples(st.integers(1, 6), st.integers(1, 6)), st.integers(1, 3))
+def test_edges_of_planes_are_channels(seed: int, planes: int, image: tuple[int, int], levels: int) -> None:
+    assume(max(image) > 1)
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 256, (20, planes * image[0] * image[1])).astype(np.uint8)
+    plane = int(rng.integers(planes))
+    recipe = EncoderRecipe(levels=2, planes=True, edges=EdgeRecipe(levels=levels, plane=plane))
+    encoder = recipe.fit(x, image=image)
+    assert recipe.shape(encoder, image) == (2 * planes + 4 * levels, *image)
+    bits = encoder.encode(torch.from_numpy(x)).reshape(20, -1, *image).numpy()
+    plain = replace(recipe, edges=EdgeRecipe()).fit(x, image=image).encode(torch.from_numpy(x)).numpy()
+    np.testing.assert_array_equal(bits[:, : 2 * planes], plain.reshape(20, -1, *image))
+    limits = encoder.threshold.reshape(-1, image[0] * image[1])[2 * planes :].numpy()
+    assert (limits == limits[:, :1]).all()
+    assert (limits >= 0).all()
+    pixels = np.pad(x.reshape(20, planes, *image)[:, plane].astype(int), ((0, 0), (1, 1), (1, 1)), mode="edge")
+    across, down = pixels[:, 1:-1, 2:] - pixels[:, 1:-1, :-2], pixels[:, 2:, 1:-1] - pixels[:, :-2, 1:-1]
+    rises = np.stack([across, -across, down, -down], 1).repeat(levels, 1)
+    np.testing.assert_array_equal(bits[:, 2 * planes :], rises > limits[:, :1, None])
 
 
 def test_edges_that_there_are_not() -> None:

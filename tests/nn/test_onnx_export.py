@@ -28,7 +28,7 @@ from lgn_edge.nn import (
     onnx_export,
 )
 from lgn_edge.nn.logic_layer import LogicLayer
-from tests.thinning import exhaustive
+from tests.thinning import few
 
 pytest.importorskip("onnxscript", reason="torch.onnx.export needs onnxscript: pip install 'lgn-edge[train]'")
 pytestmark = [pytest.mark.filterwarnings("ignore::FutureWarning"), pytest.mark.filterwarnings("ignore::UserWarning")]
@@ -139,7 +139,7 @@ def exported_for(model: nn.Module, x: torch.Tensor) -> ModelProto:
     return onnx_export.to_model(program)
 
 
-@pytest.mark.parametrize("name", [MOST, *(pytest.param(name, marks=exhaustive) for name in MODELS if name != MOST)])
+@pytest.mark.parametrize("name", few(tuple(MODELS), MOST))
 def test_one_node_a_layer_and_the_same_bits(name: str) -> None:
     torch.manual_seed(0)
     make, features, nodes = MODELS[name]

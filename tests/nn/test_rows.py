@@ -196,10 +196,14 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from lgn_edge.nn.kernels import gpu_programs
+from lgn_edge.nn.trees import Sizes
 
-SIZES = {"GATES": 4, "SAMPLES": 128, "WORDS": 32, "CANDIDATES": 16, "SIGNALS": 32, "BITS": False, "K": 6}
-INDICES = dict.fromkeys(("wires", "candidates", "starts", "readers"), "*i32")
-FLOATS = dict.fromkeys(("c", "gc", "dots", "sums"), "*fp32")
+SIZES = {
+    **{"GATES": 4, "SAMPLES": 128, "WORDS": 32, "CANDIDATES": 16, "SIGNALS": 32, "BITS": False, "K": 6, "PAIRS": 128},
+    **{"LEAVES": True, "S": Sizes(32, 16, 16, 128, 8, 1, 1, 1, 1, 16, 16, 2, 2, 2, 2, 0, 0, 8, 8)},
+}
+INDICES = {**dict.fromkeys(("wires", "leaf", "candidates", "starts", "readers"), "*i32"), "place": "*i8"}
+FLOATS = dict.fromkeys(("c", "gc", "gl", "dots", "sums"), "*fp32")
 
 
 def compile(name, x, y="", real="*fp32"):
@@ -228,7 +232,13 @@ for real in ("*fp32", "*bf16"):
     compile("lookup_forward", real, real)
     compile("lookup_corner_gradient", real, real=real)
     compile("lookup_input_gradient", real, real=real)
+    compile("trees_forward", real, real)
+    compile("trees_input_gradient", real, real=real)
+    for x in ("*i32", real):
+        compile("trees_gradients", x, real=real)
 compile("bits_forward", "*i32", "*i32")
+compile("trees_bits_forward", "*i32", "*i32")
+compile("trees_choice_gradient", "*i32")
 compile("pack", "*u8", "*i32")
 compile("count", "*i32")
 """
@@ -240,4 +250,4 @@ def test_compiles_to_machine_code_without_atomics(tmp_path: Path) -> None:
     command = [sys.executable, "-c", COMPILE]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == 3 * (2 * 10 + 3)
+    assert done.stdout.count("\n") == 3 * (2 * 14 + 5)

@@ -105,6 +105,13 @@ def test_samples_of_another_scale_are_refused_with_the_way_there() -> None:
         model(torch.zeros(3, 2, dtype=torch.int64))
 
 
+def test_bits_are_not_advised_another_scale() -> None:
+    model = LogicGateNetwork(Threshold.bits(2), [LogicDense(2, 2)], GroupSum(2, 2))
+    for taker in (model, model.predict, model.encoder):
+        with pytest.raises(InputError, match=r"convert those that are bits, 0 or 1, with \.to\(torch\.uint8\)"):
+            taker(torch.rand(3, 2))
+
+
 LAYERS = [LogicDense(24, 6, seed=1), LookupDense(24, 6, arity=3, seed=1)]
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from lgn_edge.errors import InputError
+from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork
 from tests.nn.networks import ESTIMATORS, TRACE_IS_OLD, equal, gradients, network, samples, with_kernels
 
 
@@ -26,6 +27,16 @@ def test_traces(estimator: str, training: bool) -> None:
     file = io.BytesIO()
     torch.jit.save(traced, file)
     assert b"lgn_edge::" not in file.getvalue()  # it runs where lgn-edge is not installed
+
+
+@pytest.mark.filterwarnings(TRACE_IS_OLD)
+def test_a_wiring_that_is_learned_is_not_recorded_while_it_trains() -> None:
+    model = LogicGateNetwork(network().encoder, [LogicDense(24, 30, wiring="learned")], GroupSum(30, 3)).train()
+    for record in (torch.jit.trace, torch.export.export):
+        with pytest.raises(InputError, match=r"mixes all candidates of a gate, .*; call eval\(\) first"):
+            record(model, (samples(),))
+    torch.jit.trace(model.eval(), (samples(),))
+    torch.export.export(model, (samples(),))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -195,7 +195,10 @@ REFUSED: dict[str, tuple[Callable[[ModelProto], object], str]] = {
     "index of floats": (constant("left", [0, 1, 2], np.float32), "must be int32 or int64"),
     "index not constant": (lambda m: node(m, "a").input.__setitem__(1, "x"), "'x' must be a constant"),
     "mask of samples": (constant("mask", [[0, -1, 0]], np.int64), r"has the shape \[1, 3\]"),
-    "mask of bits": (constant("mask", [[0], [5], [0]], np.int64), "all zeros or all ones"),
+    "mask of bits": (
+        constant("mask", [[0], [5], [0]], np.int64),
+        r"its input 'mask': the constant holds 5, but each int64 holds a bit of 64 samples here, so it must be",
+    ),
     "sizes differ": (constant("right", [3, 3], np.int32), r"the shapes \[3\] and \[2\]"),
     "unknown value": (lambda m: node(m, "c").input.__setitem__(0, "q"), "reads 'q', which is no value before it"),
     "value twice": (lambda m: node(m, "c").output.__setitem__(0, "a"), "name of another value"),

@@ -13,7 +13,7 @@ from onnx import ModelProto, NodeProto, TensorProto, checker, defs, helper, shap
 
 from lgn_edge.onnx_model import Form, to_model
 from lgn_edge.onnx_model.schemas import OPS, register
-from tests.onnx_model.test_refusals import IMAGES, attribute, node, set_array
+from tests.onnx_model.changes import IMAGES, attribute, node, set_array
 from tests.strategies import random_network
 
 

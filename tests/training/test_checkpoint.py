@@ -106,7 +106,7 @@ def test_refuses_descriptions(folder: Path, values: dict[str, object], message: 
 
 
 def test_refuses_files(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot read .*nowhere.*give the folder of a checkpoint"):
+    with pytest.raises(InputError, match=r"nowhere does not exist; check the name, or give the folder of a checkpoint"):
         load_checkpoint(tmp_path / "nowhere")
     tensors = folder / "model.safetensors"
     whole = tensors.read_bytes()

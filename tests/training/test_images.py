@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,15 @@ import pytest
 import torch
 
 from lgn_edge.errors import InputError
-from lgn_edge.nn.convolution import ConvRecipe, PoolRecipe
+from lgn_edge.nn.convolution import ConvRecipe, LogicConv2d, PoolRecipe
 from lgn_edge.nn.layers import DenseRecipe
 from lgn_edge.nn.logic_layer import joined_shape
-from lgn_edge.training import Dataset, Recipe, load_checkpoint, load_recipe, plan_training, train
+from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, load_recipe, plan_training, train
 from lgn_edge.training.build import build_model, make_optimizer
 from lgn_edge.training.evaluation import varying
 from lgn_edge.training.recipe import recipe_from
 from lgn_edge.training.samples import Samples
+from tests.training.runs import CutOffError, cut_off_after
 
 SMALL = {
     "name": "bars",
@@ -26,7 +28,7 @@ SMALL = {
     "layers": [
         {"kind": "conv", "kernels": 6, "padding": 1, "init_shift": 1.0},
         {"kind": "pool"},
-        {"kind": "conv", "kernels": 8, "size": 2, "depth": 2, "init_shift": 1.0},
+        {"kind": "conv", "kernels": 8, "size": 2, "depth": 2, "init_shift": 1.0, "wiring": "learned"},
         {"reads": [0, 2, 3], "width": 60, "wiring": {"kind": "learned", "candidates": 8}, "init": "gaussian"},
     ],
     "head": {"tau": 3.0},
@@ -91,7 +93,7 @@ def counts(recipe: Recipe, image: tuple[int, int, int]) -> tuple[int, int]:
 )
 def test_recipes_have_the_published_counts_of_gates(name: str, applied: int, stored: int, outputs: int) -> None:
     recipe = load_recipe(name)
-    channels = recipe.encoder.levels * (3 if name.startswith("cifar10") else 1)
+    channels = recipe.encoder.levels * (3 if name.startswith("cifar10") else 1) + 4 * recipe.encoder.edges.levels
     side = 32 if name.startswith("cifar10") else 28
     assert counts(recipe, (channels, side, side)) == (applied, stored)
     assert recipe.layers[-1].width == 10 * outputs
@@ -154,11 +156,21 @@ def test_planes_have_thresholds_of_their_own() -> None:
     assert limits[:, :, 0].tolist() == [[g // 3 for g in greatest], [2 * int(g) // 3 for g in greatest]]
 
 
+def test_convolutions_read_edges(tmp_path: Path) -> None:
+    edges = {"encoder.edges.levels": 2, "encoder.edges.plane": 1, "epochs": 2}
+    recipe, data = recipe_from(SMALL).changed(edges), bars()
+    result = train(recipe, data=data, output=tmp_path / "run", progress=False)
+    assert result.model.layers[0].in_channels == 2 + 4 * 2
+    classes = result.network.evaluate(data.test_x).classes
+    assert float(np.mean(classes == data.test_y)) == result.metrics["hard_accuracy"]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"encoder.planes": False}, r"layers.0: convolution: the .* signals that it reads are no image"),
         ({"encoder.threshold_rate": 0.1}, r"threshold_rate lets the thresholds of single features learn"),
+        ({"encoder.edges.levels": 1, "encoder.edges.plane": 2}, r"plane is 2; the image has 2, counted from 0"),
         ({"layers.0.groups": 3}, r"layers.0: convolution: 2 input channels do not divide into 3 groups"),
         ({"layers.2.size": 4}, r"layers.2: convolution: a window of 4 x 4 does not fit into the image of 3 x 3"),
         ({"layers.3.reads": [0, 5]}, r"layer 3 reads 5; it may read 0..3"),
@@ -183,14 +195,63 @@ def test_samples_that_are_no_images_are_refused() -> None:
 def test_layers_have_learning_rates_of_their_own() -> None:
     recipe = recipe_from(SMALL).changed({"layers.0.rate": 0.25, "layers.2.rate": 0.25})
     model = build_model(recipe, bars())
-    gates, head, choices = make_optimizer(recipe, model).param_groups
-    assert (gates["first_rate"], head["first_rate"], choices["first_rate"]) == (0.25 * 0.05, 0.05, 0.05)
+    gates, head, *choices = make_optimizer(recipe, model).param_groups
+    assert (gates["first_rate"], head["first_rate"]) == (0.25 * 0.05, 0.05)
+    assert [group["first_rate"] for group in choices] == [0.05, 0.05]
     assert [id(weight) for weight in gates["params"]] == [id(model.layers[i].weight) for i in (0, 2)]
+
+
+def test_layers_learn_until_a_share_of_the_epochs(tmp_path: Path) -> None:
+    recipe, data = recipe_from(SMALL).changed({"layers.0.learns_until": 0.5, "epochs": 4}), bars()
+    weights = []
+
+    def seen(epoch: Epoch) -> None:
+        folder = tmp_path / "run" / "state" / f"epoch-{epoch.epoch:05}"
+        weights.append([layer.weight for layer in load_checkpoint(folder).gate_layers])
+
+    result = train(recipe, data=data, output=tmp_path / "run", progress=False, on_epoch=seen)
+    changes = [[not torch.equal(*pair) for pair in zip(*both, strict=True)] for both in pairwise(weights)]
+    assert changes == [[True, True, True], [False, True, True], [False, True, True]]
+    assert all(parameter.requires_grad for parameter in result.model.parameters())
+    plain = recipe.changed({"layers.0.learns_until": 1.0})
+    whole = train(plain, data=data, output=tmp_path / "plain", progress=False)
+    assert whole.history[0] != result.history[0]  # the schedule was shorter
+    with pytest.raises(InputError, match=r"learns_until is 0.5 at most, so that nothing learns in the last epochs"):
+        recipe.changed({"layers.2.learns_until": 0.5, "layers.3.learns_until": 0.2})
 
 
 def test_settings_by_name_reach_the_layers_that_have_them() -> None:
     changed = recipe_from(SMALL).changed({"estimator": "gumbel", "candidates": 9})
     assert [getattr(layer, "estimator", None) for layer in changed.layers] == ["gumbel", None, "gumbel", "gumbel"]
-    assert changed.layers[3].wiring.candidates == 9
+    assert [changed.layers[i].wiring.candidates for i in (2, 3)] == [9, 9]
     with pytest.raises(InputError, match="widths is not enough, as the layers differ"):
         recipe_from(SMALL).changed({"widths": [10, 10]})
+
+
+def test_kernels_whose_channels_do_not_vary_are_drawn_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    until = {"layers.0.revive_until": 0.6, "layers.2.revive_until": 0.6}
+    until["layers.0.learns_until"] = 0.5
+    recipe, data = recipe_from(SMALL).changed({**until, "epochs": 5, "learning_rate": 0.3}), bars()
+    drawn: list[int] = []
+    redraw = LogicConv2d.redraw
+
+    def counted(layer: LogicConv2d, kernels: torch.Tensor) -> torch.Tensor:
+        leaves, weight = layer.leaves().clone(), layer.weight.detach().clone()
+        rows = redraw(layer, kernels)
+        assert rows.tolist() == kernels.repeat_interleave(2**layer.depth - 1).tolist()
+        assert torch.equal(layer.leaves()[~kernels], leaves[~kernels])
+        assert torch.equal(layer.weight[~rows], weight[~rows])
+        assert not rows.any() or not torch.equal(layer.weight[rows], weight[rows])
+        layer._require_leaves()
+        drawn.append(int(kernels.sum()))
+        return rows
+
+    monkeypatch.setattr(LogicConv2d, "redraw", counted)
+    straight = train(recipe, data=data, output=tmp_path / "straight", progress=False)
+    assert len(drawn) == 2 + 3  # before the second and the third epoch, and before the fourth in the layer that learns
+    assert sum(drawn) > 3
+    with pytest.raises(CutOffError):
+        train(recipe, data=data, output=tmp_path / "cut", progress=False, on_epoch=cut_off_after(2))
+    resumed = train(recipe, data=data, output=tmp_path / "cut", resume=True, progress=False)
+    assert resumed.history == straight.history
+    assert resumed.network == straight.network

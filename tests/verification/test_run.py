@@ -245,7 +245,10 @@ def test_the_public_function_uses_the_data_it_is_given():
         ({"backends": ["onxruntime"]}, "no backend 'onxruntime'; did you mean onnxruntime"),
         ({"backends": ["zzzzzz"]}, "there are reference, circuit"),
         ({"samples": 0}, "samples is 0"),
-        ({"checkpoint": "no-such-folder"}, "no checkpoint at no-such-folder"),
+        (
+            {"checkpoint": "no-such-folder"},
+            "no-such-folder does not exist; check the name, or give the folder of a checkpoint",
+        ),
         ({"artifacts": ["no-such-folder"]}, "no-such-folder"),
         ({"data": np.zeros((3, 2), np.float32)}, r"\[3, 2\]; the model takes \[n, 7\]"),
     ],

@@ -138,23 +138,22 @@ def positions_units(positions: Positions, slots: Slots, bits: Comparisons) -> di
 
 def _encoder_units(image: Image, bits: Comparisons) -> dict[str, int]:
     """Comparisons by what they compare, and how much code packing and loading are: bits of words in loops."""
-    from lgn_edge.forms.positions.pack import edge_planes, planes_of
+    from lgn_edge.forms.positions.pack import planes_of
 
-    planes, edges = planes_of(bits, image), edge_planes(bits, image)
-    size = len(bits.feature) // len(edges)
-    n_edges = int(edges.sum()) * size
-    kind = "float_bits" if bits.element == "int32" else "bits"
+    planes, n_edges, floats = planes_of(bits, image), int(bits.is_edge.sum()), bits.element == "int32"
     rows, columns = ([len(lanes) for lanes, _ in axis.alike()] for axis in (image.grid.y, image.grid.x))
-    kinds = 1 + int((edges[1:] != edges[:-1]).sum())
+    kinds = [(0, 0)] if planes is None else [beside for beside, _ in planes.runs()]
+    edge_kinds = sum(beside != (0, 0) for beside in kinds)
+    code = sum(rows) * sum(columns)
     return {
-        kind: len(bits.feature) - n_edges,
+        "float_bits" if floats else "bits": len(bits.feature) - n_edges,
         "edge_bits": n_edges,
         "listed_bits": len(bits.feature) if planes is None else 0,
         "packed_words": len(image.channel) * image.grid.homes,
-        "pack_loops": kinds * len(rows) * len(columns),
-        f"{'float_' * (kind == 'float_bits')}pack_code": kinds * sum(rows) * sum(columns),
-        "floats": int(kind == "float_bits"),
-        "edges": int(n_edges > 0),
+        "pack_loops": len(kinds) * len(rows) * len(columns),
+        "float_pack_code" if floats else "pack_code": (len(kinds) - edge_kinds) * code,
+        "edge_pack_code": edge_kinds * code,
+        "floats": int(floats),
     }
 
 

@@ -95,7 +95,10 @@ _TREES: Final = (_Sizes, _SIZE)
 # As in `trees.c`.
 _TREES_ARGUMENTS: Final = {
     "lgn_trees_bits_forward": (*_TREES, _WORDS, _INDICES, _FLOATS, _WORDS),
-    "lgn_trees_bits_backward": (*_TREES, _WORDS, _INDICES, _FLOATS, _FLOATS, _FLOATS, _FLOATS),
+    "lgn_trees_bits_backward": (
+        *(*_TREES, _WORDS, _INDICES, _FLOATS, _FLOATS, _FLOATS, _FLOATS),
+        *(_SIZE, _INDICES, _FLOATS),
+    ),
     "lgn_trees_forward": (*_TREES, _FLOATS, _INDICES, _FLOATS, _FLOATS),
     "lgn_trees_backward": (*_TREES, _FLOATS, _INDICES, _FLOATS, _FLOATS, _FLOATS, _FLOATS),
 }

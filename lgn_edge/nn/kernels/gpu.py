@@ -1,4 +1,4 @@
-"""The kernels of `gpu_programs.py` on a GPU: whether they can run, and how they are launched."""
+"""The kernels of `gpu_programs` on a GPU: whether they can run, and how they are launched."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ GATES: Final = 4  # of a tile; with 128 samples, a few registers a thread for ea
 SAMPLES: Final = 128
 WORDS: Final = 32
 CANDIDATES: Final = 16
+PAIRS: Final = 128  # of an output of a tree and a sample: one a thread
 LOOKUP_SAMPLES: Final = 64  # beside up to 64 corners
 
 
@@ -36,7 +37,7 @@ def tiles(count: int, size: int) -> int:
     return max(1, -(-count // size))
 
 
-def launch(name: str, grid: tuple[int, ...], *arguments: int | Tensor, **sizes: int | bool) -> None:
+def launch(name: str, grid: tuple[int, ...], *arguments: int | Tensor, **sizes: int | tuple[int, ...]) -> None:
     """Run a program of `gpu_programs` on a grid."""
     ready = [each if isinstance(each, int) else each.contiguous() for each in arguments]
     programs: Any = import_module("lgn_edge.nn.kernels.gpu_programs")

@@ -165,10 +165,32 @@ void lgn_trees_bits_forward(const Shape *s, size_t blocks, const uint16_t *x, co
     }
 }
 
-/* Gradients from those of the outputs, g [blocks][outputs][16]: of the image, gx [blocks][signals][16], and of the
- * coefficients, gc [kernels][nodes][4]; each may be NULL. */
+/* Adds what `count` candidates of a leaf, cells [count][3], get from the leaf's gradient d, pair by pair. */
+INLINE void choose_leaf(const Shape *s, size_t blocks, const uint16_t *x, Chunk chunk, const Words *mine, const Row *d,
+                        size_t count, const int32_t *cells, float *dots)
+{
+    Words seen = {0};
+    for (size_t j = 0; j < count; j++) {
+        Words bits = {0};
+        Row total = {0};
+        for (size_t i = 0; i < s->pool_y * s->pool_x; i++) {
+            gather(s, blocks, x, chunk, i, cells + 3 * j, seen);
+            for (size_t p = 0; p < PAIRS; p++)
+                bits[p] |= mine[i][p] & seen[p];
+        }
+        for (size_t p = 0; p < chunk.outputs * chunk.blocks; p++)
+            total += keep(d[p], lanes(bits[p]));
+        for (size_t lane = 0; lane < LANES; lane++)
+            dots[j] += total[lane];
+    }
+}
+
+/* Gradients from those of the outputs, g [blocks][outputs][16]: of the image, gx [blocks][signals][16], of the
+ * coefficients, gc [kernels][nodes][4], and of the weights of the `count` candidates of each leaf, cells
+ * [kernels][leaves][count][3]: dots [kernels][leaves][count], sums of a candidate's bit times the gradient of the leaf.
+ * Each may be NULL. */
 void lgn_trees_bits_backward(const Shape *s, size_t blocks, const uint16_t *x, const int32_t *leaf, const float *c,
-                             const float *g, float *gx, float *gc)
+                             const float *g, float *gx, float *gc, size_t count, const int32_t *cells, float *dots)
 {
     const size_t leaves = s->leaves, outputs = s->out_rows * s->out_columns, places = s->pool_y * s->pool_x;
     const size_t signals = s->channels * s->height * s->width;
@@ -176,6 +198,8 @@ void lgn_trees_bits_backward(const Shape *s, size_t blocks, const uint16_t *x, c
     Row d[MOST_VALUES][PAIRS];
     for (size_t i = 0; gx && i < blocks * signals * LANES; i++)
         gx[i] = 0;
+    for (size_t i = 0; dots && i < s->kernels * leaves * count; i++)
+        dots[i] = 0;
     for (size_t kernel = 0; kernel < s->kernels; kernel++, leaf += 3 * leaves, c += 4 * (leaves - 1)) {
         const Counts counts = counts_of(leaves, c);
         Row acc[MOST_LEAVES][4] = {{{0}}};
@@ -233,6 +257,11 @@ void lgn_trees_bits_backward(const Shape *s, size_t blocks, const uint16_t *x, c
                 }
                 acc[n][0] += s0, acc[n][1] += sa, acc[n][2] += sb, acc[n][3] += sab;
             }
+            for (size_t l = 0; dots && l < leaves; l++)
+                if (counts.forward[l]) {
+                    const size_t first = (kernel * leaves + l) * count;
+                    choose_leaf(s, blocks, x, chunk, mine, d[l], count, cells + 3 * first, dots + first);
+                }
             for (size_t l = 0; gx && l < leaves; l++)
                 for (size_t i = 0; counts.forward[l] && i < places; i++)
                     for (size_t output = 0, p = 0; output < chunk.outputs; output++) {

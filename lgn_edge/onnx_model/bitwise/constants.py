@@ -40,7 +40,10 @@ def decoded(tensor: TensorProto) -> Value:
     if element not in ELEMENTS:
         raise InputError(f"the constant {name!r} is of type {type_name(element)}; bits are bool, integers or floats")
     if tensor.data_location == TensorProto.EXTERNAL:
-        raise InputError(f"the constant {name!r} is external data; a foreign circuit must have its constants inside")
+        raise InputError(
+            f"the constant {name!r} is external data; a foreign circuit must have its constants inside:"
+            " onnx.save(onnx.load(path), path) puts them there"
+        )
     check_rank(len(tensor.dims))
     try:
         array = numpy_helper.to_array(tensor)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lgn_edge.errors import InputError
 from lgn_edge.network import Circuit
@@ -56,8 +57,9 @@ class Gates:
             raise InputError("the sizes of a shape with samples are no bits")
         one = ~np.zeros((), array.dtype) if words else np.ones((), array.dtype)
         if not ((array == 0) | (array == one)).all():
-            held = "all zeros or all ones in each number" if words else "0 or 1 in each element"
-            raise InputError(f"a constant must be {held}")
+            raise InputError(
+                f"the constant holds {array[(array != 0) & (array != one)].flat[0]}, but {_held(array, words)}"
+            )
         self._room.check(array.size)
         if self._false is None:
             self._false = self._made(np.array([FALSE], np.uint8), _NO_WIRE, _NO_WIRE)
@@ -77,3 +79,14 @@ class Gates:
         self._wires.append((a, b))
         self._n_signals += a.size
         return made
+
+
+def _held(array: NDArray[Any], words: bool) -> str:
+    """What the elements of a constant must be, and what to do with others."""
+    if not words:
+        return "an element holds one bit here, so it must be 0 or 1"
+    bits = 8 * array.dtype.itemsize
+    return (
+        f"each {array.dtype} holds a bit of {bits} samples here, so it must be all zeros or all ones; for a mask of the"
+        f" bits of one sample, make each bit an element of its own, bool [N, {bits}], and take And"
+    )

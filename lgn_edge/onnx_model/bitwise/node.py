@@ -53,7 +53,7 @@ class Node:
             InputError: one is left out, or a number is no bit.
         """
         values = [self.value(index) for index in indices]
-        return values if all(value.known for value in values) else [self.gates.signals(value) for value in values]
+        return values if all(value.known for value in values) else [self.signals(index) for index in indices]
 
     def signals(self, index: int) -> Value:
         """An input as signals.
@@ -61,7 +61,11 @@ class Node:
         Raises:
             InputError: it is left out, or a number is no bit.
         """
-        return self.gates.signals(self.value(index))
+        value = self.value(index)
+        try:
+            return self.gates.signals(value)
+        except InputError as error:
+            raise InputError(f"its input {self._name(index)!r}: {error}") from error
 
     def attribute(self, name: str, default: int) -> int:
         """An attribute that is a number."""

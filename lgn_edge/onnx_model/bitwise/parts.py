@@ -97,7 +97,11 @@ def where(node: Node) -> list[Value]:
     """Where: a constant says of which value each element is."""
     condition = node.value(0)
     if not condition.known or condition.element != TensorProto.BOOL:
-        raise InputError("its condition must be a constant of bool; one that is computed is no move but a gate")
+        name = node.proto.input[0]
+        raise InputError(
+            f"its condition {name!r} must be a constant of bool; write one that is computed as gates, (c and x) or"
+            " (not c and y)"
+        )
     values = node.together(1, 2)
     check_one_type(values)
     condition, x, y = broadcast([condition, *values])

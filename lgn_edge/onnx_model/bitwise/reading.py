@@ -29,6 +29,7 @@ from lgn_edge.onnx_model.interface import short
 from lgn_edge.onnx_model.qonnx import CONV_OP as LOOKUP_CONV
 from lgn_edge.onnx_model.qonnx import DOMAIN as QONNX
 from lgn_edge.onnx_model.qonnx import OP as LOOKUP
+from lgn_edge.onnx_model.text import called
 
 _OLDEST: Final = 7  # before it And, Or and Xor broadcast in another way
 _LOOKED_UP: Final = 3  # inputs of a LookupTable, and of a LookupTableConv
@@ -87,7 +88,7 @@ class _Reading:
             try:
                 self._read(node)
             except InputError as error:
-                raise InputError(f"node {node.name!r} ({node.op_type}): {error}") from error
+                raise InputError(f"{called(node)}: {error}") from error
         if missing := [output.name for output in self.graph.output if output.name not in self.values]:
             raise InputError(f"the outputs {short(missing)} are no values; each must be a list of signals")
         return self.gates.circuit(np.concatenate([self._output(output.name) for output in self.graph.output]))
@@ -157,7 +158,10 @@ class _Reading:
         moves = standard and name in MOVES
         if not moves and not _is_lookup(node) and not (standard and name in gates):
             legal = ", ".join((LOOKUP,) * self.looks_up + gates) or LOOKUP
-            raise InputError(f"a circuit of this input is made of {legal}{why}, moved by {', '.join(MOVES)}")
+            raise InputError(
+                f"a circuit of this input is made of {legal}{why}, moved by {', '.join(MOVES)}; write what this node"
+                " computes with these"
+            )
         self._check_signature(node)
         inputs = [self._value(source) if source else None for source in node.input]
         results = (MOVES if moves else GATES)[name](Node(node, self.opset, inputs, self.gates, self.room))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, TensorProto
 
 from lgn_edge.network import Bits, Head
-from lgn_edge.onnx_model.domain import DOMAIN, OUTPUT_BITS
+from lgn_edge.onnx_model.domain import OUTPUT_BITS
 from lgn_edge.onnx_model.inference import InferenceContext, dims, same, sample_count, set_output, words_of
 from lgn_edge.onnx_model.ops.op import BOOL, INT64, Op, Parameter
 from lgn_edge.onnx_model.view import NodeView
@@ -57,7 +57,7 @@ OP: Final = Op(
 
 def node(head: Head, name: str, words: str, n: str) -> NodeProto:
     """The node `name`, whose output is that of the model."""
-    return helper.make_node(OP.name, [words, n], list(OUTPUTS), name, domain=DOMAIN)
+    return OP.node(name, [words, n], OUTPUTS)
 
 
 def head(view: NodeView, n_inputs: int) -> Bits:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from onnx import NodeProto, TensorProto, defs, helper
+from onnx import NodeProto, TensorProto, defs
 
 from lgn_edge.network import GroupSum
-from lgn_edge.onnx_model.domain import DOMAIN, LOGITS, SCORES
+from lgn_edge.onnx_model.domain import LOGITS, SCORES
 from lgn_edge.onnx_model.inference import (
     InferenceContext,
     check_classes,
@@ -180,16 +180,7 @@ OP: Final = Op(
 
 def node(head: GroupSum, name: str, words: str, n: str) -> NodeProto:
     """The node `name`, whose outputs are those of the model."""
-    return helper.make_node(
-        OP.name,
-        [words, n],
-        list(OUTPUTS),
-        name,
-        domain=DOMAIN,
-        classes=head.classes,
-        tau=head.tau,
-        beta=head.beta,
-    )
+    return OP.node(name, [words, n], OUTPUTS, classes=head.classes, tau=head.tau, beta=head.beta)
 
 
 def head(view: NodeView, n_inputs: int) -> GroupSum:

@@ -54,6 +54,22 @@ PADDED: Final = """
   places = Add (steps, one)
 """
 
+# `moved` [places_down, places_right] is how far a place lies behind the first one, in signals. Given are `places_down`,
+# `places_right`, `signals_down` and `signals_right`, from a place to the next, all [1].
+MOVED: Final = """
+  from_number = Constant <value_int = 0> ()
+  by_number = Constant <value_int = 1> ()
+  columns_axis = Constant <value_ints = [1]> ()
+  down_end = Squeeze (places_down)
+  right_end = Squeeze (places_right)
+  down = Range (from_number, down_end, by_number)
+  right = Range (from_number, right_end, by_number)
+  moved_down = Mul (down, signals_down)
+  moved_right = Mul (right, signals_right)
+  moved_down_column = Unsqueeze (moved_down, columns_axis)
+  moved = Add (moved_down_column, moved_right)
+"""
+
 
 def attributes(layer: LogicConv2d | OrPool2d) -> dict[str, Any]:
     """The attributes of the node of a layer."""

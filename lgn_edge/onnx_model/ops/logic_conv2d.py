@@ -6,12 +6,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, TensorProto
 from onnx.shape_inference import InferenceError
 
 from lgn_edge.network import LogicConv2d
 from lgn_edge.network.convolution import MAX_DEPTH
-from lgn_edge.onnx_model.domain import DOMAIN
 from lgn_edge.onnx_model.inference import InferenceContext, dims, same, set_output
 from lgn_edge.onnx_model.ops import image
 from lgn_edge.onnx_model.ops.gates import coefficients, gates
@@ -39,24 +38,14 @@ _BODY: Final = f"""
   signals_of_stride = Mul (stride, signals_of_step)
   signals_down, signals_right = Split <num_outputs = 2> (signals_of_stride)
   places_down, places_right = Split <num_outputs = 2> (places)
-  begin = Constant <value_int = 0> ()
-  next = Constant <value_int = 1> ()
-  down_end = Squeeze (places_down)
-  right_end = Squeeze (places_right)
-  down = Range (begin, down_end, next)
-  right = Range (begin, right_end, next)
-  moved_down = Mul (down, signals_down)
-  moved_right = Mul (right, signals_right)
-  moved_down_column = Unsqueeze (moved_down, one)
-  moved = Add (moved_down_column, moved_right)
+  {image.MOVED}
   moved_row = Reshape (moved, all)
   first_signal_column = Unsqueeze (first_signal, two)
   signal = Add (first_signal_column, moved_row)
   leaves = Gather <axis = 0> (rows, signal)
 
   most_levels = Constant <value_int = {MAX_DEPTH}> ()
-  number = Constant <value_int = 1> ()
-  begun = Cast <to = 9> (number)
+  begun = Cast <to = 9> (by_number)
   end = Constant <value_ints = [{2**MAX_DEPTH}]> ()
   roots, table_end = Loop <body = level (int64 i, bool begun_, int64[] values, int64[1] first)
       => (bool more, int64[] nodes, int64[1] last) {{
@@ -123,8 +112,7 @@ def constants(convolution: LogicConv2d, name: str) -> dict[str, NDArray[Any]]:
 
 def node(convolution: LogicConv2d, name: str, words: str) -> NodeProto:
     """The node `name`, whose output has the same name."""
-    inputs = [words, *constants(convolution, name)]
-    return helper.make_node(OP.name, inputs, [name], name, domain=DOMAIN, **image.attributes(convolution))
+    return OP.node(name, [words, *constants(convolution, name)], **image.attributes(convolution))
 
 
 def layer(view: NodeView, n_inputs: int) -> LogicConv2d:

@@ -6,10 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, TensorProto
 
 from lgn_edge.network import LogicDense
-from lgn_edge.onnx_model.domain import DOMAIN
 from lgn_edge.onnx_model.inference import InferenceContext, dims, length, set_output
 from lgn_edge.onnx_model.ops.gates import coefficients, gates
 from lgn_edge.onnx_model.ops.op import INT32, INT64, UINT8, Op, Parameter
@@ -51,7 +50,7 @@ def constants(dense: LogicDense, name: str) -> dict[str, NDArray[Any]]:
 
 def node(dense: LogicDense, name: str, words: str) -> NodeProto:
     """The node `name`, whose output has the same name."""
-    return helper.make_node(OP.name, [words, *constants(dense, name)], [name], name, domain=DOMAIN)
+    return OP.node(name, [words, *constants(dense, name)])
 
 
 def layer(view: NodeView, n_inputs: int) -> LogicDense:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from onnx import AttributeProto, FunctionProto, defs, parser
+from onnx import AttributeProto, FunctionProto, NodeProto, defs, helper, parser
 
 from lgn_edge.onnx_model.domain import DOMAIN, OPSET, VERSION
 from lgn_edge.onnx_model.inference import InferenceContext
@@ -83,6 +83,10 @@ class Op:
     def kinds(self) -> dict[str, int]:
         """The type of each attribute of a node, as `AttributeProto` has it."""
         return {attribute.name: _KIND[attribute.type] for attribute in self.attributes}
+
+    def node(self, name: str, inputs: Iterable[str], outputs: Sequence[str] = (), **attributes: Any) -> NodeProto:
+        """The node `name` of the op; where no outputs are given its output has the same name."""
+        return helper.make_node(self.name, list(inputs), list(outputs or [name]), name, domain=DOMAIN, **attributes)
 
     def schema(self) -> defs.OpSchema:
         """The op as ONNX's registry takes it."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, TensorProto
 
 from lgn_edge.network import OrPool2d
-from lgn_edge.onnx_model.domain import DOMAIN
 from lgn_edge.onnx_model.inference import InferenceContext, dims, set_output
 from lgn_edge.onnx_model.ops import image
 from lgn_edge.onnx_model.ops.op import INT64, Op, Parameter
@@ -75,7 +74,7 @@ def constants(pool: OrPool2d, name: str) -> dict[str, NDArray[Any]]:
 
 def node(pool: OrPool2d, name: str, words: str) -> NodeProto:
     """The node `name`, whose output has the same name."""
-    return helper.make_node(OP.name, [words], [name], name, domain=DOMAIN, **image.attributes(pool))
+    return OP.node(name, [words], **image.attributes(pool))
 
 
 def layer(view: NodeView, n_inputs: int) -> OrPool2d:

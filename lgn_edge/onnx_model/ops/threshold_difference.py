@@ -6,10 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, TensorProto
 
 from lgn_edge.network import Threshold
-from lgn_edge.onnx_model.domain import DOMAIN
 from lgn_edge.onnx_model.inference import InferenceContext, dims, length, set_output, words_of
 from lgn_edge.onnx_model.ops import threshold
 from lgn_edge.onnx_model.ops.op import FLOAT32, INT32, INT64, UINT8, Op, Parameter
@@ -62,7 +61,7 @@ def constants(encoder: Threshold, name: str) -> dict[str, NDArray[Any]]:
 
 def node(encoder: Threshold, name: str, samples: str) -> NodeProto:
     """The node `name`, whose output has the same name."""
-    return helper.make_node(OP.name, [samples, *constants(encoder, name)], [name], name, domain=DOMAIN)
+    return OP.node(name, [samples, *constants(encoder, name)])
 
 
 def layer(view: NodeView, element: int, n_features: int) -> Threshold:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from onnx import NodeProto, TensorProto, defs, helper
+from onnx import NodeProto, TensorProto, defs
 from onnx.shape_inference import InferenceError
 
 from lgn_edge.errors import InputError
 from lgn_edge.network import Layer, LogicDense, Threshold
-from lgn_edge.onnx_model.domain import DOMAIN
 from lgn_edge.onnx_model.inference import Dim, InferenceContext, dims, integer, length, same, samples_of
 from lgn_edge.onnx_model.ops.op import BOOL, FLOAT32, INT32, INT64, UINT8, Attribute, Op, Parameter
 from lgn_edge.onnx_model.view import NodeView
@@ -62,9 +61,7 @@ def node(
         outputs: names of the outputs.
         attributes: all of the op's.
     """
-    return helper.make_node(
-        op.name, [samples, *(encoder or ["", ""]), *wires], outputs, name, domain=DOMAIN, **attributes
-    )
+    return op.node(name, [samples, *(encoder or ["", ""]), *wires], outputs, **attributes)
 
 
 def check(view: NodeView, op: Op) -> None:

@@ -17,6 +17,7 @@ from lgn_edge.network import LogicConv2d, OrPool2d
 from lgn_edge.network.convolution import Window
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.network.truth_table import OR, UInt8Array
+from lgn_edge.onnx_model.ops import image
 from lgn_edge.onnx_model.qonnx.domain import DOMAIN, OPSET
 
 OP: Final = "LookupTableConv"
@@ -56,9 +57,9 @@ _BODY: Final = f"""
   room = Sub (sides, size)
   steps = Div (room, stride)
   places = Add (steps, ones)
-  rows = Slice (places, zeros, ones)
-  columns = Slice (places, ones, twos)
-  outputs = Mul (rows, columns)
+  places_down = Slice (places, zeros, ones)
+  places_right = Slice (places, ones, twos)
+  outputs = Mul (places_down, places_right)
 
   index = Cast <to = 7> (indices)
   channel = Mod (index, channels)
@@ -75,15 +76,8 @@ _BODY: Final = f"""
   stride_right = Slice (stride, ones, twos)
   signals_down = Mul (stride_down, signals_of_row)
   signals_right = Mul (stride_right, channels)
-  rows_end = Squeeze (rows)
-  columns_end = Squeeze (columns)
-  row = Range (zero, rows_end, one)
-  column = Range (zero, columns_end, one)
-  down = Mul (row, signals_down)
-  right = Mul (column, signals_right)
-  down_column = Unsqueeze (down, ones)
-  place = Add (down_column, right)
-  place_column = Reshape (place, column_shape)
+  {image.MOVED}
+  place_column = Reshape (moved, column_shape)
   signal = Add (place_column, leaf_row)
   seen = Gather <axis = 1> (flat, signal)
   bits = Cast <to = 7> (seen)
@@ -121,7 +115,7 @@ _BODY: Final = f"""
     looked_up = Gather <axis = 0> (entry, position)
     found = Cast <to = 7> (looked_up)
   }}> (depth, begun, by_kernel, zeros)
-  result_shape = Concat <axis = 0> (samples, rows, columns, kernels)
+  result_shape = Concat <axis = 0> (samples, places_down, places_right, kernels)
   result = Reshape <allowzero = 1> (roots, result_shape)
   Y = Cast <to = 2> (result)
 }}
