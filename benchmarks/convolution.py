@@ -99,11 +99,14 @@ def _small(kind: str, wires: float, options: Options) -> Iterator[Row]:
         assert artifact.predict(samples[:600]) == network.evaluate(samples[:600]), "differs from the reference"
         assert single.predict(samples[:600]) == network.evaluate(samples[:600]), "the flat form differs"
         limit, loop = stages.limit(), stages.image_layers(artifact)
+        of_one = stages.image_layers(artifact, "one_convolve")
         calls: dict[str, Callable[[], object]] = {
             "ours": lambda: artifact.predict(samples, threads=1),
             "flat": lambda: single.predict(samples, threads=1),
             "limit": lambda: limit(1),
             "loop": lambda: loop(1),
+            "one": lambda: artifact.predict(samples[:1], threads=1),
+            "of one": lambda: of_one(1),
         }
         note = ""
         if not random:
@@ -118,15 +121,17 @@ def _small(kind: str, wires: float, options: Options) -> Iterator[Row]:
     ours, report = seconds["ours"], artifact.report
     gates = f"{report['gates_scheduled']:,} gates at all places of {report['gates']:,}; {artifact.manifest.cpu}"
     yield Row(f"{name}: an image", ours / SAMPLES * 1e6, "µs", note=gates)
+    yield Row(f"{name}: image layers of one image", seconds["of one"] * 1e6, "µs", "<= 25", "<= 10", "one call")
+    yield Row(f"{name}: one image", seconds["one"] * 1e6, "µs", note="one call from Python, three random layers behind")
     gates = f"{single.report['gates_scheduled']:,} gates"
     yield Row(f"{name}: times the flat form", seconds["flat"] / ours, "x", "" if random else ">= 1", ">= 2", gates)
     if not random:
         value = seconds["peer"] / ours if "peer" in seconds else None
         yield Row(f"{name}: times torchlogix", value, "x", ">= 15", ">= 40", note)
         return
-    images = split(network, native()).images
-    assert images is not None
-    live = sum(stage.trees.n_gates * stage.places.n_read for stage in images.stages)
+    kept = split(network, native()).convolutions
+    assert kept is not None
+    live = sum(stage.trees.n_gates * stage.places.n_read for stage in kept.images.stages)
     share = seconds["limit"] / LIMIT_GATES * live / seconds["loop"] * 100
     note = (
         f"{live:,} live gates in trees; the limit of a gate is two loads, an operation and a store in the first cache"

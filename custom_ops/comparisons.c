@@ -1,5 +1,5 @@
-/* What lgn_edge/kernels/encoding.py and pack.py do for an artifact: comparisons of integers, grouped into pieces of
-   neighbouring features. */
+/* What kernels/encoding.py and forms/rows/pack_vectors.py do for an artifact: comparisons of integers, grouped into
+   pieces of neighbouring features. */
 
 #include "comparisons.h"
 

@@ -84,12 +84,12 @@ class Stages:
             ),
         }
 
-    def image_layers(self, artifact: Artifact) -> Timer:
-        """Seconds of `repeats` blocks of the image layers that stay what they are."""
+    def image_layers(self, artifact: Artifact, kernel: str = "convolve") -> Timer:
+        """Seconds of `repeats` blocks of the image layers that stay what they are; "one_convolve" is of samples."""
         manifest = artifact.manifest
         library = ctypes.CDLL(str(artifact.folder / "lib" / f"liblgn_{manifest.name}.so"))
         slots = _aligned(manifest.workspace_bytes, manifest.workspace_align)
-        run = getattr(library, f"lgn_{manifest.name}_convolve")
+        run = getattr(library, f"lgn_{manifest.name}_{kernel}")
         return lambda repeats: _timed(self._library.repeat_gates, run, slots, repeats)
 
     def reading(self, samples: NDArray[Any], block: int) -> Timer:

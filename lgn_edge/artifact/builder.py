@@ -125,7 +125,7 @@ def build(
         parted = split(network, machine)
     budget = Budget(flash or machine.flash_bytes or None, ram or machine.ram_bytes or None)
     with clock("schedule"):
-        planned = plan(network, parted.circuit, machine, optimize, budget, batch, parted.images)
+        planned = plan(network, parted.circuit, machine, optimize, budget, batch, parted.convolutions)
     tested = selftest_samples(network, machine.selftest_vectors)
     vectors = Vectors(tested, network.evaluate(tested).scores)
     rebuilt = made(machine, identifier)

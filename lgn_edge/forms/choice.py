@@ -8,9 +8,9 @@ from typing import Final
 
 from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.forms.form import Form, Part, Task, stages
-from lgn_edge.forms.images.images import Images
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.forms.registry import FORMS
+from lgn_edge.forms.rows.few import Convolutions
 from lgn_edge.forms.straight.form import Straight, StraightPart
 from lgn_edge.forms.table.form import Table, TablePart
 from lgn_edge.forms.words.part import WordsPart
@@ -68,7 +68,7 @@ def plan(
     optimize: str,
     budget: Budget,
     batch: int = 1,
-    images: Images | None = None,
+    convolutions: Convolutions | None = None,
 ) -> Plan:
     """The best form that fits.
 
@@ -82,7 +82,7 @@ def plan(
         optimize: one of OPTIMIZE.
         budget: what firmware may use.
         batch: samples that firmware takes at once where a call has so many (`check_batch`).
-        images: the image layers that stay what they are, in front of the circuit (`rows.split`).
+        convolutions: the image layers that stay what they are, in front of the circuit (`rows.split`).
 
     Raises:
         InputError: no form fits the budget; says what each would need. Or `optimize` is none of OPTIMIZE.
@@ -92,7 +92,7 @@ def plan(
         raise InputError(f"cannot optimize for {optimize!r}; choose one of {', '.join(OPTIMIZE)}")
     if target.shape.lanes > 1 and str(budget):
         raise InputError(f"{target.name} has no limits of flash and RAM; --flash and --ram are for firmware")
-    task = Task(network, circuit, target, optimize, images)
+    task = Task(network, circuit, target, optimize, convolutions)
     able = [form for form in FORMS if batch == 1 or isinstance(form, Table | Straight)]  # words go beside these
     forms = {form.name: form for form in able if form.stages == stages(network) and form.serves(task)}
     if not forms:

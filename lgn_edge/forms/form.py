@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from numpy.typing import NDArray
 
-from lgn_edge.forms.images.images import Images
 from lgn_edge.forms.prediction import Cost
+from lgn_edge.forms.rows.few import Convolutions
 from lgn_edge.network import Circuit, Network
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.targets.target import Target
@@ -36,14 +36,14 @@ class Task:
         circuit: its logic layers, simplified.
         target: the machine.
         optimize: what the result shall be best at: "speed", "size" or "balanced".
-        images: the image layers that stay what they are; `circuit` reads their outputs then (see `rows.split`).
+        convolutions: the image layers that stay what they are; `circuit` reads their outputs then (see `rows.split`).
     """
 
     network: Network
     circuit: Circuit
     target: Target
     optimize: str
-    images: Images | None = None
+    convolutions: Convolutions | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,12 @@ class Cost:
     ram: int
     instructions: int | None
 
+    def __add__(self, other: Cost) -> Cost:
+        """The cost of both, one after the other, in one workspace with one stack: the larger of them."""
+        both = (self.instructions, other.instructions)
+        instructions = None if None in both else sum(filter(None, both))
+        return Cost(self.flash + other.flash, max(self.ram, other.ram), instructions)
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -64,4 +70,4 @@ def core_kind(target: Target) -> str:
 
 
 def _total(rates: Mapping[str, float], units: Mapping[str, int]) -> int:
-    return round(sum(rate * units[name] for name, rate in rates.items()))
+    return round(sum(rate * units.get(name, 0) for name, rate in rates.items()))

@@ -15,7 +15,7 @@ from tests.artifact.test_levels import LEVELS, here, highest_level
 from tests.strategies import convolutional_network, random_samples
 from tests.thinning import exhaustive
 
-SIZES = (0, 1, 63, 64, 65, 511, 512, 513, 1025)
+SIZES = (0, 1, 2, 13, 63, 64, 65, 511, 512, 513, 1025)
 STAYS = "; its image layers stay convolutions"
 
 
@@ -64,7 +64,7 @@ def test_every_level_equals_the_reference(tmp_path: Path) -> None:
     highest, lacks = highest_level()
     for level in [level for level in LEVELS if level <= highest]:
         assert artifact.library.set_level(level)
-        assert_equal(artifact, network, (65, 513))
+        assert_equal(artifact, network, (7, 65, 513))
     if highest < max(LEVELS):
         pytest.skip(f"levels above {LEVELS[highest]} are not executed: this CPU lacks {lacks}")
 
@@ -77,10 +77,11 @@ def test_64_bit_arm_equals_the_reference(tmp_path: Path) -> None:
     machine = firmware.start()
     emulate.selftest(firmware, machine=machine)
     x = random_samples(network, 65)
-    assert emulate.predict(firmware, x, batch=65, machine=machine)[0] == network.evaluate(x)
+    for batch in (65, 3):
+        assert emulate.predict(firmware, x[:batch], batch=batch, machine=machine)[0] == network.evaluate(x[:batch])
 
 
 @exhaustive
 def test_wasm_equals_the_reference(tmp_path: Path) -> None:
     network = NETWORKS["edges"]
-    assert_equal(build(network, "wasm-simd128", tmp_path / "wasm"), network, (0, 1, 65, 513))
+    assert_equal(build(network, "wasm-simd128", tmp_path / "wasm"), network, (0, 1, 7, 65, 513))

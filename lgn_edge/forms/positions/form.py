@@ -11,16 +11,17 @@ import numpy as np
 from lgn_edge.forms.form import Memory, Sources, Task, Vectors
 from lgn_edge.forms.images.jobs import image_layers, jobs_of
 from lgn_edge.forms.one_sample.sources import Code, one_sample_sources
+from lgn_edge.forms.positions.cost import positions_cost
 from lgn_edge.forms.positions.layout import lay_out
 from lgn_edge.forms.positions.program import Positions
 from lgn_edge.forms.positions.slots import Slots, slots_of
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.forms.table.tape import Tape, make_tape
-from lgn_edge.network import LogicConv2d, Network, flatten
+from lgn_edge.network import Network, flatten
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.passes import simplify
 from lgn_edge.passes.kernel_tables import BoolArray
-from lgn_edge.passes.smallest_trees import smallest_trees
+from lgn_edge.passes.simplify_images import simplify_images
 from lgn_edge.targets.target import Target
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lgn_edge.kernels.tir import Table as Data
 
 POSITIONS: Final = "positions"
+_WORD_BITS: Final = 32
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,7 @@ class PositionsPart:
     @property
     def input_bit(self) -> Int32Array:
         """The encoder's bits that are in words, plane by plane."""
-        image = self.positions.images[0]
-        size = image.grid.y.length * image.grid.x.length
-        return np.asarray(image.channel[:, None] * size + np.arange(size), np.int32).reshape(-1)
+        return self.positions.input_bit
 
     @property
     def memory(self) -> Memory:
@@ -73,15 +73,18 @@ class PositionsPart:
         return Memory(block=1, bytes=4 * (self.positions.n_words + -(-behind // 4)), align=4)
 
     def cost(self) -> Cost | None:
-        """Not predicted."""
-        return None
+        """By the rates of the core."""
+        return positions_cost(
+            self.positions, self.slots, self.tape, self.network, self.input_bit, self.target, self.memory.bytes
+        )
 
     def code(self, prefix: str) -> Code:
         """The kernels and the functions around them."""
         from lgn_edge.forms.one_sample.classify import COUNTING
-        from lgn_edge.forms.one_sample.encode import sample_type
+        from lgn_edge.forms.one_sample.encode import sample_parameter, sample_type
         from lgn_edge.forms.positions.classify import classify_positions
-        from lgn_edge.forms.positions.kernels import convolve, expand
+        from lgn_edge.forms.positions.convolve import convolve
+        from lgn_edge.forms.positions.expand import expand
         from lgn_edge.forms.positions.pack import load, pack
         from lgn_edge.forms.table.kernels import run_tape
         from lgn_edge.kernels.encoding import comparisons
@@ -89,7 +92,7 @@ class PositionsPart:
         bits, word = comparisons(self.network.encoder, self.input_bit), self.target.shape.word
         return Code(
             kernels=(
-                pack(self.positions, bits, prefix),
+                pack(self.positions, bits, sample_parameter(bits), prefix),
                 load(self.positions, word, prefix),
                 convolve(self.positions, prefix),
                 expand(self.positions, self.slots, self.tape.n_slots, prefix),
@@ -119,9 +122,12 @@ class PositionsForm:
     unpredicted: tuple[str, ...] = ("speed", "size", "balanced")
 
     def serves(self, task: Task) -> bool:
-        """Machines without vector units, and networks with less to do for words than there are gates at all places."""
+        """Machines without vector units, and networks with image layers whose positions lie in words.
+
+        Where costs are not predicted, words must have less to do than there are gates at all places.
+        """
         part = _planned(task) if task.target.shape.lanes == 1 else None
-        return part is not None and part.n_gates < task.circuit.n_gates
+        return part is not None and (part.cost() is not None or part.n_gates < task.circuit.n_gates)
 
     def plan(self, task: Task) -> PositionsPart:
         """The stages of the image layers, and the tape of the others."""
@@ -132,14 +138,13 @@ class PositionsForm:
 
 def _planned(task: Task) -> PositionsPart | None:
     """The network in this form; None where no image layer stays, or their positions do not lie in words."""
-    small = [smallest_trees(layer) if isinstance(layer, LogicConv2d) else layer for layer in task.network.layers]
-    network = replace(task.network, layers=tuple(small))
+    network = simplify_images(task.network)
     layers = image_layers(network)
     if not layers:
         return None
     circuit, _ = simplify(flatten(network, layers))
     live = _read(circuit.n_inputs, circuit.a, circuit.b, circuit.outputs)
-    positions = lay_out(jobs_of(network, layers, live), layers)
+    positions = lay_out(jobs_of(network, layers, live), layers, _WORD_BITS)
     if positions is None or not positions.stages:
         return None
     slots = slots_of(positions, live, _widths(network, layers))

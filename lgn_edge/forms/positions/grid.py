@@ -13,10 +13,8 @@ is the word of another phase with its lanes moved: what windows see beside it (`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from math import gcd
-from typing import Final
-
-WORD: Final = 32  # bits
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class Axis:
 
     length: int
     phases: int
+    bits: int
     pitch: int = 1
-    bits: int = WORD
 
     @property
     def reach(self) -> int:
@@ -43,7 +41,7 @@ class Axis:
     def every(self, step: int, length: int) -> Axis:
         """Where every `step`-th of these coordinates lies, or beyond them: `length` in all."""
         common = gcd(self.phases, step)
-        return Axis(length, self.phases // common, self.pitch * (step // common), self.bits)
+        return Axis(length, self.phases // common, self.bits, self.pitch * (step // common))
 
     def home(self, phase: int) -> tuple[int, int]:
         """The phase that holds the lanes of any `phase`, and how many bits further up its lanes are there."""
@@ -53,6 +51,14 @@ class Axis:
         """The lanes of any phase that hold coordinates."""
         lanes = range(-(-self.bits // self.pitch))
         return tuple(lane for lane in lanes if 0 <= self.phases * lane + phase < self.length)
+
+    def alike(self) -> list[tuple[tuple[int, ...], tuple[int, int]]]:
+        """Phases in a row that have the same lanes: the lanes, the first phase, and the one behind the last."""
+        found = []
+        for lanes, phases in groupby(range(self.phases), self.lanes):
+            of = list(phases)
+            found.append((lanes, (of[0], of[-1] + 1)))
+        return found
 
 
 @dataclass(frozen=True)

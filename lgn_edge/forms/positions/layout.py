@@ -9,13 +9,13 @@ import numpy as np
 
 from lgn_edge.forms.images.jobs import Job, Jobs
 from lgn_edge.forms.images.trees import ROOTS
-from lgn_edge.forms.positions.grid import WORD, Axis, Grid
+from lgn_edge.forms.positions.grid import Axis, Grid
 from lgn_edge.forms.positions.program import Image, Positions, Stage
 from lgn_edge.network.convolution import Pair
 from lgn_edge.passes.kernel_tables import IntArray
 
 
-def lay_out(needed: Jobs, layers: Sequence[int]) -> Positions | None:
+def lay_out(needed: Jobs, layers: Sequence[int], word_bits: int) -> Positions | None:
     """Plan image layers as stages; None where positions do not lie in words as they must.
 
     That is so where an image has more positions than the lanes of all its words, or where a layer reads images that
@@ -24,16 +24,17 @@ def lay_out(needed: Jobs, layers: Sequence[int]) -> Positions | None:
     Args:
         needed: what is to be done for the layers.
         layers: of the network.
+        word_bits: positions that a word may hold.
     """
     jobs = tuple(job for job in needed.jobs if len(job.kernels.channel))
-    dealt = _deal(jobs, needed.shapes)
+    dealt = _deal(jobs, needed.shapes, word_bits)
     if dealt is None:
         return None
     grids = {source: Grid(dealt[0].of[source], dealt[1].of[source]) for source in dealt[0].of}
     images = _images(needed, jobs, grids, dealt)
     planes = {source: _planes(images[source], needed.shapes[source][0]) for source in images}
     stages = tuple(_stage(job, [side.windows[i] for side in dealt], images, planes) for i, job in enumerate(jobs))
-    return Positions(tuple(layers), images, stages)
+    return Positions(word_bits, tuple(layers), images, stages)
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,12 @@ class _Side:
         return _Side(of, tuple(windows), self.reach * row)
 
 
-def _deal(jobs: Sequence[Job], shapes: Mapping[int, tuple[int, int, int]]) -> tuple[_Side, _Side] | None:
+def _deal(
+    jobs: Sequence[Job], shapes: Mapping[int, tuple[int, int, int]], word_bits: int
+) -> tuple[_Side, _Side] | None:
     """The rows and columns of all images, by phases of the encoder's that take the fewest evaluations of kernels."""
     sides = [
-        [side for n in range(1, shapes[0][axis + 1] + 1) if (side := _side(jobs, shapes, axis, n)) is not None]
+        [side for n in range(1, shapes[0][axis + 1] + 1) if (side := _side(jobs, shapes, axis, n, word_bits))]
         for axis in range(2)
     ]
     kernels = np.array([len(job.kernels.channel) for job in jobs], np.int64)
@@ -91,7 +94,7 @@ def _deal(jobs: Sequence[Job], shapes: Mapping[int, tuple[int, int, int]]) -> tu
     ]
     reach = [np.array([side.reach for side in of], np.int64) for of in sides]
     cost = np.einsum("yj,xj,j->yx", *points, kernels)
-    cost[reach[0][:, None] * reach[1] > WORD] = np.iinfo(np.int64).max
+    cost[reach[0][:, None] * reach[1] > word_bits] = np.iinfo(np.int64).max
     if not cost.size or cost.min() == np.iinfo(np.int64).max:
         return None
     at_y, at_x = np.unravel_index(cost.argmin(), cost.shape)
@@ -99,9 +102,11 @@ def _deal(jobs: Sequence[Job], shapes: Mapping[int, tuple[int, int, int]]) -> tu
     return y.spaced(x.reach, y.reach * x.reach), x.spaced(1, x.reach)
 
 
-def _side(jobs: Sequence[Job], shapes: Mapping[int, tuple[int, int, int]], axis: int, phases: int) -> _Side | None:
+def _side(
+    jobs: Sequence[Job], shapes: Mapping[int, tuple[int, int, int]], axis: int, phases: int, word_bits: int
+) -> _Side | None:
     """All images along a side, the encoder's with so many phases; None where those that a layer reads differ."""
-    of = {0: Axis(shapes[0][axis + 1], phases)}
+    of = {0: Axis(shapes[0][axis + 1], phases, word_bits)}
     windows, reach = [], of[0].reach
     for job in jobs:
         image = of[job.reads[0]]

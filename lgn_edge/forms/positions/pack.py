@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -11,8 +11,8 @@ import numpy as np
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
-from lgn_edge.forms.one_sample.encode import EDGE_BITS, LEVEL_BITS, borrow, float_bits, sample_parameter
-from lgn_edge.forms.positions.kernels import fill, memory
+from lgn_edge.forms.one_sample.encode import EDGE_BITS, LEVEL_BITS, borrow, float_bits
+from lgn_edge.forms.positions.memory import memory
 from lgn_edge.forms.positions.program import Image, Positions
 from lgn_edge.kernels.compare import float_above
 from lgn_edge.kernels.encoding import Comparisons
@@ -96,31 +96,28 @@ def _beside(feature: Int32Array, minus: Int32Array, first: int, step: Pair) -> P
     return None
 
 
-def pack(positions: Positions, bits: Comparisons, prefix: str) -> Kernel:
-    """`void PREFIX_pack(const element *sample, uint32_t *memory)`: encode one sample.
+def pack(positions: Positions, bits: Comparisons, parameter: Parameter, prefix: str) -> Kernel:
+    """`void PREFIX_pack(const element *sample, word *memory)`: encode one sample.
 
     Args:
         positions: whose image it is.
         bits: the comparisons of its planes, position by position.
+        parameter: the sample: its features, or for float32 their bit patterns as int32.
         prefix: of the C symbols.
     """
     image = positions.images[0]
     planes = planes_of(bits, image)
-    feature, level = (bits.feature, bits.level) if planes is None else (planes.first, planes.level)
-    octets = bits.element == "uint8"
-    levels: Integers = level.astype(np.int16) if octets else level
-    tables = [Table(f"{prefix}_feature", narrow(feature)), Table(f"{prefix}_level", levels)]
-    listed = planes is None and bool(bits.is_edge.any())
-    if listed:
-        tables.append(Table(f"{prefix}_minus", signed(bits.minus)))
+    octets, listed = bits.element == "uint8", planes is None and bool(bits.is_edge.any())
+    tables = [Table(f"{prefix}_{name}", values) for name, values in pack_tables(bits, planes).items()]
 
     def body(sample: Buffer, memory: Buffer, feature: Buffer, level: Buffer, *minus: Buffer) -> None:
         def above(value: Expr, limit: Expr, subtracted: Expr | None = None) -> Expr:
             if not octets:
-                return tirx.Cast("uint32", float_above(float_bits(value), limit))
+                pattern = value if parameter.dtype == bits.element else float_bits(value)
+                return tirx.Cast(positions.word, float_above(pattern, limit))
             if subtracted is None:
-                return tirx.Cast("uint32", borrow(limit - as_index(value), LEVEL_BITS))
-            return tirx.Cast("uint32", borrow(limit - as_index(value) + subtracted, EDGE_BITS))
+                return tirx.Cast(positions.word, borrow(limit - as_index(value), LEVEL_BITS))
+            return tirx.Cast(positions.word, borrow(limit - as_index(value) + subtracted, EDGE_BITS))
 
         def of_tables(plane: Expr, y: Expr, x: Expr) -> Expr:
             entry = T.Bind((plane * image.grid.y.length + y) * image.grid.x.length + x)
@@ -144,12 +141,20 @@ def pack(positions: Positions, bits: Comparisons, prefix: str) -> Kernel:
             return of_plane
 
         if planes is None:
-            fill(image, memory, (0, len(image.channel)), of_tables)
+            _fill(image, (0, len(image.channel)), memory, of_tables)
             return
         for where, run in planes.runs():
-            fill(image, memory, run, beside(*where, planes.step))
+            _fill(image, run, memory, beside(*where, planes.step))
 
-    return kernel(f"{prefix}_pack", [sample_parameter(bits), memory(positions)], tables, body)
+    return kernel(f"{prefix}_pack", [parameter, memory(positions)], tables, body)
+
+
+def pack_tables(bits: Comparisons, planes: Planes | None) -> dict[str, Integers]:
+    """What `pack` reads, of each plane, or of each position where planes are none."""
+    feature, level = (bits.feature, bits.level) if planes is None else (planes.first, planes.level)
+    levels: Integers = level.astype(np.int16) if bits.element == "uint8" else level
+    tables = {"feature": narrow(feature), "level": levels}
+    return tables | {"minus": signed(bits.minus)} if planes is None and bits.is_edge.any() else tables
 
 
 def _inside(at: Expr, beside: int, length: int) -> Expr:
@@ -161,7 +166,7 @@ def _inside(at: Expr, beside: int, length: int) -> Expr:
 
 
 def load(positions: Positions, word: str, prefix: str) -> Kernel:
-    """`void PREFIX_load(const word *words, int32_t stride, int32_t bit, uint32_t *memory)`: one packed sample.
+    """`void PREFIX_load(const packed *words, int32_t stride, int32_t bit, word *memory)`: one packed sample.
 
     `words` points at the word of signal 0 that holds the sample, as bit `bit`; signal i is `stride` words further for
     each i.
@@ -175,8 +180,30 @@ def load(positions: Positions, word: str, prefix: str) -> Kernel:
         def loaded(plane: Expr, y: Expr, x: Expr) -> Expr:
             signal = T.Bind((as_index(channel[plane]) * height + y) * width + x)
             value = words[signal * stride] >> tirx.Cast(word, bit) & constant(1, word)
-            return tirx.Cast("uint32", value)
+            return tirx.Cast(positions.word, value)
 
-        fill(image, memory, (0, len(image.channel)), loaded)
+        _fill(image, (0, len(image.channel)), memory, loaded)
 
     return kernel(f"{prefix}_load", parameters, (table,), body)
+
+
+def _fill(image: Image, planes: Pair, memory: Buffer, bit: Callable[[Expr, Expr, Expr], Expr]) -> None:
+    """Emit the words of planes, from one to that behind the last; `bit(plane, y, x)` is a position, 0 or 1."""
+    grid, word = image.grid, str(memory.dtype)
+
+    def words(plane: Expr, rows: Sequence[int], v: Expr, columns: Sequence[int], u: Expr) -> None:
+        value = constant(0, word)
+        for row in rows:
+            for column in columns:
+                lane = row * grid.y.pitch + column * grid.x.pitch
+                one = bit(plane, v + row * grid.y.phases, u + column * grid.x.phases)
+                value = T.Bind(value | one << constant(lane, word))
+        place = (v - image.y[0]) * image.shape[1] + u - image.x[0]
+        T.buffer_store(memory, value, [plane * image.plane + image.first + place])
+
+    with T.serial(*planes) as plane:
+        for rows, (first_row, last_row) in grid.y.alike():
+            with T.serial(first_row, last_row) as v:
+                for columns, (first_column, last_column) in grid.x.alike():
+                    with T.serial(first_column, last_column) as u:
+                        words(plane, rows, v, columns, u)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +16,10 @@ from lgn_edge.forms.positions.grid import Grid
 from lgn_edge.network.convolution import Pair
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.network.truth_table import UInt8Array
-from lgn_edge.passes.kernel_tables import BoolArray
+from lgn_edge.passes.kernel_tables import BoolArray, IntArray
 from lgn_edge.passes.push_complements import EXECUTE
 
-Memory = NDArray[np.uint32]
+Memory = NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,14 @@ class Image:
         """The phases of the other words."""
         return tuple(sorted({(y, x) for y in range(*self.y) for x in range(*self.x)} - set(self.homes())))
 
+    def places(self) -> tuple[Int32Array, Int32Array, Int32Array]:
+        """The signal of each position of each plane, its word and its bit, int32[planes * height * width]."""
+        word, bit = (array.reshape(-1) for array in self.positions())
+        plane = np.arange(len(self.channel))[:, None]
+        signal = np.asarray(self.channel[:, None] * len(word) + np.arange(len(word)), np.int32)
+        words = np.asarray(self.first + plane * self.plane + word, np.int32)
+        return signal.reshape(-1), words.reshape(-1), np.tile(bit, len(self.channel))
+
     def positions(self) -> tuple[Int32Array, Int32Array]:
         """The word, counted from the first of its plane, and the bit of each position, int32[height, width]."""
         grid = self.grid
@@ -99,20 +109,47 @@ class Stage:
     folds: tuple[int, ...]
     out: Image
 
+    @property
+    def leaves(self) -> Int32Array:
+        """int32[H], how many words each half reads at a point."""
+        return np.array([len(HALVES[kind]) + 1 for kind in self.kind.tolist()], np.int32)
+
+    @property
+    def taps(self) -> Int32Array:
+        """The taps of the halves, one half behind the other, without what those with less than four leaves repeat."""
+        return self.tap[np.arange(self.tap.shape[1]) < self.leaves[:, None]]
+
+    @property
+    def pairs(self) -> Int32Array:
+        """The halves of the kernels, one kernel behind the other: two, or one where there is no root."""
+        return self.half[np.arange(2) < np.where(np.array(ROOTS)[self.root] >= 0, 2, 1)[:, None]]
+
 
 @dataclass(frozen=True)
 class Positions:
     """The image layers of a network as stages over words of positions.
 
     Attributes:
+        word_bits: 32 or 64, the positions that a word may hold.
         layers: of the network, that are here.
         images: by source: the encoder's, and what each stage writes.
         stages: in the order they run.
     """
 
+    word_bits: int
     layers: tuple[int, ...]
     images: Mapping[int, Image]
     stages: tuple[Stage, ...]
+
+    @property
+    def word(self) -> str:
+        """The word's type as TIR and numpy spell it."""
+        return f"uint{self.word_bits}"
+
+    @property
+    def input_bit(self) -> Int32Array:
+        """int32[n], the encoder's bits that are in words, plane by plane."""
+        return self.images[0].places()[0]
 
     @property
     def n_words(self) -> int:
@@ -130,13 +167,13 @@ class Positions:
         return sum(_operations(stage) for stage in self.stages)
 
     def evaluate(self, bits: UInt8Array) -> Memory:
-        """The words uint32[n_words, n] after all stages, of the encoder's bits uint8[bits, n]: the definition."""
-        memory = np.zeros((self.n_words, bits.shape[1]), np.uint32)
+        """The words [n_words, n] after all stages, of the encoder's bits uint8[bits, n]: the definition."""
+        memory = np.zeros((self.n_words, bits.shape[1]), self.word)
         image = self.images[0]
         word, bit = image.positions()
         planes = bits.reshape(-1, *word.shape, bits.shape[1])[image.channel]
         for plane, values in enumerate(planes):
-            values = values.astype(np.uint32) << bit[..., None].astype(np.uint32)
+            values = values.astype(memory.dtype) << bit[..., None].astype(memory.dtype)
             np.bitwise_or.at(memory, image.first + plane * image.plane + word, values)
         _spread(image, memory)
         for stage in self.stages:
@@ -156,21 +193,22 @@ def _run(stage: Stage, memory: Memory) -> None:
         value = halves[left] if root < 0 else EXECUTE[root](halves[left], halves[right])
         words = np.bitwise_or.reduce(~value if stage.flip[k] else value, axis=1)
         for word, (y, x) in zip(words, image.homes(), strict=True):
-            folded = reduce(np.bitwise_or, [word >> np.uint32(up) for up in (0, *stage.folds)])
+            folded = reduce(np.bitwise_or, [word >> word.dtype.type(up) for up in (0, *stage.folds)])
             place = image.first + k * image.plane + image.offset(y, x)
-            memory[place] = folded & np.uint32(image.grid.mask(y, x))
+            memory[place] = folded & word.dtype.type(image.grid.mask(y, x))
 
 
 def _spread(image: Image, memory: Memory) -> None:
     """Write the halos: the lanes of words that are there, moved."""
     planes = memory[image.first : image.first + image.size].reshape(-1, image.plane, memory.shape[1])
+    number = memory.dtype.type
     for y, x in image.halos():
         home_y, home_x, up = image.grid.home(y, x)
         mask = image.grid.mask(y, x)
         if mask:
             word = planes[:, image.offset(home_y, home_x)]
-            moved = word >> np.uint32(up) if up >= 0 else word << np.uint32(-up)
-            planes[:, image.offset(y, x)] = moved & np.uint32(mask)
+            moved = word >> number(up) if up >= 0 else word << number(-up)
+            planes[:, image.offset(y, x)] = moved & number(mask)
 
 
 def _operations(stage: Stage) -> int:
@@ -179,3 +217,12 @@ def _operations(stage: Stage) -> int:
     words, cells = stage.points.shape
     pooled = len(stage.root) * words * (cells - 1 + len(stage.folds))
     return int((of_halves + roots) * stage.points.size + pooled)
+
+
+def runs(numbers: IntArray | BoolArray) -> Iterator[tuple[int, int, int]]:
+    """The numbers, those that repeat once, and where each begins and ends."""
+    start = 0
+    for number, same in groupby(numbers.tolist()):
+        stop = start + len(list(same))
+        yield number, start, stop
+        start = stop

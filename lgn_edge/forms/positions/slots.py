@@ -45,8 +45,9 @@ class Slots:
         return sum(len(group.words) * len(group.bits) for group in self.groups)
 
     def evaluate(self, memory: Memory) -> UInt8Array:
-        """The slots uint8[size, n] of words uint32[words, n]: the definition."""
-        parts = [memory[group.words][:, None] >> group.bits[:, None].astype(np.uint32) & 1 for group in self.groups]
+        """The slots uint8[size, n] of words [words, n]: the definition."""
+        bits = [group.bits[:, None].astype(memory.dtype) for group in self.groups]
+        parts = [memory[group.words][:, None] >> bit & 1 for group, bit in zip(self.groups, bits, strict=True)]
         return np.concatenate([part.reshape(-1, memory.shape[1]) for part in parts]).astype(np.uint8)
 
     def read_by(self, circuit: Circuit) -> Circuit:
@@ -69,11 +70,7 @@ def slots_of(positions: Positions, live: BoolArray, widths: dict[int, int]) -> S
     for source, alive in zip(widths, np.split(live, np.cumsum(list(widths.values()))[:-1]), strict=True):
         slot = np.full(widths[source], -1, np.int64)
         if alive.any():
-            image = positions.images[source]
-            offset, bit = image.positions()
-            signals = np.arange(widths[source]).reshape(-1, offset.size)[image.channel]
-            word = image.first + np.arange(len(image.channel))[:, None] * image.plane + offset.reshape(-1)
-            bit = np.broadcast_to(bit.reshape(-1), word.shape)
+            signals, word, bit = positions.images[source].places()
             words = np.unique(word[alive[signals]])
             bits = np.unique(bit[alive[signals]])
             at = np.minimum(np.searchsorted(words, word), len(words) - 1) * len(bits) + np.searchsorted(bits, bit)

@@ -11,7 +11,8 @@ from typing import Any, Final
 from lgn_edge.forms.rows.counters import flips, set_counters
 from lgn_edge.forms.rows.gates import Sizes, WireForm, run_gates, wire_form
 from lgn_edge.forms.rows.load import copy_rows
-from lgn_edge.forms.rows.pack import PackForm, compare_scalar, compare_vectors
+from lgn_edge.forms.rows.pack_scalar import compare_scalar
+from lgn_edge.forms.rows.pack_vectors import PackForm, compare_vectors
 from lgn_edge.forms.rows.scores import ADD_BITS, finish
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, Table, kernel

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from lgn_edge.forms.form import Memory, Sources, Task, Vectors
 from lgn_edge.forms.images.images import Images
 from lgn_edge.forms.prediction import Cost
+from lgn_edge.forms.rows.calls import calls
+from lgn_edge.forms.rows.few import Convolutions, Few
 from lgn_edge.forms.rows.schedule import UniformProgram, uniform_schedule
 from lgn_edge.forms.rows.workspace import Workspace
 from lgn_edge.network import Network
@@ -28,16 +30,26 @@ class RowsPart:
 
     Attributes:
         network: gives the encoder and the head.
-        images: the image layers that stay what they are.
+        convolutions: the image layers that stay what they are.
         program: the other logic layers, scheduled.
         target: gives the row.
     """
 
     network: Network
-    images: Images | None
+    convolutions: Convolutions | None
     program: UniformProgram
     target: Target
     form: str = ROWS
+
+    @property
+    def images(self) -> Images | None:
+        """The image layers for many samples."""
+        return self.convolutions.images if self.convolutions else None
+
+    @property
+    def few(self) -> Few | None:
+        """The image layers for few samples."""
+        return self.convolutions.few if self.convolutions else None
 
     @property
     def n_gates(self) -> int:
@@ -60,12 +72,19 @@ class RowsPart:
         return Workspace.of(self.program, self.images)
 
     @property
-    def memory(self) -> Memory:
-        """Rows for values, and for packing and counting."""
+    def n_rows(self) -> int:
+        """Rows that the kernels of a block work in."""
         from lgn_edge.forms.rows.kernels import workspace_rows
 
-        shape = self.target.shape
-        rows = workspace_rows(self.network, self.program, self.workspace, shape)
+        return workspace_rows(self.network, self.program, self.workspace, self.target.shape)
+
+    @property
+    def memory(self) -> Memory:
+        """Rows for values, and for packing and counting; behind them words of positions."""
+        from lgn_edge.forms.positions.convolve_any import words_of_any
+
+        shape, words = self.target.shape, words_of_any(self.few.positions) if self.few else 0
+        rows = self.n_rows + -(-words // shape.lanes)
         return Memory(block=shape.samples, bytes=rows * shape.row_bytes, align=shape.row_bytes)
 
     def cost(self) -> Cost | None:
@@ -74,9 +93,13 @@ class RowsPart:
 
     def sources(self, common: Mapping[str, object], vectors: Vectors) -> Sources:
         """The public functions around the kernels, and the self-test."""
+        called = calls(str(common["name"]), self.convolutions, self.n_rows * self.target.shape.lanes)
         return Sources(
             templates={"src/lgn_{name}.c": "model.c.in", "src/lgn_{name}_selftest.c": "selftest.c.in"},
-            values={"strided": render("strided.h.in", common), **self._calls(common["name"])},
+            values={
+                "strided": render("strided.h.in", common),
+                **called,
+            },
         )
 
     def compiled(self, prefix: str, vectors: Vectors) -> tuple[Sequence[Kernel], Sequence[Table]]:
@@ -89,19 +112,8 @@ class RowsPart:
             Table(f"{prefix}_selftest_samples", samples.view(f"i{samples.dtype.itemsize}").ravel()),
             Table(f"{prefix}_selftest_scores", vectors.scores.ravel()),
         )
-        return network_kernels(self.network, self.images, self.program, self.target.shape, prefix), tables
-
-    def _calls(self, name: object) -> Mapping[str, str]:
-        """C around the kernels of image layers: their declarations, and their calls where a sample passes them."""
-        if self.images is None:
-            return {"image_kernels": "", "clear": "", "convolve": ""}
-        slots = f"(lgn_{name}_word *slots)"
-        declared = "; \\\n    ".join(f"void lgn_{name}_{kernel}##level{slots}" for kernel in ("clear", "convolve"))
-        return {
-            "image_kernels": f"{declared}; \\\n    ",
-            "clear": "RUN(clear)(slots);\n    ",
-            "convolve": "RUN(convolve)(slots);\n        ",
-        }
+        kernels = network_kernels(self.network, self.convolutions, self.program, self.target.shape, prefix)
+        return kernels, tables
 
 
 @dataclass(frozen=True)
@@ -119,4 +131,4 @@ class Rows:
     def plan(self, task: Task) -> RowsPart:
         """The gates in an order that keeps rows in the cache."""
         program = uniform_schedule(task.circuit, task.network.head.n_outputs)
-        return RowsPart(task.network, task.images, program, task.target)
+        return RowsPart(task.network, task.convolutions, program, task.target)

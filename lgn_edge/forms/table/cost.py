@@ -115,6 +115,14 @@ def table_cost(tape: Tape, network: Network, target: Target) -> Cost | None:
     return rates.cost(table_units(tape, network), workspace=tape.n_slots)
 
 
+def tape_cost(tape: Tape, network: Network, target: Target) -> Cost | None:
+    """The cost of walking a tape whose inputs are there, without what a program has besides; likewise."""
+    rates = _RATES.get(core_kind(target))
+    if rates is None:
+        return None
+    return rates.cost(tape_units(tape, network) | {"classes": network.head.n_outputs}, workspace=tape.n_slots)
+
+
 def table_units(tape: Tape, network: Network) -> dict[str, int]:
     """How often a tape and its encoder have what rates are for."""
     plain = np.zeros(tape.n_live_inputs, np.bool_)

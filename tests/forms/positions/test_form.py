@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from lgn_edge import emulate
 from lgn_edge.artifact import build
 from lgn_edge.artifact.measure import link
+from lgn_edge.forms import choice
+from lgn_edge.forms.positions.form import PositionsForm
 from lgn_edge.network import GroupSum, LogicConv2d, LogicDense, Network, OrPool2d, Threshold
 from lgn_edge.nn.edges import EdgeRecipe
 from tests.artifact.test_devices import packed_equals
@@ -49,6 +52,15 @@ def image_network(size: int, kernels: int, kind: str, planes: bool, edges: bool 
     return Network(encoder, tuple(layers), GroupSum(60, 3), f"image{size}", reads=((0,), (1,), (2,), (3,), (0, 2, 4)))
 
 
+def check_predicted(report: dict[str, Any]) -> None:
+    """What was predicted, if it was, is within a tenth of what was measured."""
+    predicted, measured = report["predicted"]["positions"], report["measured"]
+    if predicted is not None:
+        assert predicted["flash"] == pytest.approx(measured["flash_bytes"], rel=0.1)
+        assert predicted["ram"] == pytest.approx(measured["ram_bytes"] + measured["stack_bytes"], rel=0.1)
+        assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
+
+
 @pytest.mark.parametrize(
     ("size", "kind", "planes", "edges", "target"),
     [
@@ -58,15 +70,18 @@ def image_network(size: int, kernels: int, kind: str, planes: bool, edges: bool 
         (7, "float32", False, False, "cortex-m4"),
         (10, "uint8", True, True, "cortex-m4"),
         (6, "uint8", False, True, "riscv32"),
+        (6, "uint8", True, False, "atmega2560"),
+        (8, "uint8", True, True, "atmega2560"),
     ],
 )
 def test_firmware_equals_the_reference(
-    size: int, kind: str, planes: bool, edges: bool, target: str, tmp_path: Path
+    size: int, kind: str, planes: bool, edges: bool, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(choice, "FORMS", (PositionsForm(),))
     network = image_network(size, 7, kind, planes, edges)
     artifact = build(network, target, tmp_path / "a")
-    assert '"form": "positions"' in (artifact.folder / "report.json").read_text()
     needs_emulator(target)
+    check_predicted(artifact.report)
     firmware = link(artifact.folder, artifact.manifest, keep=("predict", "predict_packed", "selftest"))
     machine = firmware.start()
     emulate.selftest(firmware, machine=machine)

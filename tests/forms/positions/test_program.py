@@ -11,13 +11,13 @@ from lgn_edge.forms.positions.layout import lay_out
 from lgn_edge.forms.positions.program import Positions
 from lgn_edge.network import Network
 from lgn_edge.network.bits import unpack
-from tests.forms.images.test_images import with_small_trees
+from lgn_edge.passes.simplify_images import simplify_images
 from tests.strategies import image_networks, random_samples
 
 
-def positions_of(network: Network, live: np.ndarray) -> Positions | None:
+def positions_of(network: Network, live: np.ndarray, word_bits: int) -> Positions | None:
     layers = image_layers(network)
-    return lay_out(jobs_of(network, layers, live), layers) if layers else None
+    return lay_out(jobs_of(network, layers, live), layers, word_bits) if layers else None
 
 
 def n_signals(network: Network) -> int:
@@ -32,16 +32,16 @@ def assert_same_bits(network: Network, positions: Positions, memory: np.ndarray,
         word, bit = image.positions()
         want = activations[source].reshape(-1, *word.shape, n)[image.channel]
         planes = memory[image.first : image.first + image.size].reshape(len(image.channel), image.plane, n)
-        np.testing.assert_array_equal(planes[:, word] >> bit[..., None] & 1, want)
+        np.testing.assert_array_equal(planes[:, word] >> bit[..., None].astype(memory.dtype) & 1, want)
         for y, x in image.homes():
-            assert not (planes[:, image.offset(y, x)] & ~np.uint32(image.grid.mask(y, x))).any()
+            assert not (planes[:, image.offset(y, x)] & ~memory.dtype.type(image.grid.mask(y, x))).any()
 
 
-@given(image_networks(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.1, 1.0]))
-def test_stages_are_the_layers(network: Network, seed: int, share: float) -> None:
-    network = with_small_trees(network)
+@given(image_networks(), st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.1, 1.0]), st.sampled_from([32, 64]))
+def test_stages_are_the_layers(network: Network, seed: int, share: float, word_bits: int) -> None:
+    network = simplify_images(network)
     live = np.random.default_rng(seed).random(n_signals(network)) < share
-    positions = positions_of(network, live)
+    positions = positions_of(network, live, word_bits)
     if positions is None:
         return
     n = 9
