@@ -87,8 +87,10 @@ def counts(recipe: Recipe, image: tuple[int, int, int]) -> tuple[int, int]:
         ("mnist-conv-s", 236_848, 73_136, 1_024),
         ("mnist-conv-m", 947_392, 292_544, 4_096),
         ("mnist-conv-l", 3_216_128, 596_736, 8_192),
-        ("mnist-conv", 173_168, 9_456, 800),
+        ("mnist-conv", 177_168, 13_456, 1_200),
+        ("mnist-conv-small", 169_168, 5_456, 400),
         ("cifar10-conv", 920_832, 43_872, 3_200),
+        ("cifar10-conv-64", 1_841_664, 87_744, 6_400),
     ],
 )
 def test_recipes_have_the_published_counts_of_gates(name: str, applied: int, stored: int, outputs: int) -> None:
