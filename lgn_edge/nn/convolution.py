@@ -28,11 +28,12 @@ from lgn_edge.nn.trees import (
     MOST_LEAVES,
     MOST_PLACES,
     Trees,
+    channels_of,
     pool_definition,
     single_places,
     trees_definition,
 )
-from lgn_edge.nn.wiring import RandomWiring, Wiring, distinct
+from lgn_edge.nn.wiring import Connections, RandomWiring, Wiring, distinct
 from lgn_edge.tables import one_of, share, whole, word
 
 ROOTS: Final = (*INITIALISATIONS, AND)
@@ -177,7 +178,7 @@ class LogicConv2d(GateLayer):
         init_shift: float = 0.0,
         root: str = AND,
         wiring: str = RandomWiring.KIND,
-        candidates: int = 8,
+        candidates: int = 32,
         seed: int | None = None,
     ) -> None:
         one_word_of(root, "convolution: root", ROOTS)
@@ -277,6 +278,10 @@ class LogicConv2d(GateLayer):
             return self.leaf
         return self._leaves(self.read, self._by_leaf(torch.stack(self.choice.wires())))
 
+    def _candidates(self, choice: Choice) -> Tensor:
+        """The cells that each leaf chooses from, int32 [out_channels, 2**depth, K, 3]."""
+        return self._leaves(self.read, self._by_leaf(choice.candidates))
+
     def _by_leaf(self, sides: Tensor) -> Tensor:
         """What first and second inputs have [2, gates, ...] as [kernels, leaves, ...]."""
         return sides.transpose(0, 1).reshape(self.out_channels, 2**self.depth, *sides.shape[2:])
@@ -300,28 +305,38 @@ class LogicConv2d(GateLayer):
             pool: of blocks and rows, what reads this layer: what it writes is returned, in less time and memory.
         """
         coefficients, choice = collapse(self.corners()), self.learning
-        candidates = None if choice is None else self._leaves(self.read, self._by_leaf(choice.candidates))
         if isinstance(x, Tensor):
             signals, image = _flat(x, (self.in_channels, *self.image_size))
             self.require(signals)
             inputs = rows(real(signals, self.weight.dtype))
             images = inputs.reshape(inputs.shape[0], self.in_channels, *self.image_size)
-            if choice is None or candidates is None:
-                outputs = trees_definition(images, self.leaves(), self.window, coefficients)
-            else:
-                share = self._by_leaf(choice.share())
-                outputs = trees_definition(images, candidates, self.window, coefficients, share)
+            leaves = self.leaves() if choice is None else self._candidates(choice)
+            share = None if choice is None else self._by_leaf(choice.share())
+            outputs = trees_definition(images, leaves, self.window, coefficients, share)
             return _like(outputs.to(inputs.dtype), signals, image)
         self.require(x)
-        if computed():
-            self._require_leaves()
         behind = single_places(*self.out_shape) if pool is None else pool.window
-        trees = Trees(self.window, self.leaves(), behind, candidates)
+        channels = self._channels()
+        candidates = None if choice is None else self._candidates(choice)
+        trees = Trees(self.window, self.leaves(), behind, candidates, channels)
         if x.bits is not None and self.discrete:
             return x.bit_trees(trees, coefficients, None if choice is None else self._by_leaf(choice.soft()))
         if choice is not None:
             raise InputError("convolution: learned wiring of real-valued gates has no kernel; give a tensor")
         return x.trees(trees, coefficients)
+
+    def _channels(self) -> Connections | None:
+        """The channels that leaves read, as far as they stay; looks at once whether all leaves are in the window."""
+
+        def looked_at(buffers: tuple[Tensor, ...]) -> Tensor:
+            if computed():
+                self._require_leaves()
+            return buffers[0].flatten(1) if self.choice is not None else channels_of(buffers[0])
+
+        if self.choice is None:
+            return self._kept(looked_at, self.leaf, n_inputs=self.in_channels)
+        self._kept(looked_at, self.choice.candidates, self.read, n_inputs=self.choice.n_inputs)
+        return None
 
     def _require_leaves(self) -> None:
         """Check what the leaves follow from, as kernels follow them without looking."""

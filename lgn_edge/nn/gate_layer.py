@@ -136,15 +136,21 @@ class GateLayer(LogicLayer, ABC):
     def _initial(self, init: str, gates: int, generator: torch.Generator | None) -> Tensor:
         return initial_weight(init, self.parametrization, gates, self._gates.numbers, generator, self.init_shift)
 
-    def _kept(self, join: Callable[[tuple[Tensor, ...]], Tensor], *buffers: Tensor) -> Connections:
-        """Connections of buffers joined to [arity, gates]; kept, as sorting them takes longer than a layer on a GPU."""
+    def _kept(
+        self, join: Callable[[tuple[Tensor, ...]], Tensor], *buffers: Tensor, n_inputs: int | None = None
+    ) -> Connections:
+        """Connections of buffers joined to [arity, gates]; kept, as sorting them takes longer than a layer on a GPU.
+
+        Inputs are those of the layer where their number is not given.
+        """
+        n_inputs = self.in_features if n_inputs is None else n_inputs
         if not computed() or any(buffer.is_meta or buffer.is_inference() for buffer in buffers):
-            return Connections(self.in_features, join(buffers))
+            return Connections(n_inputs, join(buffers))
         state = [(buffer, buffer._version) for buffer in buffers]
         known, connections = self._connections
         if connections is None or any(a[0] is not b[0] or a[1] != b[1] for a, b in zip(known, state, strict=True)):
             with torch.inference_mode(False):  # what is made in inference mode has no part in training later
-                connections = Connections(self.in_features, join(buffers))
+                connections = Connections(n_inputs, join(buffers))
             connections.require_inputs()
             self._connections = state, connections
         return connections

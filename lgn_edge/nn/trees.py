@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lgn_edge.network.convolution import Window
 from lgn_edge.nn.gates import gates_of
-from lgn_edge.nn.wiring import readers
+from lgn_edge.nn.wiring import Connections
 
 MOST_LEAVES: Final = 16  # of a tree, and
 MOST_PLACES: Final = 64  # of a pool's window, in the compiled kernels
@@ -89,12 +89,14 @@ class Trees:
         leaf: int32 [kernels, leaves, 3], the cell (channel, row, column) of each leaf.
         pool: window of the pool; of one place where there is none.
         candidates: int32 [kernels, leaves, K, 3], cells that each leaf chooses from; None where it learns nothing.
+        channels: the channel of each leaf, where somebody keeps this.
     """
 
     window: Window
     leaf: Tensor
     pool: Window
     candidates: Tensor | None = None
+    channels: Connections | None = None
 
     @property
     def sizes(self) -> Sizes:
@@ -111,7 +113,12 @@ class Trees:
 
         Channel i is read by `numbers[starts[i] : starts[i + 1]]`, in ascending order.
         """
-        return readers(self.leaf[:, :, 0].flatten(), self.window.channels)
+        return (self.channels or Connections(self.window.channels, channels_of(self.leaf))).readers
+
+
+def channels_of(leaf: Tensor) -> Tensor:
+    """The channels that leaves int32 [kernels, leaves, 3] read, as wires [leaves, kernels]."""
+    return leaf[:, :, 0].t()
 
 
 def single_places(channels: int, height: int, width: int) -> Window:

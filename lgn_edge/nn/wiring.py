@@ -110,7 +110,12 @@ class Connections:
 
         Signal s is read by `numbers[starts[s] : starts[s + 1]]`, in ascending order.
         """
-        return self._once("readers", lambda: readers(self.entries.flatten(), self.n_inputs))
+        return self._once("readers", self._readers)
+
+    def _readers(self) -> tuple[Tensor, Tensor]:
+        signals, entries = self.entries.flatten().sort(stable=True)
+        bounds = torch.arange(self.n_inputs + 1, dtype=torch.int32, device=signals.device)
+        return torch.searchsorted(signals, bounds, out_int32=True), entries.to(torch.int32)
 
     def _once(self, name: str, make: Callable[[], T]) -> T:
         """What make returns, made once, and not in inference mode, so that it can have a part in training."""
@@ -131,16 +136,6 @@ class Connections:
             raise InputError(
                 f"logic layer: wires lead to inputs {least} to {most} of 0 to {self.n_inputs - 1}; load its state again"
             )
-
-
-def readers(reads: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """Who reads what: starts int32 [n + 1], and numbers int32 of the entries of `reads`, each below n.
-
-    Entry `numbers[starts[i] : starts[i + 1]]` is i, in ascending order of the numbers.
-    """
-    read, numbers = reads.sort(stable=True)
-    bounds = torch.arange(n + 1, dtype=read.dtype, device=read.device)
-    return torch.searchsorted(read, bounds, out_int32=True), numbers.to(torch.int32)
 
 
 def wire(

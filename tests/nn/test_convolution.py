@@ -255,6 +255,12 @@ def test_signals_of_another_size_are_refused() -> None:
 
 def test_leaves_of_a_damaged_state_are_not_followed() -> None:
     conv = LogicConv2d(1, 4, 3, image_size=6, seed=1)
+    conv(Blocks.pack(torch.zeros(5, 36)))
     conv.leaf[2, 3, 1] = 3
     with pytest.raises(InputError, match="a leaf lies outside of its window"):
         conv(Blocks.pack(torch.zeros(5, 36)))
+    for name, beyond in (("choice.candidates", 9), ("read", 1)):
+        conv = LogicConv2d(1, 4, 3, image_size=6, wiring="learned", estimator="hard", seed=1)
+        conv.get_buffer(name)[1] = beyond
+        with pytest.raises(InputError, match="a leaf lies outside of its window"):
+            conv(Blocks.pack(torch.zeros(5, 36)))
