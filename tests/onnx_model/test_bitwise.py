@@ -187,7 +187,7 @@ def constant(name: str, values: object, dtype: type) -> Callable[[ModelProto], o
 
 
 REFUSED: dict[str, tuple[Callable[[ModelProto], object], str]] = {
-    "other op": (lambda m: node(m, "c").__setattr__("op_type", "Add"), "'' .Add.: a circuit of this input is made of"),
+    "other op": (lambda m: node(m, "c").__setattr__("op_type", "Add"), "node that writes 'c' .Add.: a circuit"),
     "logical op on words": (lambda m: node(m, "c").__setattr__("op_type", "And"), "is made of BitwiseAnd"),
     "other domain": (lambda m: node(m, "c").__setattr__("domain", "x"), "is made of"),
     "index too large": (constant("left", [0, 1, 4], np.int64), "in the 4 signals it reads"),
