@@ -63,11 +63,11 @@ def measure(options: Options) -> Iterator[Row]:
         learned = network("CIFAR-10 S", 0.6, learned=True)
         head = f"a head of {LEARNED:,} random gates that read all layers"
         yield from _rows("CIFAR-10 S, 60 % wires, whole", learned, WHOLE, head)
-    trained = sorted(MODELS.glob("mnist-conv*/*.onnx"))
-    for path in trained:
-        yield from _rows(f"{path.parent.name}, trained", path, TRAINED, "whole")
-    if not trained:
-        yield Row("mnist-conv, trained", None, "", "<= 64 kB", note="not among examples/models")
+    trained = {path.parent.name: path for path in sorted(MODELS.glob("*-conv*/*.onnx"))}
+    for name, path in trained.items():
+        yield from _rows(f"{name}, trained", path, TRAINED if name.startswith("mnist") else {}, "head")
+    if not any(name.startswith("mnist") for name in trained):
+        yield Row("MNIST, trained: flash_bytes", None, "", "<= 64000", note="no such network is among examples/models")
 
 
 def _rows(what: str, model: Network | Path, bars: Mapping[str, tuple[str, str]], head: str) -> Iterator[Row]:
