@@ -147,7 +147,7 @@ def image_network(seed: int, shape: tuple[Any, ...], dtype: str) -> Network:
         feature, channels = np.concatenate([feature, *plus]), channels + len(plus)
         threshold = np.concatenate([threshold, np.full(len(feature) - len(threshold), 30)]).astype(np.float32)
     kind = "float32" if dtype == "float32" else "uint8"
-    encoder = Threshold(feature.max() + 1, feature, threshold, kind, minus)
+    encoder = Threshold(int(feature.max()) + 1, feature, threshold, kind, minus)
     bits = encoder.n_outputs
     layers: list[Layer] = []
     read = [0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lgn_edge.artifact import build
@@ -11,10 +12,10 @@ from lgn_edge.cli.build import size_in_bytes
 from lgn_edge.errors import InputError
 from lgn_edge.forms.choice import OPTIMIZE, Budget, check_budget, plan
 from lgn_edge.forms.prediction import Cost
-from lgn_edge.network import Network, flatten
+from lgn_edge.network import GroupSum, LogicConv2d, Network, Threshold, flatten
 from lgn_edge.passes import simplify
 from lgn_edge.targets.registry import find_target
-from tests.strategies import random_network
+from tests.strategies import convolutional_network, random_network
 from tests.thinning import combinations
 
 CORES = ("cortex-m0", "cortex-m4", "riscv32")
@@ -62,6 +63,20 @@ def test_each_aim_has_its_form() -> None:
     assert chosen(network, "size") == "table"
     assert chosen(network, "speed", flash=6 << 10) == "table"
     assert chosen(network, "speed", ram=700) == "table"
+
+
+def test_image_layers_stay_where_that_is_predicted_to_cost_less() -> None:
+    network = convolutional_network(1)
+    circuit, _ = simplify(flatten(network))
+    planned = plan(network, circuit, find_target("cortex-m4"), "balanced", Budget())
+    assert planned.form == "positions"
+    assert {form for form, cost in planned.predicted.items() if cost is not None} == {"positions", "table"}
+    assert "positions needs " in planned.why
+    assert "table needs " in planned.why
+    leaf = np.zeros((1, 2, 3), np.int32)
+    layer = LogicConv2d(1, 2, 2, 1, leaf, np.full((1, 1), 1, np.uint8))
+    tiny = Network(Threshold.bits(4), (layer,), GroupSum(4, 2))
+    assert chosen(tiny, "speed") == "straight"
 
 
 def test_what_does_not_fit_is_refused_with_the_numbers(tmp_path: Path) -> None:
