@@ -99,8 +99,8 @@ COLUMNS = {
     POSITIONS: {
         "flash": (
             "one", "tables", "half_loops", "root_loops", "half_code", "root_code", "fold_code", "halo_code",
-            "pack_loops", "pack_code", "float_pack_code", "edge_pack_code", "groups", "slot_code", "floats",
-            "nests", "nest_code",
+            "pack_loops", "pack_code", "float_pack_code", "edge_pack_code", "listed_edge_code", "groups", "slot_code",
+            "floats", "nests", "nest_code",
         ),
         "instructions": (
             "one", "bits", "float_bits", "edge_bits", "listed_bits", "packed_words", "halves", "taps", "half_words",

@@ -51,6 +51,16 @@ def test_predictions_of_words_are_within_a_tenth(optimize: str, core: str, tmp_p
     assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
 
 
+@pytest.mark.parametrize("core", CORES)
+def test_predictions_of_image_layers_are_within_a_tenth(core: str, tmp_path: Path) -> None:
+    report = build(convolutional_network(1), core, tmp_path / "a").report
+    assert report["form"] == "positions"
+    predicted, measured = report["predicted"]["positions"], report["measured"]
+    assert predicted["flash"] == pytest.approx(measured["flash_bytes"], rel=0.1)
+    assert predicted["ram"] == pytest.approx(measured["ram_bytes"] + measured["stack_bytes"], rel=0.1)
+    assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
+
+
 def chosen(network: Network, optimize: str, core: str = "cortex-m4", **budget: int) -> str:
     circuit, _ = simplify(flatten(network))
     return plan(network, circuit, find_target(core), optimize, Budget(**budget)).form

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -52,15 +51,6 @@ def image_network(size: int, kernels: int, kind: str, planes: bool, edges: bool 
     return Network(encoder, tuple(layers), GroupSum(60, 3), f"image{size}", reads=((0,), (1,), (2,), (3,), (0, 2, 4)))
 
 
-def check_predicted(report: dict[str, Any]) -> None:
-    """What was predicted, if it was, is within a tenth of what was measured."""
-    predicted, measured = report["predicted"]["positions"], report["measured"]
-    if predicted is not None:
-        assert predicted["flash"] == pytest.approx(measured["flash_bytes"], rel=0.1)
-        assert predicted["ram"] == pytest.approx(measured["ram_bytes"] + measured["stack_bytes"], rel=0.1)
-        assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
-
-
 @pytest.mark.parametrize(
     ("size", "kind", "planes", "edges", "target"),
     [
@@ -81,7 +71,6 @@ def test_firmware_equals_the_reference(
     network = image_network(size, 7, kind, planes, edges)
     artifact = build(network, target, tmp_path / "a")
     needs_emulator(target)
-    check_predicted(artifact.report)
     firmware = link(artifact.folder, artifact.manifest, keep=("predict", "predict_packed", "selftest"))
     machine = firmware.start()
     emulate.selftest(firmware, machine=machine)
