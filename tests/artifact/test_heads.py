@@ -101,7 +101,7 @@ def test_a_circuit_keeps_the_names_of_its_inputs_and_outputs(tmp_path: Path) -> 
     assert all(
         f"export declare const {name}: readonly string[];" in types for name in ("OUTPUT_NAMES", "FEATURE_NAMES")
     )
-    assert r'| bits | 4: sum, carry, "\"not\n&#124;[0]", ' in (folder / "report.md").read_text()
+    assert r'| bits | 4: sum, carry, "\"not\\n&#124;[0]", ' in (folder / "report.md").read_text()
     manifest = load_artifact(folder).manifest
     assert (manifest.feature_names, manifest.class_names) == (FEATURES, OUTPUTS)
 

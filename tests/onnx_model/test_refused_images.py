@@ -47,7 +47,7 @@ IMAGE_CHANGES: dict[str, tuple[Change, str]] = {
     "input too many": (lambda m: node(m, "OrPool2d").input.append("threshold"), "it has 2 inputs"),
     "other signals": (lambda m: node(m, "OrPool2d").input.__setitem__(0, "threshold"), "4 x 4 signals; it reads 18"),
     "no body": (lambda m: m.functions.pop(2), "0 function bodies for LogicConv2d|0 function bodies for OrPool2d"),
-    "an unknown image op": (lambda m: node(m, "OrPool2d").__setattr__("op_type", "AndPool2d"), "no op that ai.lgn 1 has"),
+    "an unknown image op": (lambda m: node(m, "OrPool2d").__setattr__("op_type", "AndPool2d"), "is no op that"),
     "reads a later layer": (lambda m: node(m, "LogicConv2d").input.__setitem__(0, "layer2"),
                             r"'layer0' .*reads 'layer2'; it may read \['threshold'\]"),
     "reads itself": (lambda m: node(m, "LogicConv2d").input.__setitem__(0, "layer0"), "'layer0' .*reads 'layer0'"),
