@@ -17,9 +17,9 @@ from lgn_edge.network import Network
 from lgn_edge.network.layers import Int32Array
 from lgn_edge.targets.target import Target
 
-# Fitted to networks of image layers with uint8, float32 and differences of uint8, built and executed on each core (those
-# of benchmarks/fit_prediction.py): flash and instructions are at most 10.2 % off. Of networks that rates were not fitted to
-# they are 5 to 6 % off in the mean; the worst, a tiny one, 36 %. The other Cortex-M run M4's code.
+# Fitted to networks of image layers with uint8, float32 and differences of uint8, built and executed on each core (see
+# benchmarks/fit_prediction.py): flash and instructions are at most 10.2 % off. Of networks that rates were not fitted
+# to they are 5 to 6 % off in the mean; the worst, a tiny one, 36 %. The other Cortex-M run M4's code.
 _RATES: Final = {
     "armv6-m": Rates(
         flash={
