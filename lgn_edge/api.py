@@ -44,7 +44,8 @@ def export(
             parts), a checkpoint folder that training wrote, or an ONNX file that is to be written in another form.
         output: the file to write; its folder must exist.
         ops: "custom": nodes of the domain `ai.lgn` with function bodies; "standard": standard ops only, the fastest
-            where no library of the domain is registered; "qonnx": LookupTable nodes of QONNX.
+            where no library of the domain is registered; "fused": one node of the domain for all, the fastest with
+            the library, which it needs; "qonnx": LookupTable nodes of QONNX.
         input: "uint8" or "float32": samples [N, features]; "bool": encoded bits [N, bits]; "packed": encoded and packed
             bits int64 [bits, W], for 64 * W samples; by default what the encoder takes.
         outputs: some of those that the head has: "scores", "logits" and "class" of classes, "scores" and "logits" of a

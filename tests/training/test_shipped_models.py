@@ -25,7 +25,9 @@ def test_there_are_models() -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_model_is_small_and_tells_its_recipe(folder: Path) -> None:
-    assert (folder / "model.onnx").stat().st_size < 2_000_000
+    size = (folder / "model.onnx").stat().st_size
+    assert size < 2_000_000
+    assert f"| file | model.onnx, {round(size / 1000):,} kB |" in (folder / "README.md").read_text()
     network = lgn_edge.load(folder / "model.onnx")
     recipe = load_recipe(folder.name)
     assert folder.name in recipe_names()
