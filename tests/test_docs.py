@@ -35,14 +35,15 @@ def shown() -> list[str]:
 
 def test_the_readme_trains_on_a_table(tmp_path: Path) -> None:
     wine = load_wine()
-    rows = [[*values, wine.target_names[label]] for values, label in zip(wine.data.tolist(), wine.target, strict=True)]
+    names = [f'wine, "{name}" #' for name in wine.target_names]
+    rows = [[*values, names[label]] for values, label in zip(wine.data.tolist(), wine.target, strict=True)]
     random.Random(0).shuffle(rows)
     with (tmp_path / "table.csv").open("w", newline="") as file:
         csv.writer(file).writerows([[*wine.feature_names, "class"], *rows])
     done = subprocess.run([sys.executable, "-c", shown()[1]], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     network = load(tmp_path / "build" / "table" / "table.onnx")
-    assert (network.name, network.class_names) == ("table", ("class_0", "class_1", "class_2"))
+    assert (network.name, network.class_names) == ("table", tuple(names))
     assert float(network.provenance["hard_accuracy"]) > 0.85
 
 

@@ -151,5 +151,7 @@ def _mend(array: NDArray[Any], dtype: str, trained: str, lost: tuple[int, ...] |
                 " there"
             )
         return f"these are 0..1, so give the scale that training used, such as 255 for images of bytes {option}"
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        return "some features are NaN, which no whole number stands for; fill them in, or leave these samples out"
     known = f", it was trained on 0..{trained}" if trained else ""
     return f"these are {array.min():g}..{array.max():g}, which no cast keeps{known}; prepare them as for its training"

@@ -44,7 +44,7 @@ def test_a_scale_of_float_features() -> None:
         (np.eye(2), r"so give scale 16"),
         (WHOLE * 300.5, r"which no cast keeps, it was trained on 0\.\.16; prepare them as for its training"),
         (WHOLE.astype(np.int64) - 5, r"these are -5\.\.11, which no cast keeps"),
-        (np.full((2, 2), np.nan), "which no cast keeps"),
+        (np.full((2, 2), np.nan), "some features are NaN, which no whole number stands for"),
         ([["a", "b"]], "samples are texts; the model takes numbers"),
         ([[1, 2], [3]], "samples are no array .*; give rows of equal length"),
         (np.ma.masked_equal(WHOLE, 3), "samples have masked values"),
