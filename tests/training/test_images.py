@@ -89,6 +89,7 @@ def counts(recipe: Recipe, image: tuple[int, int, int]) -> tuple[int, int]:
         ("mnist-conv-l", 3_216_128, 596_736, 8_192),
         ("mnist-conv", 177_168, 13_456, 1_200),
         ("mnist-conv-small", 169_168, 5_456, 400),
+        ("mnist-conv-tiny", 167_708, 3_996, 254),
         ("cifar10-conv", 920_832, 43_872, 3_200),
         ("cifar10-conv-64", 1_841_664, 87_744, 6_400),
     ],
