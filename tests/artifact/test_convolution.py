@@ -13,7 +13,7 @@ from lgn_edge.artifact.measure import link
 from lgn_edge.network import GroupSum, LogicConv2d, Network, OrPool2d, Threshold
 from tests.artifact.test_levels import LEVELS, here, highest_level
 from tests.strategies import convolutional_network, random_samples
-from tests.thinning import exhaustive
+from tests.thinning import exhaustive, few
 
 SIZES = (0, 1, 2, 13, 63, 64, 65, 511, 512, 513, 1025)
 STAYS = "; its image layers stay convolutions"
@@ -45,7 +45,7 @@ def assert_equal(artifact: Artifact, network: Network, sizes: tuple[int, ...] = 
         assert artifact.predict(x) == network.evaluate(x)
 
 
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize("network", few(NETWORKS, "random", "edges"))
 def test_native_equals_the_reference(network: Network, tmp_path: Path) -> None:
     artifact = build(network, "native", tmp_path / "native")
     assert_equal(artifact, network)

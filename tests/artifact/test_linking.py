@@ -16,6 +16,7 @@ from tests.artifact.test_artifact import OCTET
 from tests.artifact.test_examples import expected
 from tests.outside import needs
 from tests.strategies import random_network
+from tests.thinning import exhaustive
 
 FLOAT = random_network(77, features=5, bits=9, widths=(30, 20), classes=2)
 UNITS = {"cortex-m4": "fpv4-sp-d16", "cortex-m7": "fpv5-d16", "cortex-m33": "fpv5-sp-d16", "cortex-m55": "auto"}
@@ -114,6 +115,7 @@ def test_cmake_links_into_a_hard_float_project(source: str, firmware: tuple[str,
         assert emulate.boot(tmp_path / "out" / "user", core).output == expected(core)
 
 
+@exhaustive
 def test_risc_v_sources_link_where_floats_are_passed_in_registers(tmp_path: Path) -> None:
     """An object there is for one way to pass floats, so CMake compiles the sources."""
     folder = build(OCTET, "riscv32", tmp_path / "a", name="octet").folder

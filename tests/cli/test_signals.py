@@ -14,6 +14,7 @@ from lgn_edge.artifact import load_artifact
 from lgn_edge.onnx_model import read, write
 from lgn_edge.training import load_checkpoint
 from tests.cli.conftest import small_network
+from tests.thinning import exhaustive
 
 ROOT = Path(__file__).parents[2]
 WORDS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
@@ -83,7 +84,7 @@ QUICK = [*BOTH[:2], ("verify", signal.SIGTERM)]
 
 
 @pytest.mark.parametrize(
-    ("which", "number"), [case if case in QUICK else pytest.param(*case, marks=pytest.mark.exhaustive) for case in BOTH]
+    ("which", "number"), [case if case in QUICK else pytest.param(*case, marks=exhaustive) for case in BOTH]
 )
 def test_a_command_that_is_stopped_leaves_nothing_half_written(place: Path, which: str, number: signal.Signals) -> None:
     module, function, calls, words = COMMANDS[which]
@@ -110,6 +111,7 @@ def test_a_command_that_is_stopped_leaves_nothing_half_written(place: Path, whic
     assert not names
 
 
+@exhaustive
 def test_what_was_there_stays_when_its_replacement_is_stopped(place: Path) -> None:
     first = command(place, "-m", "lgn_edge.cli", "build", "model.onnx", "-t", "c", "-o", "out")
     assert first.returncode == 0, first.stderr

@@ -15,6 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from lgn_edge.errors import InputError
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork
 from tests.nn.networks import ESTIMATORS, TRACE_IS_OLD, equal, gradients, network, samples, with_kernels
+from tests.thinning import exhaustive
 
 
 @pytest.mark.filterwarnings(TRACE_IS_OLD)
@@ -67,7 +68,9 @@ def test_torch_export(strict: bool) -> None:
 
 
 @with_kernels
-@pytest.mark.parametrize(("estimator", "wiring"), [("soft", "random"), ("hard", "learned")])
+@pytest.mark.parametrize(
+    ("estimator", "wiring"), [pytest.param("soft", "random", marks=exhaustive), ("hard", "learned")]
+)
 def test_torch_compile_keeps_the_bits_of_the_kernels(estimator: str, wiring: str) -> None:
     model = network(estimator, wiring=wiring)
     compiled = torch.compile(model, backend="aot_eager", fullgraph=True, dynamic=True)

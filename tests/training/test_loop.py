@@ -21,6 +21,7 @@ from lgn_edge.training import (
     plan_training,
     train,
 )
+from tests.thinning import exhaustive
 from tests.training.runs import RECIPE, dataset
 
 
@@ -61,6 +62,7 @@ def test_trains_gates_of_more_inputs(tmp_path: Path) -> None:
     assert again.network == result.network
 
 
+@exhaustive
 def test_two_processes_train_like_one(tmp_path: Path) -> None:
     recipe = RECIPE.changed({"estimator": "soft-gumbel", "epochs": 2, "batch": 33})
     alone = train(recipe, data=dataset(), output=tmp_path / "alone", progress=False)
