@@ -156,7 +156,7 @@ def test_widths_give_other_layers_like_those_of_the_recipe() -> None:
         ("layers=7", "layers is 7; it must be a list of tables"),
         ("layers=[]", "layers is an empty list; give at least one table"),
         ("layers.0.kind=dens", r"of kind 'dens' \(did you mean dense\?\); legal are dense, lookup"),
-        ("layers.0.repeat=0", "repeat is 0; it must be a whole number, at least 1"),
+        ("layers.0.repeat=0", "repeat is 0; it must be 1 to 10000"),
         ("epochs", "'epochs' has no value; give key=value"),
         ("epochs=2.5", r"\[training\] epochs is 2.5; it must be a whole number"),
         ("epochs=true", "epochs is True; it must be a whole number"),
