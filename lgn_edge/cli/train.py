@@ -91,9 +91,9 @@ def _layer(layer: Layer, varying: float | None) -> str:
     vary = "" if varying is None else f", {varying:.0%} of the channels vary"
     if not layer.gates:
         return f"pool of {layer.inputs:,} inputs, {layer.outputs:,} outputs, {layer.applied:,} ORs{vary}"
-    gates = f"{layer.gates:,} gates"
+    gates = f"{layer.applied:,} gates"
     if layer.applied > layer.gates:
-        gates += f", {layer.applied:,} at all places"
+        gates += f" at all places, {layer.gates:,} stored"
     return f"{gates}, {layer.wiring} wiring of {layer.inputs:,} inputs, {layer.parameters:,} parameters{vary}"
 
 
@@ -103,8 +103,8 @@ def _plan_table(name: str, plan: Plan) -> Table:
         name,
         {
             **layers,
-            "gates": plan.gates,
-            **({} if plan.applied == plan.gates else {"gates at all places": plan.applied}),
+            "gates": plan.applied,
+            **({} if plan.applied == plan.gates else {"gates stored": plan.gates}),
             "parameters": plan.parameters,
             "steps": f"{plan.steps:,} of batch {plan.batch}",
             "memory": f"about {plan.memory_bytes / 2**20:,.0f} MiB, beside torch itself",

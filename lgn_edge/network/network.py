@@ -235,8 +235,6 @@ def checked_reads(reads: Sequence[Sequence[int]], layers: int) -> tuple[tuple[in
             raise InputError(f"network: layer {i} reads {list(sources)}; name at least one source, and none twice")
         for source in sources:
             if type(source) is not int or not 0 <= source <= i:
-                raise InputError(
-                    f"network: layer {i} reads {source!r}; it may read 0..{i}, where 0 is the encoder and {i} what is"
-                    " before it"
-                )
+                may = f"0..{i}, where 0 is the encoder and {i} what is before it" if i else "0 only, the encoder"
+                raise InputError(f"network: layer {i} reads {source!r}; it may read {may}")
     return tuple(map(tuple, reads))

@@ -249,7 +249,7 @@ def test_signals_of_another_size_are_refused() -> None:
             conv(x)
     with pytest.raises(InputError, match=r"network: layer 1 reads 16 signals but gets 64"):
         LogicGateNetwork(Threshold.bits(36), [conv, LogicDense(16, 4)], GroupSum(4, 2))
-    with pytest.raises(InputError, match=r"network: layer 0 reads 1; it may read 0..0"):
+    with pytest.raises(InputError, match=r"network: layer 0 reads 1; it may read 0 only, the encoder"):
         LogicGateNetwork(Threshold.bits(36), [conv], GroupSum(64, 2), reads=[(1,)])
 
 
