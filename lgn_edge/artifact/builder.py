@@ -17,7 +17,7 @@ from lgn_edge import toolchain
 from lgn_edge._version import __version__
 from lgn_edge.artifact.artifact import Artifact, load_artifact
 from lgn_edge.artifact.class_names import name_values
-from lgn_edge.artifact.example import example_samples, example_values
+from lgn_edge.artifact.example import example_values, real_samples
 from lgn_edge.artifact.head_text import head_values
 from lgn_edge.artifact.layout import copy_board, copy_license, made, templates
 from lgn_edge.artifact.manifest import ABI_VERSION, FILE, Manifest
@@ -119,7 +119,7 @@ def build(
     if network.head.n_outputs > MAX_CLASSES:
         raise InputError(f"{network.name} has {network.head.n_outputs} outputs; an artifact has {MAX_CLASSES} at most")
     identifier = name or c_identifier(network.name)
-    shown, shown_are = example_samples(network, samples, machine.selftest_vectors)
+    real = None if samples is None else real_samples(network, samples)
     progress(f"building {network.name} for {machine.name}: {network.gates_text}")
     with clock("simplify"):
         parted = split(network, machine)
@@ -133,7 +133,7 @@ def build(
         manifest = _interface(network, planned, machine, identifier)
         about = package_values(identifier, package_version, package_url)
         about |= {"made": " ".join(rebuilt)}
-        about |= example_values(shown, shown_are)
+        about |= example_values(real, tested)
         values = _write_sources(folder, network, planned, vectors, manifest, machine, about)
         write_packages(folder, packages, identifier, values)
         with clock("compile"):

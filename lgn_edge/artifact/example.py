@@ -7,7 +7,6 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgn_edge.artifact.selftest import selftest_samples
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network
 from lgn_edge.network.samples import check_samples
@@ -16,21 +15,12 @@ from lgn_edge.templates import c_rows
 _MOST: Final = 8  # they are constants in the text of a program
 
 
-def example_samples(network: Network, given: ArrayLike | None, count: int) -> tuple[NDArray[Any], str]:
-    """Samples [k, features] of the network's input type, and the comment that says what they are.
-
-    Args:
-        network: that takes them.
-        given: real samples; the first eight are used.
-        count: vectors of the self-test, which are taken where none are given.
+def real_samples(network: Network, given: ArrayLike) -> NDArray[Any]:
+    """The first eight of real samples, [k, features] of the network's input type.
 
     Raises:
-        InputError: those given are none, or no samples of the network.
+        InputError: they are none, or no samples of the network.
     """
-    if given is None:
-        return selftest_samples(network, count)[
-            :_MOST
-        ], "Made up, around the encoder's thresholds: those of the self-test."
     encoder = network.encoder
     real = check_samples(given, encoder.n_features, encoder.input_dtype, "the example", trained=network.scale)
     if not len(real):
@@ -39,16 +29,20 @@ def example_samples(network: Network, given: ArrayLike | None, count: int) -> tu
         raise InputError(
             "the samples for the example hold NaN or infinity, which C has no constant for; leave these out"
         )
-    return real[:_MOST], "Real samples, given to the build."
+    return real[:_MOST]
 
 
-def example_values(samples: NDArray[Any], samples_are: str) -> dict[str, object]:
+def example_values(real: NDArray[Any] | None, tested: NDArray[Any]) -> dict[str, object]:
     """What the templates of examples are filled with.
 
     Args:
-        samples: that the examples classify.
-        samples_are: the comment that says what they are.
+        real: samples that the examples classify, where somebody gives them (see `real_samples`).
+        tested: those of the self-test, of which the first are taken where nobody does.
     """
+    if real is None:
+        samples, samples_are = tested[:_MOST], "Made up, around the encoder's thresholds: those of the self-test."
+    else:
+        samples, samples_are = real, "Real samples, given to the build."
     return {
         "examples": len(samples),
         "example_samples": c_rows(samples),
