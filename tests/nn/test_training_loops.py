@@ -61,7 +61,7 @@ def test_the_documented_snippets_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (ROOT / "docs" / "training.md").read_text().partition("## Inside your own torch code")[2].partition("\n## ")[0]
     )
     snippets = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    assert len(snippets) == 3
+    assert len(snippets) == 4
     monkeypatch.chdir(tmp_path)
     exec("\n".join(snippets), {})
     assert {path.name for path in tmp_path.iterdir()} == {"model.onnx", "mixed.onnx"}
