@@ -21,6 +21,7 @@ from lgn_edge.nn.discretise import discretise
 from lgn_edge.onnx_model import write
 from lgn_edge.passes import simplify
 from lgn_edge.training import load_checkpoint, load_dataset
+from tests.thinning import exhaustive
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,6 +48,7 @@ def test_the_readme_trains_on_a_table(tmp_path: Path) -> None:
     assert float(network.provenance["hard_accuracy"]) > 0.85
 
 
+@exhaustive
 def test_the_quickstart_runs(tmp_path: Path) -> None:
     script = ROOT / "examples" / "quickstart.py"
     result = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)

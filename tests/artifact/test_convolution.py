@@ -69,6 +69,7 @@ def test_every_level_equals_the_reference(tmp_path: Path) -> None:
         pytest.skip(f"levels above {LEVELS[highest]} are not executed: this CPU lacks {lacks}")
 
 
+@exhaustive
 def test_64_bit_arm_equals_the_reference(tmp_path: Path) -> None:
     network = NETWORKS["edges"]
     artifact = build(network, "aarch64", tmp_path / "aarch64")

@@ -27,7 +27,10 @@ from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.wiring import Connections
 from tests.thinning import exhaustive
 
-pytestmark = pytest.mark.skipif(gpu.missing() is not None, reason=f"no kernels for a GPU: {gpu.missing()}")
+pytestmark = [
+    exhaustive,
+    pytest.mark.skipif(gpu.missing() is not None, reason=f"no kernels for a GPU: {gpu.missing()}"),
+]
 
 DEVICE = "cpu" if os.environ["TRITON_INTERPRET"] == "1" else "cuda"
 FEW = settings(max_examples=settings().max_examples // 5)  # the interpreter is slow

@@ -19,7 +19,10 @@ from lgn_edge.nn.trees import Trees
 from tests.nn.images import choosing, gradients, trees, trees_and_pool
 from tests.thinning import exhaustive
 
-pytestmark = pytest.mark.skipif(gpu.missing() is not None, reason=f"no kernels for a GPU: {gpu.missing()}")
+pytestmark = [
+    exhaustive,
+    pytest.mark.skipif(gpu.missing() is not None, reason=f"no kernels for a GPU: {gpu.missing()}"),
+]
 
 DEVICE = "cpu" if os.environ["TRITON_INTERPRET"] == "1" else "cuda"
 

@@ -10,6 +10,7 @@ import pytest
 
 from lgn_edge.errors import InputError
 from lgn_edge.training import cifar10, load_dataset
+from tests.thinning import exhaustive
 
 COUNT = 1000  # images of a file; a small one, so that tests are quick
 
@@ -91,6 +92,7 @@ def test_missing_files(tmp_path: Path) -> None:
         assert part in str(caught.value)
 
 
+@exhaustive
 def test_damaged_files_are_named(tmp_path: Path, batches: dict[str, np.ndarray]) -> None:
     write_packed(tmp_path, batches)
     first = tmp_path / "data_batch_1.medxz"
