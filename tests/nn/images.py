@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -58,9 +59,9 @@ def trees_and_pool(case: Trees, x: Tensor, coefficients: Tensor, share: Tensor |
     return pool_definition(trees_definition(images, leaf, window, coefficients, share), case.pool).flatten(1)
 
 
-def gradients(function: object, *arguments: Tensor) -> list[Tensor]:
+def gradients(function: Callable[..., Tensor], *arguments: Tensor) -> list[Tensor]:
     leaves = [argument.clone().requires_grad_() for argument in arguments]
-    y = function(*leaves)  # type: ignore[operator]
+    y = function(*leaves)
     weights = torch.randn(y.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     (y * weights).sum().backward()
     return [y.detach(), *(torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves)]
