@@ -111,6 +111,21 @@ def atomic_directory(
             os.replace(new, target)
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder in which nothing would be lost (`would_be_lost`).
+
+    Its list goes last: what a killed process leaves of the folder is still known as ours. What cannot be removed stays.
+    """
+    with suppress(OSError):
+        for entry in folder.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != LIST:
+                entry.unlink()
+        (folder / LIST).unlink(missing_ok=True)
+        folder.rmdir()
+
+
 def check_file(path: str | os.PathLike[str], ours: Ours = nothing_of_ours, force: bool = False) -> None:
     """Make sure that a file can be written without losing another one.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lgn_edge.errors import InputError
-from lgn_edge.files import check_folder, stranger
+from lgn_edge.files import check_folder, remove_folder, stranger
 from lgn_edge.nn import LogicGateNetwork, Threshold
 from lgn_edge.nn.logic_layer import IN_STATE, LEARNING
 from lgn_edge.nn.module import tensors_of
@@ -57,7 +56,7 @@ def write_state(
     save_checkpoint(model, folder, recipe=recipe, data=data, optimizer=_optimizer_tensors(optimizer))
     for old in set(_states(output)) - {folder}:
         if lost_file(old) is None:
-            shutil.rmtree(old, ignore_errors=True)
+            remove_folder(old)
 
 
 def find_state(output: Path, recipe: Recipe, resume: bool) -> Path | None:

@@ -21,7 +21,8 @@ WORDS = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated"
 
 # The command runs as from a shell, and gets the signal when it calls a function for the n-th time.
 STOPPED = """
-import importlib, os, sys
+import importlib, os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
 number, module, name, calls = int(sys.argv[1]), importlib.import_module(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 function, seen = getattr(module, name), 0
 

@@ -137,6 +137,32 @@ def test_resumes_with_what_a_kill_left(tmp_path: Path) -> None:
     assert files(tmp_path / "cut") == files(tmp_path / "straight")
 
 
+@pytest.mark.parametrize("stop", range(1, 5))
+def test_a_state_that_was_half_removed_goes(tmp_path: Path, stop: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(RECIPE, data=dataset(), output=tmp_path / "straight", progress=False)
+    left = stop
+
+    def killed(method: Callable[..., None]) -> Callable[..., None]:
+        def call(path: Path, **settings: bool) -> None:
+            nonlocal left
+            if path.parent.name == "epoch-00001" or path.name == "epoch-00001":
+                left -= 1
+                if left < 0:
+                    raise CutOffError
+            method(path, **settings)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for name in ("unlink", "rmdir"):
+            patch.setattr(Path, name, killed(getattr(Path, name)))
+        with pytest.raises(CutOffError):
+            train(RECIPE, data=dataset(), output=tmp_path / "cut", progress=False)
+    assert (tmp_path / "cut" / "state" / "epoch-00001").exists()
+    train(RECIPE, data=dataset(), output=tmp_path / "cut", resume=True, progress=False)
+    assert files(tmp_path / "cut") == files(tmp_path / "straight")
+
+
 def test_a_state_of_version_1_is_taken_up(tmp_path: Path) -> None:
     with pytest.raises(CutOffError):
         train(RECIPE, data=dataset(), output=tmp_path, progress=False, on_epoch=cut_off_after(2))
