@@ -40,7 +40,7 @@ def lines(
 
     parts = [_text(_LEFT, 20, title), _text((_LEFT + right) / 2, _HEIGHT - 8, x_name), _text(4, _TOP - 10, y_name)]
     parts += [f'<path d="M{_LEFT} {_TOP}V{floor}H{right}" fill="none" stroke="#444"/>']
-    for x in sorted(set(xs)) if len(set(xs)) <= 8 else (first, last):
+    for x in _marks(set(xs), logarithmic):
         parts.append(_text(place(x, low)[0] - 8, floor + 18, f"{x:g}"))
     for y in (low, (low + high) / 2, high):
         parts.append(_text(4, place(first, y)[1] + 4, f"{y:.3g}"))
@@ -58,6 +58,17 @@ def lines(
         f'<rect width="100%" height="100%" fill="white"/>{"".join(parts)}</svg>\n'
     )
     return path
+
+
+def _marks(xs: set[float], logarithmic: bool) -> list[float]:
+    """Where numbers stand along x: at the points; of many, at both ends or, along a logarithm, at 1, 2 and 5."""
+    first, last = min(xs), max(xs)
+    if len(xs) <= 8:
+        return sorted(xs)
+    if not logarithmic:
+        return [first, last]
+    tens = [10.0**power for power in range(math.floor(math.log10(first)), math.ceil(math.log10(last)))]
+    return [x for ten in tens for x in (ten, 2 * ten, 5 * ten) if first <= x <= last]
 
 
 def _text(x: float, y: float, text: str, colour: str = "#222") -> str:
