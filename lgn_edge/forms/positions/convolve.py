@@ -146,9 +146,9 @@ def _root(
     if flip:
         whole = [value ^ constant(2 ** (8 * np.dtype(word).itemsize) - 1, word) for value in whole]
     result = reduce(operator.or_, whole)
-    if stage.folds:
+    for up in stage.folds:
         result = T.Bind(result)
-        result = reduce(operator.or_, [result >> constant(up, word) for up in (0, *stage.folds)])
+        result = result | result >> constant(up, word)
     mask = constant(inside, word) if isinstance(inside, int) else inside(number)
     T.buffer_store(memory, result & mask, [plane + place])
 

@@ -6,10 +6,8 @@ of two words, not for each kind of half.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -149,7 +147,7 @@ class _Run:
     Attributes:
         memory: the words; values of gates are from `values` on.
         numbers: of the stage.
-        folds: how far up the other lanes are that are ORed to each.
+        folds: as in `Stage.folds`; 0 ORs a word with itself.
         quarter, half, root, point, place, mask: tables of all stages.
     """
 
@@ -197,7 +195,8 @@ class _Run:
 
         def store(number: Expr, result: Expr) -> None:
             whole = T.Bind(result)
-            whole = reduce(operator.or_, [whole, *(whole >> tirx.Cast(word, up) for up in self.folds)])
+            for up in self.folds:
+                whole = T.Bind(whole | whole >> tirx.Cast(word, up))
             T.buffer_store(self.memory, whole & self.mask[number], [plane + as_index(self.place[number])])
 
         if single:

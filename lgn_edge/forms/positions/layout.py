@@ -43,7 +43,7 @@ class _Window:
 
     Attributes:
         cells: places whose kernels are evaluated, beginning with the first.
-        folds: the bits further up where the lanes of the others are.
+        folds: as in `Stage.folds`, of this side.
         span: the phases of the image that the kernels of all outputs read: the first, and the one behind the last.
         step: phases of the image from a place to the next.
         stride: places from an output to the next.
@@ -123,7 +123,7 @@ def _side(
         windows.append(
             _Window(
                 cells=cells,
-                folds=tuple(n * places.pitch for n in range(size // cells)),
+                folds=tuple(n * places.pitch for n in _doubled(size // cells)),
                 span=(int(seen.min()), int(seen.max()) + last + 1),
                 step=step,
                 stride=stride,
@@ -132,6 +132,15 @@ def _side(
         )
         reach = max(reach, places.reach, out.reach)
     return _Side(of, tuple(windows), reach)
+
+
+def _doubled(count: int) -> tuple[int, ...]:
+    """What OR a value with itself, so many further on each time, to have ORed `count` in a row."""
+    steps, ored = [], 1
+    while ored < count:
+        steps.append(min(ored, count - ored))
+        ored += steps[-1]
+    return tuple(steps)
 
 
 def _images(
@@ -187,7 +196,7 @@ def _stage(job: Job, windows: Sequence[_Window], images: Mapping[int, Image], pl
         root=trees.root[order],
         flip=trees.flip[order],
         points=points.reshape(windows[0].phases * windows[1].phases, -1).astype(np.int32),
-        folds=tuple(up + right for up in windows[0].folds for right in windows[1].folds)[1:],
+        folds=windows[0].folds + windows[1].folds,
         out=images[job.writes],
     )
 

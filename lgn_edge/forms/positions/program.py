@@ -96,7 +96,8 @@ class Stage:
         flip: bool[K], whether the kernel is the complement of what its root gives; root and flip ascend together.
         points: int32[words, cells], how far what a kernel reads is from the first point: `cells` points for each word
             of its output, the phases of the output's grid row by row.
-        folds: how many bits further up the other lanes are that are ORed to each, behind the OR of the cells.
+        folds: behind the OR of the cells, how many bits further up the lanes are that are ORed to each; for one after
+            the other, so that those of the first are ORed again.
         out: the image; kernel k is its plane k.
     """
 
@@ -193,7 +194,7 @@ def _run(stage: Stage, memory: Memory) -> None:
         value = halves[left] if root < 0 else EXECUTE[root](halves[left], halves[right])
         words = np.bitwise_or.reduce(~value if stage.flip[k] else value, axis=1)
         for word, (y, x) in zip(words, image.homes(), strict=True):
-            folded = reduce(np.bitwise_or, [word >> word.dtype.type(up) for up in (0, *stage.folds)])
+            folded = reduce(lambda folded, up: folded | folded >> word.dtype.type(up), stage.folds, word)
             place = image.first + k * image.plane + image.offset(y, x)
             memory[place] = folded & word.dtype.type(image.grid.mask(y, x))
 
