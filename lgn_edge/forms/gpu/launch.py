@@ -164,6 +164,17 @@ class Launches:
         buffers, sequences = ([asdict(each) for each in records] for records in (self.buffers, self.sequences))
         return json.dumps({"buffers": buffers, "tables": where, "sequences": sequences}, indent=1) + "\n"
 
+    @classmethod
+    def from_json(cls, text: str, content: bytes) -> Launches:
+        """What `to_json` and `table_bytes` say; tables are bytes."""
+        given = json.loads(text)
+        data = np.frombuffer(content, np.uint8)
+        return cls(
+            tuple(Buffer(**buffer) for buffer in given["buffers"]),
+            tuple(_sequence(each) for each in given["sequences"]),
+            {name: data[first : first + size] for name, (first, size) in given["tables"].items()},
+        )
+
     def table_bytes(self) -> bytes:
         """The tables' content, one behind the other."""
         return b"".join(np.ascontiguousarray(_little(content)).tobytes() for content in self.tables.values())
@@ -200,6 +211,14 @@ class Launches:
                 ]),
             )
         )  # fmt: skip
+
+
+def _sequence(given: Mapping[str, Any]) -> Sequence:
+    launches = tuple(
+        Launch(**{**launch, "arguments": tuple(Argument(**each) for each in launch["arguments"])})
+        for launch in given["launches"]
+    )
+    return Sequence(given["takes"], given["most"], launches)
 
 
 def _c(word: str) -> str:
