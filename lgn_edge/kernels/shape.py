@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 
 @dataclass(frozen=True)
@@ -48,3 +50,28 @@ class Core:
     totals: int = 1
     fused: bool = False
     register_bits: int = 32
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """What kernels may count on of a GPU.
+
+    Attributes:
+        kind: TVM's name of what its kernels are written in: "opencl", "webgpu", "cuda", "nvptx".
+        options: more of TVM's description of it, such as {"mcpu": "sm_75"}.
+        shared_bytes: of shared memory that every block may have.
+        words: words of 32 samples that a block takes at most, 1 or 2.
+        threads: of a block, a power of two, 64 at least.
+        octets: whether it loads single bytes.
+        buffer_bytes: of a buffer at most.
+        cache_bytes: of the cache in front of its memory; what several launches work in stays below.
+    """
+
+    kind: str
+    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    shared_bytes: int = 32 << 10
+    words: int = 1
+    threads: int = 256
+    octets: bool = True
+    buffer_bytes: int = 1 << 30
+    cache_bytes: int = 16 << 20

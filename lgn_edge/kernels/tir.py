@@ -83,7 +83,7 @@ def kernel(
     with IRBuilder() as builder, T.prim_func():
         T.func_name(symbol)
         T.func_ret(TupleType([]))
-        arguments = [T.arg(p.name, _variable(p.name, p.dtype, p.elements is not None)) for p in parameters]
+        arguments = [T.arg(p.name, pointer_or_value(p)) for p in parameters]
         values = [
             value if p.elements is None else T.decl_buffer((p.elements,), p.dtype, data=value)
             for p, value in zip(parameters, arguments, strict=True)
@@ -165,8 +165,10 @@ def variable(dtype: str = "int32") -> Buffer:
     return T.alloc_buffer((1,), dtype, scope="global")
 
 
-def _variable(name: str, dtype: str, is_pointer: bool) -> Expr:
-    return tirx.Var(name, PointerType(PrimType(dtype)) if is_pointer else PrimType(dtype))
+def pointer_or_value(parameter: Parameter, scope: str = "") -> Expr:
+    """The variable that a parameter is; `scope` is of the memory that a pointer leads to."""
+    kind = PrimType(parameter.dtype)
+    return tirx.Var(parameter.name, kind if parameter.elements is None else PointerType(kind, scope))
 
 
 def _getter(table: Table) -> str:
@@ -180,6 +182,6 @@ def _getter(table: Table) -> str:
 
 def _table_buffer(table: Table) -> Buffer:
     address = tirx.call_extern(PointerType(PrimType(table.dtype)), f"{table.symbol}_address")
-    data = _variable(table.symbol, table.dtype, is_pointer=True)
+    data = pointer_or_value(Parameter(table.symbol, table.dtype, 1))
     T.Bind(address, var=data)
     return T.decl_buffer((len(table.values),), table.dtype, data=data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from lgn_edge.kernels.shape import Core, Shape
+from lgn_edge.kernels.shape import Core, Gpu, Shape
 from lgn_edge.toolchain import Machine
 
 
@@ -51,6 +51,7 @@ class Target:
             follow; 0 where no cycles are known.
         flash_bytes: of the part; 0 where the target stands for many.
         ram_bytes: likewise.
+        gpu: the GPU that runs the kernels, where one does; the other attributes are of the machine that launches them.
     """
 
     name: str
@@ -69,3 +70,4 @@ class Target:
     clock_hz: int = 0
     flash_bytes: int = 0
     ram_bytes: int = 0
+    gpu: Gpu | None = None

@@ -1,0 +1,1 @@
+"""How a GPU runs a network: in one launch with values in shared memory, or wave by wave in global memory."""

@@ -1,0 +1,347 @@
+"""The kernels: none depends on a network, which is in a table (`table.py`).
+
+Each step (encoding, a wave of gates, a round of trees, scores) is written once, over slots that are anywhere: in the
+shared memory of a block, where one kernel does all steps with barriers between them; or in global memory, where each
+step is a launch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from tvm import tirx
+from tvm.tirx.script.builder import ir as T
+
+from lgn_edge.forms.gpu.sizes import PLANES, TREE, WORD_BITS
+from lgn_edge.forms.gpu.table import COMPARE, GATE, HEADER, ROW, TERM
+from lgn_edge.forms.gpu.tir import Place, barrier, gpu_kernel, shared
+from lgn_edge.kernels.compare import float_above
+from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, as_index, constant, scratch
+
+_ANY: Final = 1  # elements of a pointer; the number is not known
+_WORD: Final = "uint32"
+
+
+@dataclass(frozen=True)
+class Input:
+    """What samples are.
+
+    Attributes:
+        element: "uint8", or "int32" for the bit patterns of float32.
+        edges: whether a bit may compare a difference of two features.
+        octets: whether the machine loads single bytes; else it loads the words that they are in.
+    """
+
+    element: str
+    edges: bool = False
+    octets: bool = True
+
+    @property
+    def parameter(self) -> Parameter:
+        """The pointer to them."""
+        dtype = self.element if self.octets or self.element != "uint8" else _WORD
+        return Parameter("samples", dtype, _ANY)
+
+    def load(self, samples: Buffer, at: Expr) -> Expr:
+        """Element `at` as int32."""
+        if self.octets or self.element != "uint8":
+            return as_index(samples[at])
+        moved = samples[at >> 2] >> tirx.Cast(_WORD, (at & 3) << 3)
+        return as_index(moved & constant(0xFF, _WORD))
+
+
+class Program:
+    """The table, read by its header."""
+
+    def __init__(self, table: Buffer) -> None:
+        self._table = table
+        self._header: dict[str, Expr] = {}
+
+    def number(self, name: str) -> Expr:
+        """A number or place of the header."""
+        if name not in self._header:
+            self._header[name] = T.Bind(as_index(self._table[HEADER.index(name)]))
+        return self._header[name]
+
+    def word(self, place: str, at: Expr) -> Expr:
+        """Word `at` of a part, uint32."""
+        return self._table[self.number(place) + at]
+
+    def index(self, place: str, at: Expr) -> Expr:
+        """The same as int32."""
+        return as_index(self.word(place, at))
+
+
+class Slots(Protocol):
+    """Where values are: `words` words a slot that a thread may work on at once."""
+
+    @property
+    def words(self) -> int:
+        """The number of words."""
+
+    def load(self, slot: Expr, word: Expr | None = None) -> Expr:
+        """A word of a slot, or all of them as a vector."""
+
+    def store(self, slot: Expr, value: Expr, word: Expr | None = None) -> None:
+        """Emit: write what `load` loads."""
+
+
+@dataclass(frozen=True)
+class SharedSlots:
+    """Slots in the shared memory of a block, which works on `words` words of samples."""
+
+    buffer: Buffer
+    words: int
+
+    def load(self, slot: Expr, word: Expr | None = None) -> Expr:
+        """See `Slots`."""
+        return tirx.BufferLoad(self.buffer, [self._at(slot, word)])
+
+    def store(self, slot: Expr, value: Expr, word: Expr | None = None) -> None:
+        """See `Slots`."""
+        T.buffer_store(self.buffer, value, [self._at(slot, word)])
+
+    def _at(self, slot: Expr, word: Expr | None) -> Expr:
+        if word is not None:
+            return slot * self.words + word
+        return slot if self.words == 1 else tirx.Ramp(slot * self.words, 1, self.words)
+
+
+@dataclass(frozen=True)
+class GlobalSlots:
+    """Slots in global memory: tiles of 32 words of samples, in each slot after slot. A thread works on one word.
+
+    `first` is the first slot of the tile, and `lane` the word of the thread.
+    """
+
+    buffer: Buffer
+    first: Expr
+    lane: Expr
+    words: int = 1
+
+    def load(self, slot: Expr, word: Expr | None = None) -> Expr:
+        """See `Slots`; the word is that of the thread."""
+        return self.buffer[((self.first + slot) << 5) + self.lane]
+
+    def store(self, slot: Expr, value: Expr, word: Expr | None = None) -> None:
+        """See `Slots`; the word is that of the thread."""
+        T.buffer_store(self.buffer, value, [((self.first + slot) << 5) + self.lane])
+
+
+def encode(program: Program, given: Input, samples: Buffer, count: Expr, bit: Expr, first: Expr) -> Expr:
+    """Emit: the word of an encoder's bit of 32 samples from `first` on; those behind the last repeat it."""
+    at = T.Bind(bit * COMPARE)
+    feature = T.Bind(program.index("compare", at))
+    level = T.Bind(program.index("compare", at + 1))
+    minus = T.Bind(program.index("compare", at + 2)) if given.edges else None
+    features = program.number("features")
+    word = scratch(_WORD, 1)
+    T.buffer_store(word, constant(0, _WORD), [0])
+    with T.serial(0, WORD_BITS) as s:
+        start = T.Bind(tirx.min(first + s, count - 1) * features)
+        x = T.Bind(given.load(samples, start + feature))
+        if minus is not None:
+            other = T.Bind(given.load(samples, start + tirx.max(minus, 0)))
+            x = T.Bind(x - tirx.Select(minus < 0, constant(0, "int32"), other))
+        above = float_above(x, level) if given.element == "int32" else x > level
+        T.buffer_store(word, word[0] | (tirx.Cast(_WORD, above) << tirx.Cast(_WORD, s)), [0])
+    return word[0]
+
+
+def run_gate(program: Program, slots: Slots, gate: Expr, narrow: bool) -> None:
+    """Emit one gate for all words of its slots (`program.wave_gate`)."""
+    at = T.Bind(gate * GATE[narrow])
+    if narrow:
+        low, high = (T.Bind(program.word("gate", at + i)) for i in range(2))
+        mask, half = constant(0xFFFF, _WORD), constant(16, _WORD)
+        a, b = as_index(low & mask), as_index(low >> half)
+        dst, kind = as_index(high & mask), T.Bind(high >> half)
+    else:
+        a, b, dst = (T.Bind(program.index("gate", at + i)) for i in range(3))
+        kind = T.Bind(program.word("gate", at + 3))
+    one = constant(1, _WORD)
+
+    def mask_of(bit: int) -> Expr:
+        mask = T.Bind(constant(0, _WORD) - ((kind >> constant(bit, _WORD)) & one))
+        return mask if slots.words == 1 else tirx.Broadcast(mask, slots.words)
+
+    ka, kb, kab = (mask_of(bit) for bit in range(3))
+    x, y = T.Bind(slots.load(a)), T.Bind(slots.load(b))
+    slots.store(dst, (ka & x) ^ (y & (kb ^ (kab & x))))
+
+
+def run_tree(program: Program, slots: Slots, tree: Expr, word: Expr | None = None) -> None:
+    """Emit a tree of full adders for one word: three words of a weight become one, and one of twice the weight."""
+    at = T.Bind(tree * ROW)
+    values = [T.Bind(slots.load(T.Bind(program.index("tree", at + i)), word)) for i in range(TREE)]
+    for plane in range(PLANES):
+        carries = []
+        while len(values) > 1:
+            x, y, z, *values = values
+            half = T.Bind(x ^ y)
+            values.append(T.Bind(half ^ z))
+            carries.append(T.Bind((x & y) | (half & z)))
+        slots.store(T.Bind(program.index("tree", at + TREE + plane)), values[0], word)
+        values = carries
+
+
+def finish(
+    program: Program, slots: Slots, word: Expr, bit: Expr, sample: Expr, scores: Buffer, classes: Buffer
+) -> None:
+    """Emit the scores of one sample, bit `bit` of a word, and its class, the first maximum."""
+    number, shift = program.number("classes"), tirx.Cast(_WORD, bit)
+    score, best = scratch("int32", 1), scratch("int32", 2)
+    T.buffer_store(best, constant(0, "int32"), [1])
+    with T.serial(0, number) as c:
+        T.buffer_store(score, program.index("base", c), [0])
+        start, stop = T.Bind(program.index("term_stop", c)), T.Bind(program.index("term_stop", c + 1))
+        with T.serial(start, stop) as term:
+            value = T.Bind(slots.load(T.Bind(program.index("term", term * TERM)), word))
+            one = T.Bind(as_index((value >> shift) & constant(1, _WORD)))
+            T.buffer_store(score, score[0] + one * program.index("term", term * TERM + 1), [0])
+        T.buffer_store(scores, score[0], [sample * number + c])
+        with T.If(tirx.Or(c == 0, score[0] > best[0])), T.Then():
+            T.buffer_store(best, score[0], [0])
+            T.buffer_store(best, c, [1])
+    T.buffer_store(classes, best[1], [sample])
+
+
+_TABLE: Final = Parameter("program", _WORD, _ANY)
+_WORDS: Final = Parameter("packed", _WORD, _ANY)
+_RESULTS: Final = (Parameter("scores", "int32", _ANY), Parameter("classes", "int32", _ANY))
+_COUNT: Final = Parameter("count")
+
+
+def block_kernels(given: Input, n_slots: int, words: int, threads: int) -> tuple[Kernel, ...]:
+    """A network in one launch, from samples or packed bits to scores and classes.
+
+    A block takes `words` words of samples.
+
+    `lgn_block(samples, program, scores, classes, count)`, and `lgn_block_packed` with packed bits for samples.
+
+    Args:
+        given: what samples are.
+        n_slots: that shared memory shall hold.
+        words: of a slot.
+        threads: of a block.
+    """
+
+    def run(place: Place, program: Program, fill: Callable[[Expr, Expr], Expr], *results: Buffer, count: Expr) -> None:
+        slots = SharedSlots(shared(_WORD, n_slots * words), words)
+        shift = words.bit_length() - 1
+
+        def each_word(items: Expr, emit: Callable[[Expr, Expr], None]) -> None:
+            with place.share(items * words) as item:
+                emit(item >> shift, item & (words - 1))
+
+        first = T.Bind(place.block * words)  # word of samples
+        each_word(program.number("bits"), lambda bit, word: slots.store(bit, fill(bit, first + word), word))
+        barrier()
+        with T.serial(0, program.number("waves")) as wave:
+            start, stop = T.Bind(program.index("wave", wave)), T.Bind(program.index("wave", wave + 1))
+            with place.share(stop - start) as gate:
+                run_gate(program, slots, start + gate, narrow=True)
+            barrier()
+        with T.serial(0, program.number("rounds")) as round_:
+            start, stop = T.Bind(program.index("round", round_)), T.Bind(program.index("round", round_ + 1))
+            each_word(stop - start, lambda tree, word: run_tree(program, slots, T.Bind(start + tree), word))
+            barrier()
+        with place.share(constant(words * WORD_BITS, "int32")) as s:
+            sample = T.Bind(first * WORD_BITS + s)
+            with T.If(sample < count), T.Then():
+                finish(program, slots, s >> 5, s & (WORD_BITS - 1), sample, *results)
+
+    def from_samples(place: Place, samples: Buffer, table: Buffer, *rest: Buffer) -> None:
+        *results, count = rest
+        program = Program(table)
+
+        def fill(bit: Expr, word: Expr) -> Expr:
+            return encode(program, given, samples, count, bit, T.Bind(word * WORD_BITS))
+
+        run(place, program, fill, *results, count=count)
+
+    def from_words(place: Place, packed: Buffer, table: Buffer, *rest: Buffer) -> None:
+        *results, count = rest
+        program = Program(table)
+        run(place, program, lambda bit, word: load(program, packed, count, bit, word), *results, count=count)
+
+    return (
+        gpu_kernel("lgn_block", (given.parameter, _TABLE, *_RESULTS, _COUNT), threads, from_samples),
+        gpu_kernel("lgn_block_packed", (_WORDS, _TABLE, *_RESULTS, _COUNT), threads, from_words),
+    )
+
+
+def load(program: Program, packed: Buffer, count: Expr, bit: Expr, word: Expr) -> Expr:
+    """Emit: a word of an input's packed bits; of words behind the last one, the last."""
+    stride = T.Bind(count + (WORD_BITS - 1) >> 5)
+    return packed[program.index("input", bit) * stride + tirx.min(word, stride - 1)]
+
+
+def wave_kernels(given: Input, narrow: bool, threads: int) -> tuple[Kernel, ...]:
+    """A network step by step: each kernel does one step for tiles of 1,024 samples, which are the blocks in x.
+
+    `lgn_encode(samples, program, slots, count)`, `lgn_load` with packed bits; `lgn_wave(program, slots, wave)`;
+    `lgn_round(program, slots, round)`; `lgn_scores(program, slots, scores, classes, count)`, of which a block takes as
+    many samples as it has threads. In y, blocks of all but the last take `threads / 32` bits, gates or trees each.
+
+    Args:
+        given: what samples are.
+        narrow: whether 16 bits name every slot.
+        threads: of a block, 32 at least.
+    """
+    slots_parameter = Parameter("slots", _WORD, _ANY)
+
+    def step(place: Place, table: Buffer, slots: Buffer) -> tuple[Program, GlobalSlots, Expr]:
+        program = Program(table)
+        tile = GlobalSlots(slots, T.Bind(place.block * program.number("slots")), T.Bind(place.thread & 31))
+        return program, tile, T.Bind(place.row * (place.threads >> 5) + (place.thread >> 5))
+
+    def fill(place: Place, given_buffer: Buffer, table: Buffer, slots: Buffer, count: Expr, packed: bool) -> None:
+        program, tile, bit = step(place, table, slots)
+        word = T.Bind(place.block * 32 + tile.lane)
+        with T.If(bit < program.number("bits")), T.Then():
+            if packed:
+                value = load(program, given_buffer, count, bit, word)
+            else:
+                value = encode(program, given, given_buffer, count, bit, T.Bind(word * WORD_BITS))
+            tile.store(bit, value)
+
+    def encoding(place: Place, samples: Buffer, table: Buffer, slots: Buffer, count: Expr) -> None:
+        fill(place, samples, table, slots, count, packed=False)
+
+    def loading(place: Place, words: Buffer, table: Buffer, slots: Buffer, count: Expr) -> None:
+        fill(place, words, table, slots, count, packed=True)
+
+    def gates(place: Place, table: Buffer, slots: Buffer, wave: Expr) -> None:
+        program, tile, item = step(place, table, slots)
+        gate = T.Bind(program.index("wave", wave) + item)
+        with T.If(gate < program.index("wave", wave + 1)), T.Then():
+            run_gate(program, tile, gate, narrow)
+
+    def trees(place: Place, table: Buffer, slots: Buffer, round_: Expr) -> None:
+        program, tile, item = step(place, table, slots)
+        tree = T.Bind(program.index("round", round_) + item)
+        with T.If(tree < program.index("round", round_ + 1)), T.Then():
+            run_tree(program, tile, tree)
+
+    def scores(place: Place, table: Buffer, slots: Buffer, *rest: Buffer) -> None:
+        *results, count = rest
+        program = Program(table)
+        sample = T.Bind(place.block * place.threads + place.thread)
+        with T.If(sample < count), T.Then():
+            tile = GlobalSlots(slots, T.Bind((sample >> 10) * program.number("slots")), T.Bind(sample >> 5 & 31))
+            finish(program, tile, None, sample & (WORD_BITS - 1), sample, *results)
+
+    def make(name: str, parameters: Sequence[Parameter], body: Callable[..., None], rows: bool = True) -> Kernel:
+        return gpu_kernel(name, parameters, threads, body, rows=rows)
+
+    program = (_TABLE, slots_parameter)
+    return (
+        make("lgn_encode", (given.parameter, *program, _COUNT), encoding),
+        make("lgn_load", (_WORDS, *program, _COUNT), loading),
+        make("lgn_wave", (*program, Parameter("wave")), gates),
+        make("lgn_round", (*program, Parameter("round")), trees),
+        make("lgn_scores", (*program, *_RESULTS, _COUNT), scores, rows=False),
+    )
