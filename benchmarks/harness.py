@@ -1,13 +1,14 @@
-"""What every benchmark shares: rows, the table, --quick and --json, random networks, interleaved medians."""
+"""What every benchmark shares: rows, the table, --quick, --json and --lines, random networks, interleaved medians."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -62,31 +63,71 @@ class Row:
 
 @dataclass(frozen=True)
 class Options:
-    """The command line of a benchmark."""
+    """The command line of a benchmark.
+
+    Attributes:
+        quick: less work.
+        flags: those of the benchmark's own that were given.
+        seconds: that it has; what trains for as long as there is time looks at it.
+    """
 
     quick: bool
-    json: bool
+    flags: frozenset[str] = frozenset()
+    seconds: float = math.inf
 
 
-def run(name: str, measure: Callable[[Options], Sequence[Row]]) -> None:
-    """Parse the command line, measure, print; the entry point of every benchmark."""
+def run(name: str, measure: Callable[[Options], Iterable[Row]], **flags: str) -> None:
+    """Parse the command line, measure, print; the entry point of every benchmark.
+
+    Args:
+        name: of the benchmark.
+        measure: its rows, which may come one by one.
+        flags: options of its own by name, each with its help.
+    """
     parser = argparse.ArgumentParser(description=measure.__doc__)
     parser.add_argument("--quick", action="store_true", help="the same rows on less work, in under a minute")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
+    form.add_argument("--lines", action="store_true", help="print each row as a line of JSON as soon as it is known")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="the time that there is")
+    for flag, text in flags.items():
+        parser.add_argument(f"--{flag}", action="store_true", help=text)
     arguments = parser.parse_args()
-    options = Options(arguments.quick, arguments.json)
-    rows = measure(options)
-    if options.json:
-        document = {"benchmark": name, "quick": options.quick, "machine": machine(), "date": date.today().isoformat()}
-        print(json.dumps({**document, "rows": [{**asdict(row), "holds": row.holds} for row in rows]}, indent=2))
-        return
-    table = Table(title=f"{name}{' (quick)' if options.quick else ''}: {machine()}, {date.today().isoformat()}")
-    for column in ("name", "value", "unit", "must", "aim", "holds", "note"):
+    given = frozenset(flag for flag in flags if getattr(arguments, flag))
+    rows = measure(Options(arguments.quick, given, arguments.seconds))
+    if arguments.lines:
+        for row in rows:
+            print(json.dumps(plain(row)), flush=True)
+    elif arguments.json:
+        document = {"benchmark": name, "quick": arguments.quick, "machine": machine()}
+        date_and_rows = {"date": date.today().isoformat(), "rows": [plain(row) for row in rows]}
+        print(json.dumps(document | date_and_rows, indent=2))
+    else:
+        title = f"{name}{' (quick)' if arguments.quick else ''}: {machine()}, {date.today().isoformat()}"
+        show(title, list(rows))
+
+
+def plain(row: Row) -> dict[str, Any]:
+    """A row as plain values."""
+    return {**asdict(row), "holds": row.holds}
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """A row as a table shows it."""
+    value = "-" if row.value is None else f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.4g}"
+    return row.name, value, row.unit, row.must, row.aim, {True: "yes", False: "NO", None: ""}[row.holds], row.note
+
+
+COLUMNS = ("name", "value", "unit", "must", "aim", "holds", "note")
+
+
+def show(title: str, rows: Sequence[Row]) -> None:
+    """Print a table."""
+    table = Table(title=title)
+    for column in COLUMNS:
         table.add_column(column, justify="right" if column == "value" else "left", overflow="fold")
     for row in rows:
-        value = "-" if row.value is None else f"{row.value:,.0f}" if abs(row.value) >= 1000 else f"{row.value:.4g}"
-        holds = {True: "yes", False: "NO", None: ""}[row.holds]
-        table.add_row(row.name, value, row.unit, row.must, row.aim, holds, row.note)
+        table.add_row(*cells(row))
     Console(width=None if Console().is_terminal else 160).print(table)
 
 

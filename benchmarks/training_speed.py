@@ -1,6 +1,6 @@
 """A training step on one thread of this CPU, against the peers' Python interfaces, and the memory that it takes.
 
-Where there is a GPU, the same there: our Triton kernels, difflogic's CUDA extension where that is installed, and
+With --gpu the same on a GPU alone: our recorded steps, difflogic's CUDA extension where that is installed, and
 torchlogix by torch.compile, beside the time in which the GPU copies the signals and gradients of a step.
 """
 
@@ -11,13 +11,16 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import torch
+from gpu.bandwidth import copied_bytes_a_second
 from harness import Options, Row, run
 from peers.client import PYTHON, NotRunError
 
@@ -35,13 +38,22 @@ IMAGES_AGAINST = {
     "torchlogix light, straight-through": "light, straight-through",
 }
 BATCH = 128
-GPU_GATES, GPU_BATCH = 64_000, 512
+GPU_SIZES = (((64_000,) * 6, 128), ((8000,) * 6, 128), ((64_000,) * 6, 512), ((64_000,) * 6, 1024))
+GPU_STEPS = 10  # of a round
+GPU_SECONDS = 30  # without which no size is begun
 
 
 class Worker:
     """One implementation in a process of its own, with one thread."""
 
-    def __init__(self, name: str, network: Sequence[int] | int, batch: int = BATCH, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        name: str,
+        network: Sequence[int] | int,
+        batch: int = BATCH,
+        device: str = "cpu",
+        replayed: bool = True,
+    ) -> None:
         peer = name.startswith(tuple(BARS))
         if peer and not PYTHON.exists():
             raise NotRunError("no environment for peers; run: make peers")
@@ -53,7 +65,8 @@ class Worker:
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
         )
-        self._send(json.dumps({"name": name, "network": network, "batch": batch, "device": device}))
+        request = {"name": name, "network": network, "batch": batch, "device": device, "replayed": replayed}
+        self._send(json.dumps(request))
 
     def __enter__(self) -> Worker:
         return self
@@ -66,7 +79,15 @@ class Worker:
 
     def steps(self, count: int) -> dict[str, Any]:
         """Seconds that so many steps took, and the bytes held so far for them."""
+        self.begin(count)
+        return self.answer()
+
+    def begin(self, count: int) -> None:
+        """Ask for so many steps; `answer` waits for them."""
         self._send(str(count))
+
+    def answer(self) -> dict[str, Any]:
+        """What `steps` returns, of those that were begun."""
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
@@ -81,10 +102,12 @@ class Worker:
         self._process.stdin.flush()
 
 
-def measure(options: Options) -> list[Row]:
+def measure(options: Options) -> Iterable[Row]:
     """Seconds of a training step and memory, lgn_edge beside difflogic and torchlogix."""
+    if "gpu" in options.flags:
+        return on_gpu(options)
     load = Row("load of the machine", os.getloadavg()[1], "processes")
-    return [*_speed(options), *_memory(options), *_images(options), load, *_gpu(options)]
+    return [*_speed(options), *_memory(options), *_images(options), load]
 
 
 def _speed(options: Options) -> list[Row]:
@@ -210,49 +233,96 @@ def _median(answers: Sequence[Mapping[str, Any]]) -> float:
     return statistics.median(answer["processor"] for answer in answers)
 
 
-def _gpu(options: Options) -> list[Row]:
-    """One after the other, as each warms up and fills the GPU; medians of rounds of ten steps."""
-    what = f"GPU step, 6 x {GPU_GATES:,}, batch {GPU_BATCH}"
-    if not torch.cuda.is_available():
-        return [Row(what, None, "ms", note="not run: no CUDA device")]
-    rows, median, copy = [], {}, _copied_bytes_a_second()
-    for name in (*OURS, *PEERS):
-        try:
-            with Worker(name, (GPU_GATES,) * 6, GPU_BATCH, "cuda") as worker:
-                worker.steps(10)
-                answers = [worker.steps(10) for _ in range(3 if options.quick else 15)]
-        except NotRunError as error:
-            rows.append(Row(f"{what}: {name}", None, "ms", note=f"not run: {error}"))
+def on_gpu(options: Options) -> Iterator[Row]:
+    """Steps and memory on a GPU, size by size as far as the seconds go; all in the same rounds."""
+    end = time.monotonic() + options.seconds
+    copy = copied_bytes_a_second(2**16 if options.quick else 2**28)
+    sizes = [((400, 400), 8)] if options.quick else GPU_SIZES
+    for widths, batch in sizes:
+        what = f"GPU step, {len(widths)} x {widths[0]:,}, batch {batch}"
+        if time.monotonic() + GPU_SECONDS > end:
+            yield Row(what, None, "ms", note="not run: no time was left")
             continue
-        median[name] = statistics.median(answer["seconds"] / 10 for answer in answers)
-        note = f"{answers[-1]['bytes'] / 2**20:,.0f} MiB of the GPU at most"
-        rows.append(Row(f"{what}: {name}", median[name] * 1e3, "ms", note=note))
-        if name in OURS:
-            share = _moved_bytes(straight_through="straight" in name) / copy / median[name]
-            note = f"signals and gradients read and written once each, at a copy's {copy / 1e9:,.0f} GB/s"
-            rows.append(Row(f"{what}: {name}, share of the limit", 100 * share, "%", note=note))
+        median: dict[str, float] = {}
+        for name, answers in _in_turn(widths, batch, 2 if options.quick else 7):
+            if isinstance(answers, str):
+                yield Row(f"{what}: {name}", None, "ms", note=answers)
+                continue
+            taken = sorted(answer["seconds"] / GPU_STEPS for answer in answers)
+            memory = f"{answers[-1]['bytes'] / 2**20:,.0f} MiB of the GPU at most"
+            note = f"{taken[0] * 1e3:.3f} to {taken[-1] * 1e3:.3f}; {memory}"
+            median[name] = statistics.median(taken)
+            yield Row(f"{what}: {name}", median[name] * 1e3, "ms", note=note)
+        yield from _against(what, widths, batch, median)
+        if copy:
+            yield from _shares(what, widths, batch, median, copy)
+
+
+def _in_turn(widths: Sequence[int], batch: int, rounds: int) -> Iterator[tuple[str, list[dict[str, Any]] | str]]:
+    """Rounds of steps of everything, in turn, after all have warmed up at once; or why one was not run."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    names = {**{name: (name, True) for name in (*OURS, *PEERS)}, **{f"{name}, called": (name, False) for name in OURS}}
+    with ExitStack() as stack:
+        workers, failed = {}, {}
+        for shown, (name, replayed) in names.items():
+            try:
+                workers[shown] = stack.enter_context(Worker(name, widths, batch, device, replayed))
+                workers[shown].begin(GPU_STEPS)
+            except (NotRunError, BrokenPipeError) as error:
+                failed[shown] = f"not run: {error}"
+        answers: dict[str, list[dict[str, Any]]] = {}
+        for shown, worker in list(workers.items()):
+            try:
+                worker.answer()
+            except NotRunError as error:
+                failed[shown] = f"not run: {error}"
+                del workers[shown]
+        for _ in range(rounds):
+            for shown, worker in workers.items():
+                answers.setdefault(shown, []).append(worker.steps(GPU_STEPS))
+    yield from ((shown, failed.get(shown) or answers[shown]) for shown in names)
+
+
+def _against(what: str, widths: Sequence[int], batch: int, median: Mapping[str, float]) -> Iterator[Row]:
+    """Ours beside each peer, with the same mathematics; and discrete gates beside difflogic's real-valued ones."""
+    small = widths[0] == 8000
     for peer, own in AGAINST.items():
         if peer in median and own in median:
-            rows.append(Row(f"GPU, {own} against {peer}", median[peer] / median[own], "x"))
-    return rows
+            must, aim = (">= 5", ">= 20") if small else (">= 3", ">= 5") if peer == "difflogic raw" else ("", "")
+            barred = small or batch in (128, 512)
+            yield Row(
+                f"{what}: {own} against {peer}", median[peer] / median[own], "x", *((must, aim) if barred else ())
+            )
+    peer, own = "difflogic raw", "light, straight-through"
+    if peer in median and own in median:
+        bars = (">= 8", ">= 13") if not small and batch in (128, 512) else ()
+        note = "not the same mathematics: discrete gates forward, four numbers a gate"
+        yield Row(f"{what}: {own} against {peer}", median[peer] / median[own], "x", *bars, note=note)
 
 
-def _moved_bytes(straight_through: bool) -> float:
-    """The least that a step moves: signals in both passes, gradients of outputs and of inputs in one."""
-    signals = sum(GPU_BATCH * (i + o) for i, o in zip((784, *(GPU_GATES,) * 5), (GPU_GATES,) * 6, strict=True))
-    return signals * (2 * (1 / 8 if straight_through else 4) + 4)
+def _shares(what: str, widths: Sequence[int], batch: int, median: Mapping[str, float], copy: float) -> Iterator[Row]:
+    """How near a step comes to the time in which the GPU copies what it must move."""
+    for name in OURS:
+        if name in median:
+            bars = (">= 50", ">= 75") if batch == 1024 else ()
+            share = 100 * least_bytes(widths, batch, "straight" in name) / copy / median[name]
+            note = f"signals and gradients once each, at a copy's {copy / 1e9:,.0f} GB/s; parameters come on top"
+            yield Row(f"{what}: {name}, share of the limit", share, "%", *bars, note=note)
 
 
-def _copied_bytes_a_second() -> float:
-    """Bytes that the GPU reads and writes a second when it copies 1 GiB."""
-    x = torch.empty(2**28, device="cuda")
-    y, start, stop = torch.empty_like(x), torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    for event in (start, stop):
-        y.copy_(x)
-        event.record()
-    torch.cuda.synchronize()
-    return 2 * x.nbytes / (start.elapsed_time(stop) / 1e3)
+def least_bytes(widths: Sequence[int], batch: int, straight_through: bool) -> float:
+    """The least that a step moves, each row once: of real-valued gates 20 bytes a gate and sample.
+
+    Forward signals are read and written; backward signals and the gradients of outputs are read, and the gradients of
+    inputs written, but of the first layer. Bits are an eighth of a byte; the parameters' own traffic is left out.
+    """
+    signal, gradient = (1 / 8 if straight_through else 4), 4
+    total = 0.0
+    for inputs, outputs in pairwise((784, *widths)):
+        total += batch * signal * (2 * inputs + outputs) + batch * gradient * outputs
+        total += 0 if inputs == 784 else batch * gradient * inputs
+    return total
 
 
 if __name__ == "__main__":
-    run("training_speed", measure)
+    run("training_speed", measure, gpu="only what runs on a GPU")

@@ -19,7 +19,8 @@ from lgn_edge.network import Network
 from lgn_edge.programs import missing_program
 
 ROOT = Path(__file__).parents[2]
-PYTHON = ROOT / ".venv-peers" / "bin" / "python"
+# An environment that has the peers; another one than that of `make peers` is named by this variable.
+PYTHON = Path(os.environ.get("LGN_EDGE_PEERS_PYTHON", ROOT / ".venv-peers" / "bin" / "python"))
 CACHE = ROOT / "build" / "peers"
 VERSIONS = {"difflogic": "0.1.0", "torchlogix": "0.2.2"}
 ANSWER_S = 900.0  # of anything but a build

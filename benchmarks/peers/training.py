@@ -1,8 +1,8 @@
 """Training steps of one implementation, in the environment that has it; speaks JSON lines on its standard streams.
 
 Every implementation trains the same: layers of random wiring, group sum, cross-entropy, backward, Adam (torch's fused
-one, for all of them), through its own Python interface. A network is the widths of its layers, or for those of Petersen
-et al. (2024, table 6) for CIFAR-10 the kernels of its first convolution.
+one, for all of them), through its own Python interface; ours on a GPU as a recorded step. A network is the widths of
+its layers, or for those of Petersen et al. (2024, table 6) for CIFAR-10 the kernels of its first convolution.
 """
 
 from __future__ import annotations
@@ -67,15 +67,18 @@ def ours(network: Network, parametrization: str, estimator: str, device: str) ->
     return model
 
 
+OURS: dict[str, Callable[[Network, str], Any]] = {
+    "raw, soft": lambda network, device: ours(network, "raw", "soft", device),
+    "raw, straight-through": lambda network, device: ours(network, "raw", "hard", device),
+    "light, soft": lambda network, device: ours(network, "light", "soft", device),
+    "light, straight-through": lambda network, device: ours(network, "light", "hard", device),
+}
 MODELS: dict[str, Callable[[Network, str], Any]] = {
     "difflogic raw": difflogic,
     "torchlogix raw": lambda network, device: torchlogix(network, "raw", "soft", device),
     "torchlogix light": lambda network, device: torchlogix(network, "light", "soft", device),
     "torchlogix light, straight-through": lambda network, device: torchlogix(network, "light", "hard", device),
-    "raw, soft": lambda network, device: ours(network, "raw", "soft", device),
-    "raw, straight-through": lambda network, device: ours(network, "raw", "hard", device),
-    "light, soft": lambda network, device: ours(network, "light", "soft", device),
-    "light, straight-through": lambda network, device: ours(network, "light", "hard", device),
+    **OURS,
 }
 
 
@@ -111,7 +114,7 @@ def _memory(device: str) -> int:
 
 
 def main() -> None:
-    """Take a request {name, network, batch, device}, then numbers of steps; answer each with times and bytes."""
+    """Take a request, as `training_speed.Worker` sends it, then numbers of steps; answer each with times and bytes."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     torch.set_num_threads(1)
@@ -126,14 +129,23 @@ def main() -> None:
     torch.nn.Linear(2, 2)(torch.zeros(1, 2)).sum().backward()  # what torch itself loads for a first step
     before = _memory(device)
     model = MODELS[request["name"]](network, device).to(device).train()
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01, fused=True)
+    own = request["name"] in OURS
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01, fused=True, capturable=own and device == "cuda")
+
+    def step() -> None:
+        loss = torch.nn.functional.cross_entropy(model(samples), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    if own and request["replayed"]:
+        from lgn_edge.training.replay import Replayed
+
+        step = Replayed(step, device)
     for line in sys.stdin:
         start, busy = time.perf_counter(), time.process_time()
         for _ in range(int(line)):
-            loss = torch.nn.functional.cross_entropy(model(samples), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+            step()
         if device == "cuda":
             torch.cuda.synchronize()
         took = {"seconds": time.perf_counter() - start, "processor": time.process_time() - busy}

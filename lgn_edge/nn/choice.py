@@ -91,7 +91,7 @@ class Choice(Module):
     Attributes:
         logits: float32 [2, gates / lanes, K]; those of first inputs, then those of second ones.
         candidates: int32 [2, gates, K], values 0..n_inputs - 1, different in each row.
-        temperature: divides the logits in the softmax; a smaller one decides earlier.
+        temperature: divides the logits in the softmax, a smaller one decides earlier; a number, or a tensor of one.
 
     Raises:
         InputError: more candidates than there are, or sizes that are no multiples of the lanes.
@@ -105,7 +105,7 @@ class Choice(Module):
     ) -> None:
         super().__init__()
         self.n_inputs, self.lanes = n_inputs, lanes
-        self.temperature = 1.0
+        self.temperature: float | Tensor = 1.0
         for what, count in (("inputs", n_inputs), ("gates", gates)):
             if count % lanes:
                 raise InputError(
@@ -149,7 +149,8 @@ class Choice(Module):
 
     def soft(self) -> Tensor:
         """Softmax [2, gates, K] of the logits divided by the temperature."""
-        logits = self.logits if self.temperature == 1 else self.logits / self.temperature
+        plain = not isinstance(self.temperature, Tensor) and self.temperature == 1
+        logits = self.logits if plain else self.logits / self.temperature
         return self._gates(logits.softmax(2))
 
     def _gates(self, rows: Tensor) -> Tensor:

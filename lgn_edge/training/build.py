@@ -81,7 +81,7 @@ def make_optimizer(recipe: Recipe, model: LogicGateNetwork) -> torch.optim.Optim
     if model.encoder.offset is not None:
         rate = recipe.encoder.threshold_rate
         groups.append({"params": [model.encoder.offset], "first_rate": rate, "weight_decay": 0.0, "until": 1.0})
-    return kind(groups, fused=True)
+    return kind(groups, fused=True, capturable=training.device == "cuda")
 
 
 def forget(optimizer: torch.optim.Optimizer, parameter: Tensor, rows: Tensor) -> None:

@@ -11,7 +11,6 @@ The output folder holds `model/` (the best checkpoint so far), `state/epoch-NNNN
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,7 +21,6 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from lgn_edge._version import __version__
 from lgn_edge.checks import any_path, of_kind, true_or_false
@@ -32,7 +30,7 @@ from lgn_edge.network.samples import SCALE
 from lgn_edge.nn import LogicConv2d, LogicGateNetwork, discretise
 from lgn_edge.nn.convolution import ConvRecipe
 from lgn_edge.nn.kernels import cpu
-from lgn_edge.training.build import build_model, choices, derive_seed, forget, make_optimizer
+from lgn_edge.training.build import build_model, derive_seed, forget, make_optimizer
 from lgn_edge.training.checkpoint import load_checkpoint, save_checkpoint
 from lgn_edge.training.datasets import Dataset, dataset_names, load_dataset, stratified_split
 from lgn_edge.training.evaluation import (
@@ -41,13 +39,11 @@ from lgn_edge.training.evaluation import (
     gradient_norms,
     varying,
     varying_channels,
-    where_not_finite,
 )
 from lgn_edge.training.plan import (
     Plan,
     free_memory,
     make_plan,
-    memory_suffices,
     require_device,
     require_memory,
     require_memory_for_weights,
@@ -67,7 +63,8 @@ from lgn_edge.training.resume import (
     trained_on,
     write_state,
 )
-from lgn_edge.training.samples import Samples, augmented
+from lgn_edge.training.samples import Samples
+from lgn_edge.training.steps import Subject, rate, steps_of
 from lgn_edge.training.teacher import taught
 from lgn_edge.training.telemetry import TABLE, Epoch, append_row, kept_epoch, progress_bar, write_table
 from lgn_edge.training.tensorboard import Record, event_file, require_tensorboard
@@ -216,8 +213,9 @@ class _Run:
         self.targets, how = self.train.y, recipe.training.teacher
         if how.checkpoint:
             self.targets = taught(how, load_checkpoint(how.checkpoint), dataset, dataset.train_x[kept], self.train.y)
-        self.choices = choices(recipe, self.model)
         self.optimizer = make_optimizer(recipe, self.model)
+        trained = (recipe, self.model, self.optimizer, self.train, self.targets)
+        self.steps = steps_of(Subject(*trained, dataset.image, processes))
 
     def _model(self, kept: NDArray[np.intp], start: Path | None) -> LogicGateNetwork:
         """The model before its first epoch here; what the state holds besides comes with `take_up`."""
@@ -261,40 +259,22 @@ class _Run:
 
     def epoch(self, number: int) -> Epoch:
         """Train one epoch; its randomness follows from the seed and its number."""
-        recipe, samples = self.recipe.training, len(self.train)
-        steps = -(-samples // recipe.batch)
-        total = 0.0
+        recipe = self.recipe.training
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(recipe.seed, number))
             self._revive(number - 1)
             self.model.train()
-            order = torch.randperm(samples)
-            for step in range(steps):
-                share = ((number - 1) * steps + step) / (recipe.epochs * steps)
-                self._set_rates(share)
-                for choice, wiring in self.choices:
-                    choice.temperature = wiring.temperature_at(share)
-                chosen = order[step * recipe.batch : (step + 1) * recipe.batch].to(recipe.device)
-                with memory_suffices(recipe.device, recipe.batch):
-                    total += self._step(chosen, f"epoch {number}, step {step + 1}") * len(chosen)
-            for choice, wiring in self.choices:
+            total = self.steps.epoch(number)
+            for choice, wiring in self.steps.choices:
                 if number <= wiring.redraw_until * recipe.epochs:
                     choice.redraw(wiring.redraw)
         soft, hard = accuracies(self.model, self.held)
         undecided, constant = gate_shares(self.model)
-        rate, norms = recipe.learning_rate * _rate(recipe.schedule, share), gradient_norms(self.model)
+        share = self.steps.progress(number)[-1]
+        first, norms = recipe.learning_rate * rate(recipe.schedule, share), gradient_norms(self.model)
         gap = None if soft is None else soft - hard
         shares = (undecided, constant, norms[0], norms[-1], min(varying(self.model, self.held).values()))
-        return Epoch(number, rate, total / samples, soft, hard, gap, *shares)
-
-    def _set_rates(self, progress: float) -> None:
-        """Set the learning rates after a share of the training; what has learned takes no more gradients."""
-        schedule = self.recipe.training.schedule
-        for group in self.optimizer.param_groups:
-            learns = progress < group["until"]
-            group["lr"] = group["first_rate"] * _rate(schedule, progress / group["until"]) if learns else 0.0
-            for parameter in group["params"]:
-                parameter.requires_grad_(learns)
+        return Epoch(number, first, total / len(self.train), soft, hard, gap, *shares)
 
     def _revive(self, epochs: int) -> None:
         """Draw kernels anew whose channels do not vary after so many epochs, in the layers whose recipe wants that."""
@@ -311,32 +291,6 @@ class _Run:
             assert isinstance(layer, LogicConv2d)
             changed = layer.redraw(~vary[self.model.pools.get(i, i)])
             forget(self.optimizer, layer.weight, changed)
-
-    def _step(self, chosen: Tensor, when: str) -> float:
-        """One step on a batch; returns its mean loss."""
-        mine = self.processes.part(chosen)
-        logits = self.model.logits(self._bits(chosen))
-        loss = torch.nn.functional.cross_entropy(logits, self.targets[mine], reduction="sum") / len(chosen)
-        self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        value = loss.detach()
-        self.processes.add([*(p.grad for p in self.model.parameters() if p.grad is not None), value])
-        if not math.isfinite(value):
-            raise InputError(
-                f"training: the loss is not finite in {when}{where_not_finite(self.model)};"
-                " choose a smaller learning_rate or a larger tau"
-            )
-        self.optimizer.step()
-        return float(value)
-
-    def _bits(self, chosen: Tensor) -> Tensor:
-        """The bits of this process's part of a batch; where samples are augmented, anew at each call."""
-        if not self.recipe.data.augments:
-            return self.train.bits(self.processes.part(chosen))
-        assert self.dataset.image
-        x = augmented(self.train.raw(chosen), self.dataset.image, self.recipe.data.shift, self.recipe.data.flip)
-        bits: Tensor = self.model.encoder(self.processes.part(x))
-        return bits
 
     def save(self, history: Sequence[Epoch]) -> None:
         """Write the best model, then the row of the table, then the state, which says that both are there."""
@@ -399,11 +353,6 @@ def _same_dataset(recipe: Recipe, data: Dataset | str | os.PathLike[str] | None,
     dataset = _dataset(recipe, data)
     require_data(state, output, dataset)
     return dataset
-
-
-def _rate(schedule: str, progress: float) -> float:
-    """The learning rate after a share of the training, in first rates."""
-    return 0.5 + 0.5 * math.cos(math.pi * progress) if schedule == "cosine" else 1.0
 
 
 def _finished(history: Sequence[Epoch], recipe: Recipe) -> bool:
