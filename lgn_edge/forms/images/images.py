@@ -72,9 +72,26 @@ class Places:
     pitch: int
 
     @property
+    def n_outputs(self) -> int:
+        """Outputs of a kernel."""
+        return self.shape[0] * self.shape[1]
+
+    @property
     def n_read(self) -> int:
         """Places that kernels are evaluated at: the cells of the windows of all outputs."""
-        return self.shape[0] * self.shape[1] * len(self.window)
+        return self.n_outputs * len(self.window)
+
+    def reads(self) -> Int32Array:
+        """int32[outputs], how far what each output reads in its first cell is from what the first one reads."""
+        return self._offsets(self.step)
+
+    def writes(self) -> Int32Array:
+        """int32[outputs], how far each output is from the first."""
+        return self._offsets((self.pitch, 1))
+
+    def _offsets(self, step: Pair) -> Int32Array:
+        y, x = np.indices(self.shape, np.int32).reshape(2, -1)
+        return np.asarray(y * step[0] + x * step[1], np.int32)
 
 
 @dataclass(frozen=True)
@@ -133,8 +150,7 @@ class Images:
         written = np.zeros(self.n_rows, np.bool_)
         written[self.input_row] = True
         for stage in self.stages:
-            outputs, _ = _offsets(stage.places)
-            written[stage.out[:, None] + outputs] = True
+            written[stage.out[:, None] + stage.places.writes()] = True
         return np.flatnonzero(~written).astype(np.int32)
 
     def evaluate(self, words: Words) -> Words:
@@ -142,18 +158,11 @@ class Images:
         memory = np.zeros((self.n_rows, words.shape[1]), words.dtype)
         memory[self.input_row] = words[self.input_bit]
         for stage in self.stages:
-            outputs, reads = _offsets(stage.places)
+            reads = stage.places.reads()[:, None] + stage.places.window
             for k in range(len(stage.out)):
                 value = _kernel(stage, k, memory, reads)
-                memory[stage.out[k] + outputs] = np.bitwise_or.reduce(value, axis=1)
+                memory[stage.out[k] + stage.places.writes()] = np.bitwise_or.reduce(value, axis=1)
         return memory
-
-
-def _offsets(places: Places) -> tuple[Int32Array, Int32Array]:
-    """How far each output, int32[outputs], and what it reads, int32[outputs, cells], are from the first."""
-    y, x = (index.reshape(-1) for index in np.indices(places.shape, np.int32))
-    reads = y * places.step[0] + x * places.step[1]
-    return y * places.pitch + x, reads[:, None] + places.window
 
 
 def _kernel(stage: Stage, k: int, memory: Words, reads: Int32Array) -> Words:

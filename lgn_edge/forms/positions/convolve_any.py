@@ -6,7 +6,8 @@ of two words, not for each kind of half.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -14,18 +15,29 @@ import numpy as np
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
-from lgn_edge.forms.images.trees import ROOTS
 from lgn_edge.forms.positions.convolve import masks_of
 from lgn_edge.forms.positions.halos import spread
 from lgn_edge.forms.positions.levels import COPY, Levels, levels_of
 from lgn_edge.forms.positions.memory import memory
 from lgn_edge.forms.positions.program import Positions, Stage
-from lgn_edge.kernels.tir import Buffer, Expr, Integers, Kernel, Table, as_index, constant, kernel, narrow, repeat
+from lgn_edge.kernels.tir import (
+    Buffer,
+    Expr,
+    Integers,
+    Kernel,
+    Table,
+    as_index,
+    constant,
+    kernel,
+    narrow,
+    quotient,
+    repeat,
+)
 from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
 
 _QUARTERS: Final = (COPY, *range(len(OPERATIONS)))
-_HALVES: Final = tuple(range(len(OPERATIONS)))
-_ROOTS: Final = tuple(range(2 * len(ROOTS)))  # the kinds in ROOTS, twice, the second time complemented
+_GATES: Final = tuple(range(len(OPERATIONS)))  # of halves, and of roots
+_TOGETHER: Final = 4  # points of a stage of several, which are filled up to a multiple
 
 
 @dataclass(frozen=True)
@@ -36,8 +48,8 @@ class _Numbers:
         words, cells: as in `Stage.points`.
         points: of both together.
         plane, first: words of a plane of the output, and the first one that is no halo.
-        quarters: of the stage.
-        quarter, half, root, point, word: how many of each the stages before have.
+        quarters, kernels: of the stage.
+        quarter, gate, kernel, point, word: how many of each the stages before have.
     """
 
     words: Expr
@@ -46,20 +58,26 @@ class _Numbers:
     plane: Expr
     first: Expr
     quarters: Expr
+    kernels: Expr
     quarter: Expr
-    half: Expr
-    root: Expr
+    gate: Expr
+    kernel: Expr
     point: Expr
     word: Expr
 
 
 _PLAIN: Final = len(fields(_Numbers))
-_BOUNDS: Final = tuple(np.cumsum([_PLAIN, len(_QUARTERS) + 1, len(_HALVES) + 1, len(_ROOTS) + 1]).tolist())
+_BOUNDS: Final = tuple(np.cumsum([_PLAIN, len(_QUARTERS) + 1, len(_GATES) + 1, len(_GATES) + 1]).tolist())
 
 
 def words_of_any(positions: Positions) -> int:
     """Words that `convolve_any` works in: those of images, and behind them the values of a stage's gates."""
-    return positions.n_words + max(levels_of(stage).n_values * stage.points.size for stage in positions.stages)
+    return positions.n_words + max(levels_of(stage).n_values * _filled(stage.points.size) for stage in positions.stages)
+
+
+def _filled(points: int) -> int:
+    """Points with those that fill them up."""
+    return points if points == 1 else -(-points // _TOGETHER) * _TOGETHER
 
 
 def convolve_any(positions: Positions, prefix: str) -> Kernel:
@@ -91,12 +109,18 @@ def convolve_any(positions: Positions, prefix: str) -> Kernel:
 
 
 def _all_kinds(run: _Run, row: Buffer, at: Expr, single: bool) -> None:
-    """Emit a loop for each kind of quarter, half and root."""
-    levels = ((_QUARTERS, run.quarter_of), (_HALVES, run.half_of), (_ROOTS, run.root_of))
-    for (kinds, emit), first in zip(levels, _BOUNDS, strict=False):
+    """Emit a loop for each kind of quarter, one for each kind of gate above, and one for the kernels."""
+
+    def each(kinds: Sequence[int], bounds: Expr, emit: Callable[[int, Expr, bool], None]) -> None:
         for i, kind in enumerate(kinds):
-            with T.serial(row[at + first + i], row[at + first + i + 1]) as number:
+            with T.serial(row[bounds + i], row[bounds + i + 1]) as number:
                 emit(kind, number, single)
+
+    each(_QUARTERS, at + _BOUNDS[0], run.quarter)
+    with T.serial(0, 2) as level:
+        each(_GATES, T.Bind(at + _BOUNDS[1] + level * (len(_GATES) + 1)), run.gate)
+    with T.serial(0, run.numbers.kernels) as number:
+        run.kernel(number, single)
 
 
 def _n_folds(positions: Positions) -> int:
@@ -107,20 +131,21 @@ def _tables(positions: Positions) -> dict[str, Integers]:
     """What all stages read: their rows, gates, points, and places and lanes of output words."""
     stages, levels = positions.stages, [levels_of(stage) for stage in positions.stages]
     places = [[stage.out.offset(y, x) - stage.out.offset(0, 0) for y, x in stage.out.homes()] for stage in stages]
+    points = [_filled(stage.points.size) for stage in stages]
     counts = [
-        [len(of.quarter), len(of.half), len(of.root), stage.points.size, len(stage.points)]
-        for stage, of in zip(stages, levels, strict=True)
+        [len(of.quarter), len(of.half) + len(of.root), len(of.kernel), n, len(stage.points)]
+        for stage, of, n in zip(stages, levels, points, strict=True)
     ]
     before = np.cumsum([[0] * len(counts[0]), *counts], axis=0).tolist()
     n_folds = _n_folds(positions)
     rows = [_row(stage, of, first, n_folds) for stage, of, first in zip(stages, levels, before, strict=False)]
-    points = [stage.points.size for stage in stages]
     return {
         "stage": np.array(rows, np.int32).reshape(-1),
         "quarter": narrow(np.concatenate([of.quarter[:, 1:] for of in levels]).reshape(-1)),
-        "half": _scaled([of.half[:, 1:] for of in levels], points),
-        "root": _scaled([of.root for of in levels], points),
-        "point": narrow(np.concatenate([stage.points.reshape(-1) for stage in stages])),
+        "gate": _scaled([np.concatenate([of.half, of.root])[:, 1:] for of in levels], points),
+        "kernel": _scaled([of.kernel for of in levels], points),
+        "flip": np.concatenate([stage.flip for stage in stages]).astype(np.uint8),
+        "point": narrow(np.concatenate([np.resize(stage.points, n) for stage, n in zip(stages, points, strict=True)])),
         "place": narrow(np.concatenate(places)),
         "mask": np.concatenate([masks_of(stage.out) for stage in stages]).astype(positions.word),
     }
@@ -128,11 +153,15 @@ def _tables(positions: Positions) -> dict[str, Integers]:
 
 def _row(stage: Stage, levels: Levels, before: Sequence[int], n_folds: int) -> list[int]:
     """What a stage has in the table of stages; its last numbers are how far lanes are moved to be ORed, 0 or more."""
-    kinds = ((_QUARTERS, levels.quarter[:, 0]), (_HALVES, levels.half[:, 0]), (_ROOTS, 2 * stage.root + stage.flip))
-    bounds = [bound for of, found in kinds for bound in np.searchsorted(found, [*of, of[-1] + 1]).tolist()]
     first = stage.out.first + stage.out.offset(0, 0)
-    numbers = [*stage.points.shape, stage.points.size, stage.out.plane, first, len(levels.quarter), *before]
-    return [*numbers, *bounds, *stage.folds, *[0] * (n_folds - len(stage.folds))]
+    numbers = [*stage.points.shape, _filled(stage.points.size), stage.out.plane, first]
+    numbers += [len(levels.quarter), len(levels.kernel), *before]
+    of_quarters, of_halves, of_roots = (
+        np.searchsorted(gates[:, 0], [*kinds, len(_GATES)])
+        for kinds, gates in ((_QUARTERS, levels.quarter), (_GATES, levels.half), (_GATES, levels.root))
+    )
+    numbers += [*of_quarters.tolist(), *of_halves.tolist(), *(of_roots + len(levels.half)).tolist()]
+    return [*numbers, *stage.folds, *[0] * (n_folds - len(stage.folds))]
 
 
 def _scaled(values: Sequence[Integers], points: Sequence[int]) -> Integers:
@@ -148,50 +177,59 @@ class _Run:
         memory: the words; values of gates are from `values` on.
         numbers: of the stage.
         folds: as in `Stage.folds`; 0 ORs a word with itself.
-        quarter, half, root, point, place, mask: tables of all stages.
+        quarter_table, gate_table, kernel_table, flip, point, place, mask: of all stages.
     """
 
     memory: Buffer
     values: int
     numbers: _Numbers
     folds: Sequence[Expr]
-    quarter: Buffer
-    half: Buffer
-    root: Buffer
+    quarter_table: Buffer
+    gate_table: Buffer
+    kernel_table: Buffer
+    flip: Buffer
     point: Buffer
     place: Buffer
     mask: Buffer
 
-    def quarter_of(self, operation: int, number: Expr, single: bool) -> None:
+    def quarter(self, operation: int, number: Expr, single: bool) -> None:
         """Emit a quarter at all points, of which there may be a single one."""
-        read = self._read(self.quarter, self.numbers.quarter + number, 0, 1 if operation == COPY else 2)
+        read = self._read(self.quarter_table, self.numbers.quarter + number, 0, 1 if operation == COPY else 2)
         to = T.Bind(number * self.numbers.points + self.values)
-        if single:
-            T.buffer_store(self.memory, self._gate(operation, read, 0), [to])
-            return
-        with T.serial(0, self.numbers.points) as i:
-            point = T.Bind(as_index(self.point[self.numbers.point + i]))
-            T.buffer_store(self.memory, self._gate(operation, read, point), [to + i])
 
-    def half_of(self, operation: int, number: Expr, single: bool) -> None:
-        """Emit a half of two quarters; likewise."""
-        read = self._read(self.half, self.numbers.half + number, self.values, 2)
+        def store(number: Expr | int, point: Expr | int) -> None:
+            of = [self.memory[first + point] for first in read]
+            value = of[0] if operation == COPY else EXECUTE[operation](*of)
+            T.buffer_store(self.memory, value, [to + number])
+
+        if single:
+            store(0, 0)
+            return
+        with T.serial(0, quotient(self.numbers.points, _TOGETHER)) as i:
+            for j in range(_TOGETHER):
+                number = i * _TOGETHER + j
+                store(number, T.Bind(as_index(self.point[self.numbers.point + number])))
+
+    def gate(self, operation: int, number: Expr, single: bool) -> None:
+        """Emit a gate of two values; likewise."""
+        read = self._read(self.gate_table, self.numbers.gate + number, self.values, 2)
         to = T.Bind((self.numbers.quarters + number) * self.numbers.points + self.values)
-        if single:
-            T.buffer_store(self.memory, self._gate(operation, read, 0), [to])
-            return
-        with T.serial(0, self.numbers.points) as i:
-            T.buffer_store(self.memory, self._gate(operation, read, i), [to + i])
+        lanes = 1 if single else _TOGETHER
+        with T.serial(0, 1 if single else quotient(self.numbers.points, lanes)) as i:
+            a, b, result = ([tirx.Ramp(first + i * lanes, 1, lanes) if lanes > 1 else first] for first in (*read, to))
+            value = EXECUTE[operation](tirx.BufferLoad(self.memory, a), tirx.BufferLoad(self.memory, b))
+            T.buffer_store(self.memory, value, result)
 
-    def root_of(self, kind: int, number: Expr, single: bool) -> None:
-        """Emit the words of a kernel: the OR of what its root gives in its cells, and of the lanes that are folded."""
-        operation, numbers, word = ROOTS[kind // 2], self.numbers, str(self.memory.dtype)
-        read = self._read(self.root, numbers.root + number, self.values, 1 if operation == COPY else 2)
+    def kernel(self, number: Expr, single: bool) -> None:
+        """Emit the words of a kernel: the OR of its values in its cells, and of the lanes that are folded."""
+        numbers, word = self.numbers, str(self.memory.dtype)
+        first = T.Bind(as_index(self.kernel_table[numbers.kernel + number]) + self.values)
         plane = T.Bind(number * numbers.plane + numbers.first)
+        ones = constant(2 ** (8 * np.dtype(word).itemsize) - 1, word)
+        flip = T.Bind(tirx.Cast(word, self.flip[numbers.kernel + number]) * ones)
 
         def value(point: Expr | int) -> Expr:
-            plain = self._gate(operation, read, point)
-            return plain ^ constant(2 ** (8 * np.dtype(word).itemsize) - 1, word) if kind % 2 else plain
+            return self.memory[first + point] ^ flip
 
         def store(number: Expr, result: Expr) -> None:
             whole = T.Bind(result)
@@ -203,14 +241,10 @@ class _Run:
             store(numbers.word, value(0))
             return
         with T.serial(0, numbers.words) as i:
-            first = T.Bind(i * numbers.cells)
-            result = repeat(numbers.cells, 1, value(first), lambda cell, ored: ored | value(first + cell), word, 1)
+            at = T.Bind(i * numbers.cells)
+            result = repeat(numbers.cells, 1, value(at), lambda cell, ored: ored | value(at + cell), word, 1)
             store(T.Bind(numbers.word + i), result)
 
     def _read(self, table: Buffer, entry: Expr, base: int, count: int) -> list[Expr]:
         """Where a gate reads, at the first point: the two numbers of an entry are words behind the base."""
         return [T.Bind(as_index(table[entry * 2 + i]) + base) for i in range(count)]
-
-    def _gate(self, operation: int, read: Sequence[Expr], point: Expr | int) -> Expr:
-        of = [self.memory[first + point] for first in read]
-        return of[0] if operation == COPY else EXECUTE[operation](*of)

@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
-from lgn_edge.forms.images.trees import HALVES
+from lgn_edge.forms.images.trees import HALVES, ROOTS
 from lgn_edge.forms.positions.program import Stage
 from lgn_edge.network.layers import Int32Array
+from lgn_edge.passes.kernel_tables import IntArray
 
 COPY: Final = -1  # the operation of a quarter that is one leaf
 _NONE: Final = -2
@@ -19,38 +20,44 @@ _OPERATIONS: Final = np.array([((ops or (COPY,)) + (_NONE,) * 3)[:3] for ops in 
 
 @dataclass(frozen=True)
 class Levels:
-    """The gates of a stage, their values one behind the other: those of quarters, then those of halves.
+    """The gates of a stage, their values one behind the other: those of quarters, of halves, of roots.
 
     Attributes:
         quarter: int32[Q, 3], an operation, ascending, and the words that it reads at the first point.
-        half: int32[H, 3], an operation, ascending, and the two quarters.
-        root: int32[K, 2], the values that the root of each kernel reads.
+        half: int32[H, 3], an operation, ascending, and the values that it reads.
+        root: int32[R, 3], likewise.
+        kernel: int32[K], the value of each kernel.
     """
 
     quarter: Int32Array
     half: Int32Array
     root: Int32Array
-
-    @property
-    def n_gates(self) -> int:
-        """Gates, those of roots included."""
-        return self.n_values + len(self.root)
+    kernel: Int32Array
 
     @property
     def n_values(self) -> int:
         """Values, of each point."""
-        return len(self.quarter) + len(self.half)
+        return len(self.quarter) + len(self.half) + len(self.root)
 
 
 def levels_of(stage: Stage) -> Levels:
     """The gates of a stage, each once."""
     first, second, above = _OPERATIONS[stage.kind].T
-    whole = above >= 0
     left = np.stack([first, stage.tap[:, 0], np.where(first == COPY, stage.tap[:, 0], stage.tap[:, 1])], axis=1)
-    right = np.concatenate([second[:, None], stage.tap[:, 2:]], axis=1)[whole]
-    quarter, of = np.unique(np.concatenate([left, right]), axis=0, return_inverse=True)
-    pair = np.stack([above[whole], of.reshape(-1)[: len(left)][whole], of.reshape(-1)[len(left) :]], axis=1)
-    half, of_half = np.unique(pair, axis=0, return_inverse=True)
-    value = of.reshape(-1)[: len(left)].copy()
-    value[whole] = len(quarter) + of_half.reshape(-1)
-    return Levels(quarter.astype(np.int32), half.astype(np.int32), value[stage.half].astype(np.int32))
+    right = np.concatenate([second[:, None], stage.tap[:, 2:]], axis=1)
+    right = np.where((above >= 0)[:, None], right, left)
+    quarter, of = np.unique(np.stack([left, right], axis=1).reshape(-1, 3), axis=0, return_inverse=True)
+    half, value = _gates(above, of.reshape(-1, 2), len(quarter))
+    root, kernel = _gates(np.array(ROOTS)[stage.root], value[stage.half], len(quarter) + len(half))
+    arrays = (np.asarray(array, np.int32) for array in (quarter, half, root, kernel))
+    return Levels(*arrays)
+
+
+def _gates(operation: IntArray, read: IntArray, first: int) -> tuple[IntArray, IntArray]:
+    """Distinct gates [n, 3] of two values [k, 2], and the value of each; without an operation it is the first one."""
+    is_gate = operation >= 0
+    named = np.concatenate([operation[:, None], read], axis=1)
+    gate, of = np.unique(named[is_gate], axis=0, return_inverse=True)
+    value = read[:, 0].copy()
+    value[is_gate] = first + of.reshape(-1)
+    return gate, value

@@ -27,6 +27,7 @@ from lgn_edge.kernels.tir import (
     constant,
     kernel,
     narrow,
+    quotient,
     row,
     scratch,
     store_row,
@@ -60,10 +61,10 @@ def convolve(images: Images, shape: Shape, prefix: str) -> Kernel:
     lasts = _used(last for _, last in steps)
     squares = {_is_square(stage) for stage in images.stages if len(stage.out)}
 
-    def body(slots: Buffer, numbers: Buffer, window: Buffer, *kernels: Buffer) -> None:
+    def body(slots: Buffer, numbers: Buffer, window: Buffer, read: Buffer, write: Buffer, *kernels: Buffer) -> None:
         tile = scratch(shape.word, 2 * _TILE * shape.lanes)
         with T.serial(0, len(images.stages)) as stage:
-            places = _Places(window, *(T.Bind(numbers[stage * _NUMBERS + i]) for i in range(_NUMBERS)))
+            places = _Places(window, read, write, *(T.Bind(numbers[stage * _NUMBERS + i]) for i in range(_NUMBERS)))
             for square in sorted(squares):
                 loops = _Loops(slots, tile, places, square, kinds, lasts, shape, *kernels)
                 first, end = (places.first_square, places.end) if square else (places.first, places.first_square)
@@ -112,49 +113,37 @@ class _Places:
 
     Attributes:
         window: where the cells of all windows are.
+        read, write: what each output reads in the first cell, and where it goes, from the first output on.
         first, first_square, end: its kernels, those of a window of 2 x 2 last.
-        rows, columns: of outputs.
-        tall, wide: of the part of them that is done at a time.
-        parts_y, parts_x: how many parts there are.
-        step_y, step_x, pitch: see `images.Places`.
+        first_output, end_output: its part of `read` and `write`.
         first_cell, end_cell: its part of `window`.
     """
 
     window: Buffer
+    read: Buffer
+    write: Buffer
     first: Expr
     first_square: Expr
     end: Expr
-    rows: Expr
-    columns: Expr
-    tall: Expr
-    wide: Expr
-    parts_y: Expr
-    parts_x: Expr
-    step_y: Expr
-    step_x: Expr
-    pitch: Expr
+    first_output: Expr
+    end_output: Expr
     first_cell: Expr
     end_cell: Expr
 
 
-_NUMBERS: Final = len(fields(_Places)) - 1  # all but the window
+_BUFFERS: Final = 3  # the first fields
+_NUMBERS: Final = len(fields(_Places)) - _BUFFERS
 
 
 def _tables(
     images: Images, steps: Sequence[tuple[Int32Array, Int32Array]], lanes: int, prefix: str
 ) -> tuple[Table, ...]:
-    """The numbers of the stages, windows, and of each kernel its taps, halves, last step, complement and output."""
-    numbers, first, cell = [], 0, 0
+    """The numbers of the stages, their outputs and windows, and of each kernel taps, halves, last step, and output."""
+    numbers, kernels, outputs, cells = [], 0, 0, 0
     for stage in images.stages:
-        places, end, stop = stage.places, first + len(stage.out), cell + len(stage.places.window)
-        square = _is_square(stage)
-        together = _TILE // _SQUARE if square else _TILE
-        wide = min(together, places.shape[1])
-        tall = together // wide
-        parts = [-(-places.shape[0] // tall), -(-places.shape[1] // wide)]
-        numbers += [first, first if square else end, end, *places.shape, tall, wide, *parts]
-        numbers += [places.step[0] * lanes, places.step[1] * lanes, places.pitch * lanes, cell, stop]
-        first, cell = end, stop
+        ends = kernels + len(stage.out), outputs + stage.places.n_outputs, cells + len(stage.places.window)
+        numbers += [kernels, kernels if _is_square(stage) else ends[0], ends[0], outputs, ends[1], cells, ends[2]]
+        kernels, outputs, cells = ends
 
     def all_of(arrays: Iterable[NDArray[Any]], dtype: type[np.integer[Any]] = np.int32) -> Integers:
         """The arrays of the stages, one behind the other; of a few kernels those of a kind are side by side."""
@@ -166,10 +155,15 @@ def _tables(
         np.lexsort((*stage.trees.half.T, last, np.arange(len(last)) // _NEAR))
         for stage, (_, last) in zip(stages, steps, strict=True)
     ]
-    windows = np.concatenate([stage.places.window for stage in stages])
+    places = [stage.places for stage in stages]
+    offsets = {
+        "window": [place.window for place in places],
+        "read": [place.reads() for place in places],
+        "write": [place.writes() for place in places],
+    }
     return (
         Table(f"{prefix}_stage", np.array(numbers, np.int32)),
-        Table(f"{prefix}_window", windows.astype(np.int32) * np.int32(lanes)),
+        *(Table(f"{prefix}_{name}", np.concatenate(of) * np.int32(lanes)) for name, of in offsets.items()),
         Table(f"{prefix}_tap", all_of(stage.tap for stage in stages) * np.int32(lanes)),
         Table(f"{prefix}_half", all_of((stage.trees.half for stage in stages), np.uint8)),
         Table(f"{prefix}_tiled", all_of((tiled for tiled, _ in steps), np.uint8)),
@@ -208,70 +202,70 @@ class _Loops:
     out: Buffer
 
     def run(self, k: Expr) -> None:
-        """Emit a kernel: part of its outputs at a time."""
+        """Emit a kernel: some of its outputs at a time."""
         p = self.places
-        output = T.Bind(self.out[k])
-        with T.serial(0, p.parts_y) as i, T.serial(0, p.parts_x) as j:
-            y, x = T.Bind(i * p.tall), T.Bind(j * p.wide)
-            tall, wide = T.Bind(tirx.min(p.tall, p.rows - y)), T.Bind(tirx.min(p.wide, p.columns - x))
-            at = T.Bind(y * p.step_y + x * p.step_x)
-            to = T.Bind(output + y * p.pitch + x * self.shape.lanes)
+        output, together = T.Bind(self.out[k]), _TILE // self._cells
+        outputs = p.end_output - p.first_output
+        with T.serial(0, quotient(outputs + (together - 1), together)) as part:
+            first = T.Bind(p.first_output + part * together)
+            end = T.Bind(tirx.min(first + together, p.end_output))
             if self.square:
-                self._part(k, at, to, tall, wide, None)
+                self._part(k, 0, output, first, end, None)
             else:
                 with T.serial(p.first_cell, p.end_cell) as cell:
-                    self._part(k, T.Bind(at + p.window[cell]), to, tall, wide, cell > p.first_cell)
+                    self._part(k, T.Bind(p.window[cell]), output, first, end, cell > p.first_cell)
 
-    def _part(self, k: Expr, at: Expr, to: Expr, tall: Expr, wide: Expr, later: Expr | None) -> None:
-        """Emit a kernel for tall x wide outputs; `later` cells are ORed to what is there."""
+    def _part(self, k: Expr, cell: Expr | int, output: Expr, first: Expr, end: Expr, later: Expr | None) -> None:
+        """Emit a kernel for some outputs, in a cell or a square of them; `later` cells are ORed to what is there."""
         lanes, word = self.shape.lanes, self.shape.word
         ones = constant(2**self.shape.word_bits - 1, word)
 
         def taps(half: Expr) -> list[Expr]:
-            return [T.Bind(at + self.tap[(2 * k + half) * _LEAVES + leaf]) for leaf in range(_LEAVES)]
+            return [T.Bind(self.tap[(2 * k + half) * _LEAVES + leaf] + cell) for leaf in range(_LEAVES)]
 
         def mask(bit: Expr) -> Expr:
             return T.Bind(tirx.Broadcast(tirx.Cast(word, bit) * ones, lanes))
 
         with T.serial(0, as_index(self.tiled[k])) as h:
             seen = taps(h)
-            halves = {kind: partial(self._half, HALVES[kind], seen, h * _TILE, tall, wide) for kind in self.kinds}
+            halves = {kind: partial(self._half, HALVES[kind], seen, h * _TILE, first, end) for kind in self.kinds}
             _switch(as_index(self.half[2 * k + h]), halves)
         seen, flip, keep = taps(0), mask(self.flip[k]), None if later is None else mask(later)
-        lasts = {last: partial(self._last, last, seen, flip, keep, to, tall, wide) for last in self.lasts}
+        lasts = {last: partial(self._last, last, seen, flip, keep, output, first, end) for last in self.lasts}
         _switch(as_index(self.last[k]), lasts)
 
-    def _half(self, operations: tuple[int, ...], taps: Sequence[Expr], tile: Expr, tall: Expr, wide: Expr) -> None:
-        with T.serial(0, tall) as y, T.serial(0, wide) as x:
-            first = T.Bind(tile + (y * wide + x) * self._together)
-            for i, value in enumerate(self._values(operations, taps, y, x)):
-                store_row(self.tile, first + i, self.shape.lanes, value)
+    def _half(self, operations: tuple[int, ...], taps: Sequence[Expr], tile: Expr, first: Expr, end: Expr) -> None:
+        with T.serial(0, end - first) as i:
+            at = T.Bind(tile + i * self._cells)
+            for cell, value in enumerate(self._values(operations, taps, first + i)):
+                store_row(self.tile, at + cell, self.shape.lanes, value)
 
     def _last(
-        self, last: int, taps: Sequence[Expr], flip: Expr, keep: Expr | None, to: Expr, tall: Expr, wide: Expr
+        self, last: int, taps: Sequence[Expr], flip: Expr, keep: Expr | None, output: Expr, first: Expr, end: Expr
     ) -> None:
-        lanes = self.shape.lanes
-        with T.serial(0, tall) as y, T.serial(0, wide) as x:
-            first = T.Bind((y * wide + x) * self._together)
-            here = [tirx.Ramp(to + y * self.places.pitch + x * lanes, 1, lanes)]
+        lanes, cells = self.shape.lanes, range(self._cells)
+        with T.serial(0, end - first) as i:
+            at = T.Bind(i * self._cells)
+            here = [tirx.Ramp(output + self.places.write[first + i], 1, lanes)]
             if last < len(ROOTS):
-                a, b = ([row(self.tile, tile + first + i, lanes) for i in range(self._together)] for tile in (0, _TILE))
+                a, b = ([row(self.tile, tile + at + cell, lanes) for cell in cells] for tile in (0, _TILE))
                 values = a if last == _COPY else [EXECUTE[ROOTS[last]](*pair) for pair in zip(a, b, strict=True)]
             else:
-                values = self._values(HALVES[last - len(ROOTS)], taps, y, x)
+                values = self._values(HALVES[last - len(ROOTS)], taps, first + i)
             result = reduce(operator.or_, [T.Bind(value ^ flip) for value in values])
             if keep is not None:
                 result = result | (tirx.BufferLoad(self.slots, here) & keep)
             T.buffer_store(self.slots, result, here)
 
     @property
-    def _together(self) -> int:
+    def _cells(self) -> int:
+        """How many cells are done together."""
         return _SQUARE if self.square else 1
 
-    def _values(self, operations: tuple[int, ...], taps: Sequence[Expr], y: Expr, x: Expr) -> list[Expr]:
+    def _values(self, operations: tuple[int, ...], taps: Sequence[Expr], output: Expr) -> list[Expr]:
         """What a half gives at the cells of an output."""
         p, lanes = self.places, self.shape.lanes
-        at = T.Bind(y * p.step_y + x * p.step_x)
+        at = T.Bind(p.read[output])
         cells = [at]
         if self.square:
             below = T.Bind(at + p.window[p.first_cell + 2])

@@ -40,7 +40,7 @@ def one_ns(positions: Positions, read: int) -> float:
     """Of encoding and all stages as words of positions, for one sample of which gates read so many bits."""
     images = positions.images.values()
     halos = sum(len(image.halos()) * len(image.channel) for image in images)
-    values = sum(levels_of(stage).n_gates * stage.points.size for stage in positions.stages)
+    values = sum(levels_of(stage).n_values * stage.points.size for stage in positions.stages)
     return values * _VALUE + halos * _HALO + len(positions.input_bit) * _PACKED_ONE + read * _PUT
 
 
