@@ -12,21 +12,24 @@ NODE := build/node/.ready
 OLD_RUNTIME := build/old-runtime/.ready
 PACKAGERS := build/packagers/.ready
 LIGHTNING := build/lightning/.ready
+BROWSER := build/browser/.ready
 AARCH64 := build/aarch64/.ready
 HEADER := build/header/.ready
 WHEELS := x86-64 aarch64
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check bench peers node old-runtime packagers lightning aarch64 wheel clean
+.PHONY: help demo web test test-full check bench peers node browser old-runtime packagers lightning aarch64 wheel clean
 
 help:
 	@echo "make demo        train on real images, export, build, verify, and show a summary (DATASET=digits|mnist, DATA=folder)"
+	@echo "make web         the page that reads drawn digits, in build/web (examples/web)"
 	@echo "make test        checks and tests, in a few minutes; what needs a program that is not installed is skipped by name"
 	@echo "make test-full   checks and every test: all combinations, more random examples"
 	@echo "make check       formatting, lint and types"
 	@echo "make bench       every benchmark, the short way"
 	@echo "make peers       other projects' packages, in .venv-peers, for benchmarks/cpu_vs_peers.py"
-	@echo "make node        ONNX Runtime for node and for the web, in build/node, for tests/onnx_model/test_node.py"
+	@echo "make node        ONNX Runtime for node and for the web, and TypeScript, in build/node, for tests"
+	@echo "make browser     Playwright, in build/browser, for tests that drive Debian's Chromium"
 	@echo "make old-runtime ONNX Runtime 1.17, in build/old-runtime, for tests/onnx_model/test_old_runtime.py"
 	@echo "make packagers   PlatformIO, ESP-IDF's component manager, Kconfig, CMake: for tests/artifact/test_packagers.py"
 	@echo "make lightning   PyTorch Lightning, in build/lightning, for tests/nn/test_training_loops.py"
@@ -128,6 +131,16 @@ $(LIGHTNING): tests/nn/lightning.txt | $(READY)
 	@touch $@
 
 lightning: $(LIGHTNING)
+
+$(BROWSER): tests/browser.txt | $(READY)
+	rm -rf build/browser
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --target build/browser -r $<
+	@touch $@
+
+browser: $(BROWSER)
+
+web: $(READY)
+	$(BIN)/python examples/web/build.py
 
 clean:
 	rm -rf .venv .venv-peers build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -22,10 +22,19 @@ _FAMILIES: Final = {
     ),
     "wasm": (
         ("loader.mjs.in", "lgn_{name}.mjs"),
-        ("loader.d.ts.in", "lgn_{name}.d.ts"),
+        ("loader.d.mts.in", "lgn_{name}.d.mts"),
         ("package.json.in", "package.json"),
         ("main.mjs.in", "examples/main.mjs"),
     ),
+}
+# What an artifact for one target has besides, or in the place of its family's.
+_TARGETS: Final = {
+    "web": (
+        ("web.mjs.in", "lgn_{name}_web.mjs"),
+        ("web.d.mts.in", "lgn_{name}_web.d.mts"),
+        ("package_web.json.in", "package.json"),
+        ("main_web.mjs.in", "examples/main.mjs"),
+    )
 }
 # What the Makefile of a family makes, where it is more than the example.
 _MADE: Final = {
@@ -48,7 +57,10 @@ def templates(target: Target) -> dict[str, str]:
     "{name}" in a path is the model's identifier.
     """
     levels = {"src/lgn_{name}_levels.c": f"levels_{target.family}.c.in"} if len(target.levels) > 1 else {}
-    files = _FAMILIES.get(target.family, _HOSTED if target.hosted else _BARE)
+    files = (
+        *_FAMILIES.get(target.family, _HOSTED if target.hosted else _BARE),
+        *_TARGETS.get(target.name, ()),
+    )
     return {"include/lgn_{name}.h": "model.h.in", **levels, **{path: template for template, path in files}}
 
 

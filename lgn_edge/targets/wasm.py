@@ -1,4 +1,7 @@
-"""WebAssembly, for browsers and servers: one sample at a time in any engine, rows of samples where it has vectors."""
+"""WebAssembly, for browsers and servers: one sample at a time in any engine, rows of samples where it has vectors.
+
+`web` is the module with vectors, and around it one that takes WebGPU where there is one.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,15 @@ def _target(name: str, level: Level, cpu: str, shape: Shape, vectors: int, descr
     )
 
 
+def _with_vectors(name: str, description: str) -> Target:
+    level = Level("generic", vector_bits=128, features=("+simd128",))
+    return _target(name, level, "generic+simd128", Shape(64, 8), 67, description)
+
+
 WASM = (
     _target("wasm", Level("generic"), "generic", Shape(32, 1), 8, "WebAssembly: every browser, Node.js, WASI hosts"),
-    _target(
-        "wasm-simd128",
-        Level("generic", vector_bits=128, features=("+simd128",)),
-        "generic+simd128",
-        Shape(64, 8),
-        67,
-        "WebAssembly with 128-bit vectors: browsers since 2023; best for many samples a call",
+    _with_vectors(
+        "wasm-simd128", "WebAssembly with 128-bit vectors: browsers since 2023; best for many samples a call"
     ),
+    _with_vectors("web", "web pages, workers and Node.js: an ES module around WebAssembly with 128-bit vectors"),
 )

@@ -88,7 +88,7 @@ def test_javascript_has_them(module: Artifact) -> None:
     text = (module.folder / "lgn_named.mjs").read_text()
     line = next(line for line in text.splitlines() if line.startswith("export const CLASS_NAMES"))
     assert json.loads(line.split(" = ")[1].split("; //")[0]) == list(NAMES)
-    assert "export declare const CLASS_NAMES: readonly string[];" in (module.folder / "lgn_named.d.ts").read_text()
+    assert "export declare const CLASS_NAMES: readonly string[];" in (module.folder / "lgn_named.d.mts").read_text()
 
 
 def test_node_prints_them(module: Artifact) -> None:

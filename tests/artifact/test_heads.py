@@ -97,7 +97,7 @@ def test_a_circuit_keeps_the_names_of_its_inputs_and_outputs(tmp_path: Path) -> 
     assert "export const CLASS_NAMES = [];" in module
     assert f"export const OUTPUT_NAMES = {json.dumps(OUTPUTS)};" in module
     assert f"export const FEATURE_NAMES = {json.dumps(FEATURES)};" in module
-    types = (folder / "lgn_adder.d.ts").read_text()
+    types = (folder / "lgn_adder.d.mts").read_text()
     assert all(
         f"export declare const {name}: readonly string[];" in types for name in ("OUTPUT_NAMES", "FEATURE_NAMES")
     )

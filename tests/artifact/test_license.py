@@ -17,7 +17,7 @@ from tests.artifact.test_artifact import ODD
 DATA = {".lgn-edge.json", "report.json", "report.md", ".a", ".so", ".wasm", "LICENSE.txt"}
 
 
-@pytest.mark.parametrize("target", ["c", "cortex-m0", "riscv32", "atmega2560", "wasm", "x86-64"])
+@pytest.mark.parametrize("target", ["c", "cortex-m0", "riscv32", "atmega2560", "wasm", "web", "x86-64"])
 def test_every_file_names_its_licence(target: str, tmp_path: Path) -> None:
     packages = PACKAGES if target == "c" else ()
     folder = build(ODD, target, tmp_path / "a", packages=packages).folder

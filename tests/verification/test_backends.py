@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lgn_edge import emulate, host, toolchain
+from lgn_edge import emulate, host, programs, toolchain
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.targets import registry
 from lgn_edge.verification import DEFAULT_BACKENDS, Outcome, Subject, find_backends, run_backends
@@ -112,3 +112,14 @@ def test_torch_cannot_rebuild_what_it_has_no_layer_for():
 
 def test_emulated_backends_are_bounded():
     assert [backend.max_samples for backend in find_backends(["native", "cortex-m0", "cortex-m4"])] == [None, 512, 512]
+
+
+def test_the_module_for_the_web_needs_node_and_what_builds_it(monkeypatch):
+    (web,) = find_backends(["web-wasm"])
+    monkeypatch.setenv(programs.HIDE_VARIABLE, "1")
+    assert "node is not" in web.available(Subject(NETWORK))
+    (row,) = run_backends(Subject(NETWORK), [web], telling_vectors(NETWORK), required=["web-wasm"]).results
+    assert (row.outcome, row.required) == (Outcome.NOT_RUN, True)
+    monkeypatch.setattr(toolchain, "missing", lambda: "no linker")
+    assert web.available(Subject(NETWORK)) == "no linker"
+    assert "node is not" in web.available(Subject(NETWORK, artifacts={"web": Path("built")}))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lgn_edge.verification import DEFAULT_BACKENDS, Backend, Outcome, Result, Subject, run_backends
+from lgn_edge.verification import Backend, Outcome, Result, Subject, run_backends
+from lgn_edge.verification.backends import DEFAULT_BACKENDS, NAMED_BACKENDS
 from tests.thinning import combinations
 from tests.verification.planting import (
     SAMPLES,
@@ -21,9 +22,10 @@ from tests.verification.planting import (
 NETWORK = healthy_network()
 VECTORS = telling_vectors(NETWORK)
 FAULTS = network_faults(NETWORK)
+BACKENDS = {backend.name: backend for backend in (*DEFAULT_BACKENDS, *NAMED_BACKENDS)}
 
 
-@pytest.fixture(params=DEFAULT_BACKENDS, ids=lambda backend: backend.name)
+@pytest.fixture(params=BACKENDS.values(), ids=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Backend:
     reason = request.param.available(Subject(NETWORK, checkpoint=Path("not needed")))
     if reason is not None:
@@ -45,7 +47,7 @@ def test_a_healthy_backend_is_equal(backend):
 
 @pytest.mark.parametrize(
     ("backend", "name"),
-    combinations({backend.name: backend for backend in DEFAULT_BACKENDS}, list(FAULTS)),
+    combinations(BACKENDS, list(FAULTS)),
     indirect=["backend"],
 )
 def test_a_wrong_gate_is_found_and_named(backend, name):

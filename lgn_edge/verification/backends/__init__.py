@@ -13,6 +13,7 @@ from lgn_edge.verification.backends.onnxruntime import OnnxRuntimeBackend
 from lgn_edge.verification.backends.onnxruntime_written import OnnxRuntimeWrittenBackend
 from lgn_edge.verification.backends.reference import ReferenceBackend
 from lgn_edge.verification.backends.torch import TorchBackend
+from lgn_edge.verification.backends.web import WebBackend
 from lgn_edge.verification.subject import Backend
 from lgn_edge.words import meant
 
@@ -29,10 +30,13 @@ DEFAULT_BACKENDS: Final[tuple[Backend, ...]] = (
     ArtifactBackend("native"),
     ArtifactBackend("cortex-m4"),
 )
+"""Those that `verify` runs when nobody says which."""
+NAMED_BACKENDS: Final[tuple[Backend, ...]] = (WebBackend(),)
+"""Those that it runs besides where they are asked for; each target is one too."""
 
 
 def find_backends(names: Sequence[str]) -> tuple[Backend, ...]:
-    """The backends of these names; every target that can be executed here is one too.
+    """The backends of these names; every target is one too.
 
     Raises:
         InputError: no such backend; names the ones that come near.
@@ -44,13 +48,14 @@ def _find(name: str) -> Backend:
     from lgn_edge.targets.registry import ALIASES, TARGETS
 
     target = ALIASES.get(name, name)
-    for backend in DEFAULT_BACKENDS:
+    for backend in (*DEFAULT_BACKENDS, *NAMED_BACKENDS):
         if backend.name == target:
             return backend
     if target in TARGETS:
         return ArtifactBackend(target)
-    known = list(dict.fromkeys([*(backend.name for backend in DEFAULT_BACKENDS), *TARGETS, *ALIASES]))
+    backends = (*DEFAULT_BACKENDS, *NAMED_BACKENDS)
+    known = list(dict.fromkeys([*(backend.name for backend in backends), *TARGETS, *ALIASES]))
     raise InputError(f"no backend {name!r}; {meant(name, known)}")
 
 
-__all__ = ["DEFAULT_BACKENDS", "ArtifactBackend", "find_backends"]
+__all__ = ["DEFAULT_BACKENDS", "NAMED_BACKENDS", "ArtifactBackend", "find_backends"]
