@@ -6,7 +6,6 @@ of two words, not for each kind of half.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Final
