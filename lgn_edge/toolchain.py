@@ -112,13 +112,17 @@ def link_shared(objects: Sequence[Path], output: Path) -> None:
          "-o", str(output), *map(str, objects))  # fmt: skip
 
 
-def link_library(objects: Sequence[Path], output: Path, machine: Machine) -> None:
-    """Link ELF objects that need nothing but the C library into a shared one.
+def link_library(objects: Sequence[Path], output: Path, machine: Machine, parts: Sequence[str] = ()) -> None:
+    """Link ELF objects that need nothing but the C library, and `parts` of it such as "dl", into a shared one.
 
     "-nostdlib" keeps zig from compiling its runtime library first, which takes half a minute and which nothing needs.
     """
-    _zig("cc", *_machine(machine), "-g0", "-shared", "-nostdlib", "-lc", "-Wl,--gc-sections", "-Wl,--build-id=none",
-         "-Wl,-Bsymbolic", "-Wl,-z,defs", "-Wl,-z,noexecstack", "-o", str(output), *map(str, objects))  # fmt: skip
+    libraries = [f"-l{part}" for part in ("c", *parts)]
+    linking = [
+        f"-Wl,{flag}" for flag in ("--gc-sections", "--build-id=none", "-Bsymbolic", "-z,defs", "-z,noexecstack")
+    ]
+    _zig("cc", *_machine(machine), "-g0", "-shared", "-nostdlib", *libraries, *linking, "-o", str(output),
+         *map(str, objects))  # fmt: skip
 
 
 def link_firmware(inputs: Sequence[Path], output: Path, script: Path, keep: Sequence[str] = ()) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lgn_edge import emulate
+from lgn_edge.artifact.executed_by import not_executed
 from lgn_edge.programs import find_program, missing_program
 from lgn_edge.targets.registry import find_target
 
@@ -22,8 +22,8 @@ def needs(program: str, folder: Path | None = None) -> str:
 
 
 def needs_emulator(target: str) -> None:
-    """Whatever executes a target's code."""
-    reason = emulate.available(find_target(target).execution)
+    """Whatever executes a target's code: an emulator, a device of a GPU's kind."""
+    reason = not_executed(find_target(target))
     if reason:
         pytest.skip(f"{target}: {reason}")
 

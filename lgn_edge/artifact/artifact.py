@@ -8,24 +8,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lgn_edge.artifact.gpu_library import GpuLibrary
 from lgn_edge.artifact.host_library import HostLibrary
 from lgn_edge.artifact.manifest import Manifest, read_manifest
+from lgn_edge.artifact.opencl import find_opencl
 from lgn_edge.artifact.report import REPORT_JSON
 from lgn_edge.artifact.threads import worthwhile_threads
+from lgn_edge.artifact.webgpu import WEBGPU, WebGpuModel
 from lgn_edge.checks import MOST_THREADS, any_path, whole_number
 from lgn_edge.errors import InputError, UnsupportedError
 from lgn_edge.host import require_here, runs_here
 from lgn_edge.network import Prediction
 from lgn_edge.network.bits import words_for
 from lgn_edge.network.samples import check_samples
+from lgn_edge.network.truth_table import Words
 
 if TYPE_CHECKING:
     from lgn_edge.emulate import Firmware
+
+
+class Library(Protocol):
+    """What runs an artifact on this machine."""
+
+    def predict(self, samples: NDArray[Any], threads: int = 1) -> Prediction:
+        """Scores and classes of samples [n, features]."""
+
+    def predict_packed(self, words: Words, n: int) -> Prediction:
+        """The same from packed bits uint64[bits, ceil(n / 64)], C-contiguous."""
+
+    def selftest(self) -> int:
+        """0 when the embedded vectors agree."""
+
+    def takes(self, samples: NDArray[Any]) -> bool:
+        """Whether `predict` reads these samples where they lie."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +77,9 @@ class Artifact:
     @property
     def execution(self) -> str:
         """How it runs: "host", or "emulated" where this machine has another processor than the target."""
-        return "host" if self.manifest.execution == "host" or runs_here(self.manifest.triple) else "emulated"
+        manifest = self.manifest
+        here = manifest.execution in ("host", WEBGPU) or runs_here(manifest.triple)
+        return "host" if here else "emulated"
 
     def predict(self, samples: ArrayLike, *, threads: int | None = None, scale: float | None = None) -> Prediction:
         """Scores and classes of samples [n, features], computed by the artifact's own code.
@@ -121,16 +143,21 @@ class Artifact:
         return self.firmware.start().call(f"{self.firmware.prefix}_selftest").result == 0
 
     @cached_property
-    def library(self) -> HostLibrary:
-        """The shared library, loaded.
+    def library(self) -> Library:
+        """The shared library, loaded; for a GPU, with the first of its devices open.
 
         Raises:
-            UnsupportedError: it is for another kind of machine.
+            UnsupportedError: it is for another kind of machine, or there is no such device.
         """
         manifest = self.manifest
+        if manifest.execution == WEBGPU:
+            return WebGpuModel.load(self.folder, manifest.features, manifest.input_dtype, manifest.classes)
         require_here(manifest.triple)
+        path = self.folder / "lib" / f"liblgn_{self.name}.so"
+        if manifest.target == "opencl":
+            return GpuLibrary(path, f"lgn_{self.name}", manifest.classes, find_opencl().open())
         return HostLibrary(
-            self.folder / "lib" / f"liblgn_{self.name}.so",
+            path,
             f"lgn_{self.name}",
             manifest.classes,
             manifest.block,

@@ -278,13 +278,14 @@ def _write_sources(
     levels = f"levels_{target.family}" if len(target.levels) > 1 else None
     values["levels"] = render(f"{levels}.h.in", values) if levels else ""
     written = dict(templates(target))
-    (folder / "src").mkdir()
     for part in planned.parts:
         sources = part.sources(values, vectors)
         values |= sources.values
         written |= sources.templates
-        for file, text in sources.files.items():
-            (folder / "src" / file).write_text(text)
+        files = {f"src/{file}": text.encode() for file, text in sources.files.items()}
+        for file, content in {**files, **sources.data}.items():
+            (folder / file).parent.mkdir(exist_ok=True)
+            (folder / file).write_bytes(content)
     for path, template in written.items():
         output = folder / path.format(name=manifest.name)
         output.parent.mkdir(exist_ok=True)
@@ -317,12 +318,14 @@ def _compile(
 
 
 def _link(objects: Sequence[Path], folder: Path, identifier: str, target: Target) -> None:
-    if target.family == "c":
-        return  # compiling was the proof that it compiles
+    if target.family in ("c", "webgpu"):
+        return  # compiling was the proof that it compiles; a GPU of a browser has nothing to link
     library = folder / "lib"
     library.mkdir()
     toolchain.archive(objects, library / f"liblgn_{identifier}.a")
-    if target.hosted:
+    if target.gpu:
+        toolchain.link_library(objects, library / f"liblgn_{identifier}.so", target.machine, ["dl"])
+    elif target.hosted:
         toolchain.link_shared(objects, library / f"liblgn_{identifier}.so")
     if target.family == "wasm":
         exports = [f"lgn_{identifier}_{function}" for function in _EXPORTS]

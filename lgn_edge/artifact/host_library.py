@@ -39,7 +39,7 @@ class HostLibrary:
     def __init__(
         self, path: Path, prefix: str, classes: int, block: int, workspace_bytes: int, workspace_align: int
     ) -> None:
-        library = _load(path)
+        library = load_library(path)
         self._classes, self._block = classes, block
         self._workspace = workspace_bytes, workspace_align
         # Workspaces of calls that have ended: a new one would cost a page fault for each 4 KiB that it is written to.
@@ -135,7 +135,7 @@ class HostLibrary:
             raise InvariantError(f"the library returned {code} for {len(classes)} samples")
 
 
-def _load(path: Path) -> ctypes.CDLL:
+def load_library(path: Path) -> ctypes.CDLL:
     """Load the file that is at `path` now.
 
     The loader would hand out an older library that was loaded from the same path before the artifact was built again,

@@ -11,6 +11,12 @@ from lgn_edge.targets.target import Target
 
 _CMAKE: Final = ("CMakeLists.txt.in", "CMakeLists.txt")
 _HOSTED: Final = (("main.c.in", "examples/main.c"), ("Makefile.in", "Makefile"), _CMAKE)
+_GPU: Final = (
+    ("model_gpu.h.in", "include/lgn_{name}.h"),
+    ("main_gpu.c.in", "examples/main.c"),
+    ("Makefile_gpu.in", "Makefile"),
+    ("CMakeLists_gpu.txt.in", "CMakeLists.txt"),
+)
 _CMAKE_BARE: Final = ("CMakeLists_bare.txt.in", "CMakeLists.txt")
 _BARE: Final = (("main_bare.c.in", "examples/main.c"), ("Makefile_bare.in", "Makefile"), _CMAKE_BARE)
 _FAMILIES: Final = {
@@ -20,6 +26,8 @@ _FAMILIES: Final = {
         ("Makefile_source.in", "Makefile"),
         ("CMakeLists_source.txt.in", "CMakeLists.txt"),
     ),
+    "opencl": _GPU,
+    "webgpu": (),
     "wasm": (
         ("loader.mjs.in", "lgn_{name}.mjs"),
         ("loader.d.mts.in", "lgn_{name}.d.mts"),
@@ -47,6 +55,7 @@ _MADE: Final = {
         "src/lgn_{name}_selftest.o",
     ),
     "wasm": (),
+    "webgpu": (),
 }
 _WITH_BOARD: Final = ("cortex-m", "riscv32")
 
@@ -61,7 +70,8 @@ def templates(target: Target) -> dict[str, str]:
         *_FAMILIES.get(target.family, _HOSTED if target.hosted else _BARE),
         *_TARGETS.get(target.name, ()),
     )
-    return {"include/lgn_{name}.h": "model.h.in", **levels, **{path: template for template, path in files}}
+    header = {} if target.gpu else {"include/lgn_{name}.h": "model.h.in"}
+    return {**header, **levels, **{path: template for template, path in files}}
 
 
 def made(target: Target, name: str) -> list[str]:

@@ -73,6 +73,8 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
     Raises:
         InputError: the target is a part with less memory than that takes.
     """
+    if target.gpu:
+        return Measured(not_measured="a GPU has memory of its own")
     if target.hosted:
         return Measured(not_measured="a hosted target shares its memory with the program around it")
     from lgn_edge import emulate

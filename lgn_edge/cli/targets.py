@@ -44,7 +44,8 @@ def describe() -> list[dict[str, Any]]:
 
 
 def _row(name: str, aliases: list[str]) -> dict[str, Any]:
-    from lgn_edge import emulate, host, toolchain
+    from lgn_edge import toolchain
+    from lgn_edge.artifact.executed_by import executed_by, not_executed
     from lgn_edge.errors import UnsupportedError
     from lgn_edge.targets.executed import last_executed
     from lgn_edge.targets.registry import find_target
@@ -54,12 +55,9 @@ def _row(name: str, aliases: list[str]) -> dict[str, Any]:
         target = find_target(name)
     except UnsupportedError as error:
         return row | {"family": None, "description": str(error), "execution": None, "missing": [str(error)]}
-    if host.runs_here(target.triple):
-        execution, unexecuted = "this CPU", None
-    elif target.execution == "host":
-        execution, unexecuted = None, f"a machine for {target.triple}"
-    else:
-        execution, unexecuted = emulate.emulator(target.execution), emulate.available(target.execution)
+    execution = executed_by(target)
+    elsewhere = execution is None and target.execution == "host"
+    unexecuted = f"a machine for {target.triple}" if elsewhere else not_executed(target)
     last = last_executed().get(name)
     return row | {
         "needs": [*row["needs"], *([execution] if execution and execution != "this CPU" else [])],

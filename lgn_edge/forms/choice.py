@@ -100,7 +100,8 @@ def plan(
     parts = {name: _with_words(form.plan(task), batch) for name, form in forms.items()}
     predicted = {name: part.cost() for name, part in parts.items()}
     name, why = _choose(network.name, target, optimize, budget, forms, predicted)
-    return Plan((parts[name],), f"{name}: {why}", predicted)
+    part = parts[name]
+    return Plan((part,), f"{part.form}: {part.why or why}", predicted)
 
 
 def _with_words(part: Part, batch: int) -> Part:

@@ -80,11 +80,13 @@ class Sources:
 
     Attributes:
         files: the text of C files, by their names in src/.
+        data: other files, by their paths in the folder.
         templates: of deploy/artifact/, by the paths of what they become; "{name}" in them is the model's identifier.
         values: what templates are filled with, these and all others.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, bytes] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, object] = field(default_factory=dict)
 
@@ -95,6 +97,10 @@ class Part(Protocol):
     @property
     def form(self) -> str:
         """The name of the form."""
+
+    @property
+    def why(self) -> str:
+        """It is as it is, where the form had a choice; empty where it had none."""
 
     @property
     def n_gates(self) -> int:

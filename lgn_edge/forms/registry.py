@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from lgn_edge.forms.form import Form
+from lgn_edge.forms.gpu.form import OnGpu
 from lgn_edge.forms.positions.form import PositionsForm
 from lgn_edge.forms.rows.form import Rows
 from lgn_edge.forms.straight.form import Straight
 from lgn_edge.forms.table.form import Table
 
-FORMS: Final[tuple[Form, ...]] = (Rows(), PositionsForm(), Table(), Straight())
+FORMS: Final[tuple[Form, ...]] = (Rows(), PositionsForm(), Table(), Straight(), OnGpu())

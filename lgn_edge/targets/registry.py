@@ -11,9 +11,11 @@ from lgn_edge.targets.avr import AVR
 from lgn_edge.targets.c import C
 from lgn_edge.targets.cortex_m import CORTEX_M
 from lgn_edge.targets.native import native
+from lgn_edge.targets.opencl import opencl
 from lgn_edge.targets.riscv import RISCV32, RISCV64
 from lgn_edge.targets.target import Target
 from lgn_edge.targets.wasm import WASM
+from lgn_edge.targets.webgpu import WEBGPU
 from lgn_edge.targets.x86_64 import X86_64
 from lgn_edge.words import meant
 
@@ -22,7 +24,7 @@ def _constant(target: Target) -> Callable[[], Target]:
     return lambda: target
 
 
-# A target is made when it is asked for: `native` looks at this machine.
+# A target is made when it is asked for: `native` and `opencl` look at this machine.
 TARGETS: Mapping[str, Callable[[], Target]] = MappingProxyType(
     {
         "native": native,
@@ -30,6 +32,8 @@ TARGETS: Mapping[str, Callable[[], Target]] = MappingProxyType(
             target.name: _constant(target)
             for target in (X86_64, *AARCH64, RISCV64, *CORTEX_M, *RISCV32, *AVR, *WASM, C)
         },
+        "opencl": opencl,
+        WEBGPU.name: _constant(WEBGPU),
     }
 )
 ALIASES: Mapping[str, str] = MappingProxyType(

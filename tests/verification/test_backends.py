@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lgn_edge import emulate, host, programs, toolchain
+from lgn_edge.artifact import executed_by
 from lgn_edge.errors import UnsupportedError
 from lgn_edge.targets import registry
 from lgn_edge.verification import DEFAULT_BACKENDS, Outcome, Subject, find_backends, run_backends
@@ -32,6 +33,8 @@ def test_the_usual_backends():
         "onnxruntime-fused",
         "native",
         "cortex-m4",
+        "opencl",
+        "webgpu",
     ]
 
 
@@ -46,7 +49,8 @@ def test_what_is_given_is_run():
     subject = Subject(NETWORK, Path("model.onnx"), Path("run"), {"native": Path("host")})
     given = {name: backend.given(subject) for name, backend in BACKENDS.items()}
     onnx = dict.fromkeys(["reference", "onnx-reference", "onnxruntime", "onnxruntime-plain"], Path("model.onnx"))
-    own = dict.fromkeys(["circuit", "onnxruntime-standard", "onnxruntime-library", "onnxruntime-fused", "cortex-m4"])
+    own = dict.fromkeys(["circuit", "onnxruntime-standard", "onnxruntime-library", "onnxruntime-fused"])
+    own |= dict.fromkeys(["cortex-m4", "opencl", "webgpu"])
     assert given == onnx | own | {"torch": Path("run"), "native": Path("host")}
 
 
@@ -68,6 +72,14 @@ def test_a_missing_toolchain_is_a_reason_only_where_something_is_built(monkeypat
 def test_a_missing_emulator_is_a_reason_for_firmware_alone(monkeypatch):
     monkeypatch.setattr(emulate, "available", lambda core: "no emulator")
     assert BACKENDS["cortex-m4"].available(Subject(NETWORK)) == "no emulator"
+    assert BACKENDS["native"].available(Subject(NETWORK)) is None
+
+
+def test_a_missing_device_is_a_reason_for_code_of_gpus_alone(monkeypatch):
+    monkeypatch.setattr(executed_by, "missing_opencl", lambda: "no device")
+    monkeypatch.setattr(executed_by, "missing_webgpu", lambda: "no adapter")
+    assert BACKENDS["opencl"].available(Subject(NETWORK)) == "no device"
+    assert BACKENDS["webgpu"].available(Subject(NETWORK)) == "no adapter"
     assert BACKENDS["native"].available(Subject(NETWORK)) is None
 
 

@@ -68,6 +68,11 @@ class GpuPlan:
     launches: Launches
 
     @property
+    def samples(self) -> int:
+        """That are evaluated together: those of a block, or of a tile."""
+        return self.words * WORD_BITS if self.form == BLOCK else _TILE
+
+    @property
     def block_slots(self) -> int:
         """Slots that the shared memory of a block holds, those of the program and a few more."""
         return _in_grains(self.program.n_slots)

@@ -49,7 +49,7 @@ def wave_program(circuit: Circuit, classes: int, most: int) -> WaveProgram:
     a, b = number[circuit.a[order]], number[circuit.b[order]]
     _, ka, kb, kab = algebraic_normal_form(circuit.table[order])
     counting = _count(number[circuit.outputs], circuit.inverted, classes, len(input_bit) + len(order))
-    kind = ka | kb << 1 | kab << 2
+    kind = (ka | kb << 1 | kab << 2).astype(np.uint8)
     if counting.padded:  # the gate that gives zeros, of a signal that the last wave reads anyway
         same, xor = (a[-1:] if len(a) else np.zeros(1, np.int64)), np.array([0b011], np.uint8)
         a, b, kind = np.append(a, same), np.append(b, same), np.append(kind, xor)

@@ -50,6 +50,7 @@ class PositionsPart:
     tape: Tape
     target: Target
     form: str = POSITIONS
+    why: str = ""
 
     @property
     def n_gates(self) -> int:

@@ -40,6 +40,7 @@ class RowsPart:
     program: UniformProgram
     target: Target
     form: str = ROWS
+    why: str = ""
 
     @property
     def images(self) -> Images | None:
@@ -126,7 +127,7 @@ class Rows:
 
     def serves(self, task: Task) -> bool:
         """Machines with vector units."""
-        return task.target.shape.lanes > 1
+        return task.target.gpu is None and task.target.shape.lanes > 1
 
     def plan(self, task: Task) -> RowsPart:
         """The gates in an order that keeps rows in the cache."""

@@ -44,7 +44,7 @@ class Split:
 def split(network: Network, target: Target) -> Split:
     """Leave image layers what they are, on machines with vector units, where that is predicted to be faster."""
     network = simplify_images(network)
-    layers = image_layers(network) if target.shape.lanes > 1 else ()
+    layers = image_layers(network) if target.gpu is None and target.shape.lanes > 1 else ()
     if not layers:
         return Split(None, simplify(flatten(network))[0])
     behind, _ = simplify(flatten(network, layers))

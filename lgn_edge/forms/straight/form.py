@@ -49,6 +49,7 @@ class StraightPart:
     steps: RegisterProgram
     target: Target
     form: str = STRAIGHT
+    why: str = ""
 
     @property
     def slot(self) -> str:

@@ -43,6 +43,7 @@ class TablePart:
     tape: Tape
     target: Target
     form: str = TABLE
+    why: str = ""
 
     @property
     def n_gates(self) -> int:

@@ -35,6 +35,11 @@ class WordsPart:
         return self.one.form
 
     @property
+    def why(self) -> str:
+        """That of the part that takes one sample."""
+        return self.one.why
+
+    @property
     def n_gates(self) -> int:
         """Gates that run."""
         return self.one.n_gates

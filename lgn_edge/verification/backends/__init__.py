@@ -29,6 +29,8 @@ DEFAULT_BACKENDS: Final[tuple[Backend, ...]] = (
     OnnxRuntimeWrittenBackend("onnxruntime-fused", ops="fused", library=True),
     ArtifactBackend("native"),
     ArtifactBackend("cortex-m4"),
+    ArtifactBackend("opencl"),
+    ArtifactBackend("webgpu"),
 )
 """Those that `verify` runs when nobody says which."""
 NAMED_BACKENDS: Final[tuple[Backend, ...]] = (WebBackend(),)

@@ -43,7 +43,8 @@ class ArtifactBackend:
         from lgn_edge.targets.registry import find_target
 
         try:
-            return runs_here(find_target(self.name).triple)
+            target = find_target(self.name)
+            return target.gpu is not None or runs_here(target.triple)
         except UnsupportedError:
             return False
 
@@ -53,18 +54,16 @@ class ArtifactBackend:
 
     def available(self, subject: Subject) -> str | None:
         """What is missing here to build or execute for the target."""
-        from lgn_edge import emulate, toolchain
-        from lgn_edge.host import require_here
+        from lgn_edge import toolchain
+        from lgn_edge.artifact.executed_by import not_executed
         from lgn_edge.targets.registry import find_target
 
         try:
             target = find_target(self.name)
-            if target.execution == "host":
-                require_here(target.triple)
         except UnsupportedError as error:
             return str(error)
         unbuildable = toolchain.missing() if self.given(subject) is None else None
-        return unbuildable or (None if self._runs_here else emulate.available(target.execution))
+        return unbuildable or not_executed(target)
 
     def given(self, subject: Subject) -> Path | None:
         """The folder of the artifact."""
