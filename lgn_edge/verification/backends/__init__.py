@@ -29,11 +29,9 @@ DEFAULT_BACKENDS: Final[tuple[Backend, ...]] = (
     OnnxRuntimeWrittenBackend("onnxruntime-fused", ops="fused", library=True),
     ArtifactBackend("native"),
     ArtifactBackend("cortex-m4"),
-    ArtifactBackend("opencl"),
-    ArtifactBackend("webgpu"),
 )
 """Those that `verify` runs when nobody says which."""
-NAMED_BACKENDS: Final[tuple[Backend, ...]] = (WebBackend(),)
+NAMED_BACKENDS: Final[tuple[Backend, ...]] = (WebBackend(), ArtifactBackend("opencl"), ArtifactBackend("webgpu"))
 """Those that it runs besides where they are asked for; each target is one too."""
 
 
