@@ -429,8 +429,12 @@ def _explained(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        mend = _MENDS.get(error.errno or 0, "choose another place")
-        raise InputError(f"cannot write {Path(path)}: {_reason(error)}; {mend}") from error
+        reason, mend = _reason(error), _MENDS.get(error.errno or 0, "choose another place")
+        folder = Path(path).parent
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and not folder.is_dir():
+            reason = f"{folder} is a file" if folder.exists() else f"there is no folder {folder}"
+            mend = mend if folder.exists() else f"make it first, or {mend}"
+        raise InputError(f"cannot write {Path(path)}: {reason}; {mend}") from error
 
 
 def _resolved(path: str | os.PathLike[str]) -> Path:

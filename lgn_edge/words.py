@@ -8,8 +8,11 @@ from typing import Any
 
 
 def nearest(word: Any, known: Iterable[str]) -> list[str]:
-    """The known names that may have been meant, the nearest first; none where none is near."""
-    return get_close_matches(str(word), list(known))
+    """The known names that may have been meant, the nearest first; none where none is near. Case says nothing."""
+    spelled: dict[str, list[str]] = {}
+    for name in known:
+        spelled.setdefault(name.casefold(), []).append(name)
+    return [name for close in get_close_matches(str(word).casefold(), spelled) for name in spelled[close]]
 
 
 def near(word: Any, known: Iterable[str]) -> str:

@@ -92,3 +92,22 @@ def test_benchmarks_and_examples_that_documents_name_exist() -> None:
     for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for script in re.findall(r"(?:benchmarks|examples)/\w+\.py", document.read_text()):
             assert (ROOT / script).exists(), f"{document.name} names {script}"
+
+
+def test_two_pages_give_the_same_figures_of_onnx_runtime() -> None:
+    """The README has them side by side for the two networks, the page has a column for each."""
+    rows = {
+        "plain ONNX Runtime, one thread, 1,024 samples": "standard, 1,024 samples",
+        "ONNX Runtime with our library": "with our library, 1,024 samples",
+    }
+    for short, long in rows.items():
+        (readme,), columns = figures("README.md", short), figures("docs/onnx-runtime.md", long)
+        assert readme == [each for pair in zip(*columns, strict=True) for each in pair]
+
+
+def figures(page: str, row: str) -> list[list[str]]:
+    """The numbers of each cell that has some, behind the title of a table's row."""
+    found = re.search(rf"^\| {re.escape(row)}[^|]*\|(.*)\|$", (ROOT / page).read_text(), re.MULTILINE)
+    assert found
+    cells = [re.findall(r"\d[\d.]*", cell) for cell in found[1].split("|")]
+    return [cell for cell in cells if cell]

@@ -41,15 +41,16 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cannot write .*gone/a: no such file or directory"):
-        write_atomic(tmp_path / "gone" / "a", "x")
+    message = r"cannot write .*deep/gone/a: there is no folder .*/deep/gone; make it first, or choose another place$"
+    with pytest.raises(InputError, match=message):
+        write_atomic(tmp_path / "deep" / "gone" / "a", "x")
 
 
 def test_a_file_grows(tmp_path: Path) -> None:
     append(tmp_path / "file", "first\n")
     append(tmp_path / "file", "zweite – Zeile\n")
     assert (tmp_path / "file").read_bytes() == "first\nzweite – Zeile\n".encode()
-    with pytest.raises(InputError, match=r"missing/file: no such file or directory; choose another place"):
+    with pytest.raises(InputError, match=r"missing/file: there is no folder .*/missing; make it first"):
         append(tmp_path / "missing" / "file", "")
 
 
@@ -213,8 +214,9 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="not a directory"):
-        thing(tmp_path / "file" / "d")
+    for write in (thing, lambda path: write_atomic(path, "")):
+        with pytest.raises(InputError, match=r"cannot write .*/file/d: .*/file is a file; choose another place$"):
+            write(tmp_path / "file" / "d")
     monkeypatch.setattr(os, "access", lambda *_: False)  # as it is for all but root
     for write in (thing, lambda path: write_atomic(path, "")):
         with pytest.raises(InputError, match=r"cannot write .*new: permission denied; choose another place"):

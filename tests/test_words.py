@@ -17,7 +17,7 @@ from lgn_edge.cli.console import readable
 from lgn_edge.errors import InputError
 from lgn_edge.network.labels import as_labels
 from lgn_edge.onnx_model import write
-from lgn_edge.words import listed
+from lgn_edge.words import listed, near, nearest
 from tests.strategies import random_network
 
 NAMES = ("cats, dogs", 'an "odd" one', " blank ", "plain", "two\nlines")
@@ -29,6 +29,13 @@ def test_a_list_is_read_back(names: list[str]) -> None:
     text = listed(names)
     read = next(csv.reader([text], skipinitialspace=True, escapechar="\\", doublequote=False), [])
     assert read == names
+
+
+def test_case_does_not_hide_what_was_meant() -> None:
+    names = ["Left", "LEFT", "rigHt"]
+    assert nearest("left", names) == ["Left", "LEFT"]
+    assert near("RIGHTS", names) == " (did you mean rigHt?)"
+    assert nearest("up", names) == []
 
 
 def test_numbers_stay_numbers() -> None:

@@ -6,6 +6,8 @@ otherwise, with what to do about it. Nothing is rounded that was not asked to be
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -46,7 +48,8 @@ def check_samples(
     """
     array = as_array(samples, "samples")
     if array.ndim != 2 or array.shape[1] != n_features:
-        raise InputError(f"samples have shape {list(array.shape)}; {taker} takes [n, {n_features}]")
+        mend = flattened(array.shape, n_features)
+        raise InputError(f"samples have shape {list(array.shape)}; {taker} takes [n, {n_features}]{mend}")
     if array.dtype.kind not in NUMBERS:
         raise InputError(f"samples are {kind(array)}; {taker} takes numbers, {dtype}, and only numbers have a scale")
     if scale is not None:
@@ -88,6 +91,12 @@ def converted_to(array: NDArray[Any], dtype: str) -> tuple[NDArray[Any], tuple[i
             return converted, None
         lost = (converted.astype(array.dtype) != array) & ~(np.isnan(array) & np.isnan(converted))
     return converted, tuple(map(int, np.argwhere(lost)[0])) if lost.any() else None
+
+
+def flattened(shape: Sequence[int], n_features: int) -> str:
+    """`: flatten them, as by ...` for samples of that shape whose last axes are n_features together, or nothing."""
+    fits = any(math.prod(shape[-axes:]) == n_features for axes in range(1, len(shape) + 1))
+    return f": flatten them, as by .reshape(-1, {n_features})" if fits else ""
 
 
 def kind(array: NDArray[Any]) -> str:

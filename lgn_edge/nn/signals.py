@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lgn_edge.errors import InputError
+from lgn_edge.network.samples import flattened
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.tracing import computed, traced
@@ -48,10 +49,11 @@ def require_samples(x: Tensor, n_features: int, dtype: str, trained: Callable[[]
         InputError: they are no tensor [..., n_features] of that type; the message says what makes it one.
     """
     _require_tensor(x, "encoder: samples")
-    fits = x.ndim and (traced() or x.shape[-1] == n_features)  # a traced size is not compared
-    if not fits or x.dtype not in _TAKEN[dtype]:
-        given = f"encoder: samples are {_name(x.dtype)} {list(x.shape)}; the model takes {dtype} [..., {n_features}]"
-        raise InputError(given if x.dtype in _TAKEN[dtype] else f"{given}: {_converted(x, dtype, trained())}")
+    given = f"encoder: samples are {_name(x.dtype)} {list(x.shape)}; the model takes {dtype} [..., {n_features}]"
+    if not x.ndim or not (traced() or x.shape[-1] == n_features):  # a traced size is not compared
+        raise InputError(f"{given}{flattened(x.shape, n_features)}")
+    if x.dtype not in _TAKEN[dtype]:
+        raise InputError(f"{given}: {_converted(x, dtype, trained())}")
 
 
 def require_signals(x: Tensor | Blocks | Rows, n_inputs: int, taker: str = "logic layer") -> None:
@@ -66,7 +68,7 @@ def require_signals(x: Tensor | Blocks | Rows, n_inputs: int, taker: str = "logi
         _require_tensor(x, f"{taker}: signals")
     shape = list(x.shape) if isinstance(x, Tensor) else [x.batch, x.signals]
     if not shape or shape[-1] != n_inputs:
-        raise InputError(f"{taker}: signals have shape {shape}; it reads [..., {n_inputs}]")
+        raise InputError(f"{taker}: signals have shape {shape}; it reads [..., {n_inputs}]{flattened(shape, n_inputs)}")
 
 
 def require_bits(x: Tensor | Blocks | Rows) -> None:

@@ -171,16 +171,23 @@ def load_dataset(name: str, folder: str | os.PathLike[str] | None = None) -> Dat
             )
         return _digits()
     if name == "cifar10":
-        return _cifar10(_data_folder(folder) / name)
+        return _cifar10(dataset_folder(name, folder))
     if name in uci.TABLES:
-        return _table(name, _data_folder(folder) / "uci")
+        return _table(name, dataset_folder(name, folder))
     if name not in _IDX:
         names = dataset_names()
         raise InputError(
             f"data set {name!r} is unknown{near(name, names)}; there are {', '.join(names)}, and data of your own are"
             " given to lgn_edge.training.train as a Dataset (data=)"
         )
-    return _idx_dataset(name, _data_folder(folder) / name)
+    return _idx_dataset(name, dataset_folder(name, folder))
+
+
+def dataset_folder(name: str, folder: str | os.PathLike[str] | None = None) -> Path:
+    """Where the files of a data set lie, or are downloaded to; `folder` as of `load_dataset`. Digits have none."""
+    chosen = folder or os.environ.get(DATA_VARIABLE)
+    base = Path(chosen) if chosen else Path.home() / ".cache" / "lgn-edge"
+    return base / "uci" / uci.TABLES[name].folder if name in uci.TABLES else base / name
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -265,11 +272,6 @@ _IDX: Final = {
         ),
     ),
 }
-
-
-def _data_folder(folder: str | os.PathLike[str] | None) -> Path:
-    chosen = folder or os.environ.get(DATA_VARIABLE)
-    return Path(chosen) if chosen else Path.home() / ".cache" / "lgn-edge"
 
 
 def _idx_dataset(name: str, folder: Path) -> Dataset:

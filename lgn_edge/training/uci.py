@@ -131,13 +131,13 @@ def load(name: str, folder: Path) -> Table:
 
     Args:
         name: a key of `TABLES`.
-        folder: holds a folder for each source.
+        folder: holds its files.
 
     Raises:
         InputError: a file is missing and cannot be downloaded, or is not the published one.
     """
     source = TABLES[name]
-    files = fetch(name, folder / source.folder, source.url, source.sha256)
+    files = fetch(name, folder, source.url, source.sha256)
     parts = [_rows(data.decode("ascii"), source) for data in files]
     rows = [row for part in parts for row in part]
     columns = [np.array(column) for column in zip(*rows, strict=True)]

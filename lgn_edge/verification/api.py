@@ -17,6 +17,7 @@ from lgn_edge.verification.report import VerifyReport
 from lgn_edge.verification.run import run_backends
 from lgn_edge.verification.subject import Samples, Subject
 from lgn_edge.verification.vectors import make_vectors, thin
+from lgn_edge.words import printable
 
 StrPath = str | os.PathLike[str]
 
@@ -127,11 +128,22 @@ def _dataset(network: Network, most: int) -> tuple[Samples | None, str]:
     if not name:
         return None, "no real data: the model names no data set; give samples with --input"
     try:
-        from lgn_edge.training.datasets import load_dataset
-        from lgn_edge.training.sources import DATA_VARIABLE
+        from lgn_edge.training.datasets import dataset_folder, dataset_names, load_dataset
 
-        if name != "digits" and not Path(os.environ.get(DATA_VARIABLE, ""), name).is_dir():
-            return None, f"no real data: ${DATA_VARIABLE} holds no folder {name}; set it, or give samples with --input"
+        if name not in dataset_names():
+            return None, f"no real data: lgn-edge knows no data set {printable(name)}; give samples with --input"
+        if name != "digits" and not dataset_folder(name).is_dir():
+            return None, f"no real data: {_missing(dataset_folder(name))}, or give samples with --input"
         return thin(network.check(load_dataset(name).test_x), most), ""
     except (LgnError, ImportError) as error:
         return None, f"no real data: {name} cannot be loaded ({error}); give samples with --input"
+
+
+def _missing(folder: Path) -> str:
+    """That the folder of a data set is missing, and what to do about it."""
+    from lgn_edge.training.sources import DATA_VARIABLE
+
+    mend = "set it to the folder where data sets lie"
+    if not os.environ.get(DATA_VARIABLE):
+        return f"{DATA_VARIABLE} is not set, and there is no folder {folder}; {mend}"
+    return f"there is no folder {folder}, where {DATA_VARIABLE} leads to; {mend}"

@@ -58,6 +58,8 @@ def test_signals_of_another_width_are_refused() -> None:
     model = network()
     with pytest.raises(InputError, match=r"signals have shape \[2, 23\]; it reads \[..., 24\]"):
         model.logits(torch.zeros(2, 23))
+    with pytest.raises(InputError, match=r"it reads \[..., 24\]: flatten them, as by .reshape\(-1, 24\)$"):
+        model.logits(torch.zeros(2, 1, 4, 6))
     with pytest.raises(InputError, match=r"signals have shape \[\]; it reads \[..., 30\]"):
         model.head(torch.tensor(1.0))
 
@@ -82,6 +84,9 @@ def test_autocast_leaves_gates_as_they_are(parametrization: str, estimator: str)
         (torch.zeros(2, 6).double(), r"samples are float64 \[2, 6\].*: convert them with .to\(torch.float32\)"),
         (torch.zeros(2, 6, dtype=torch.int64), r"samples are int64 \[2, 6\].*: convert them with .to\(torch.float32\)"),
         (torch.zeros(2, 5), r"samples are float32 \[2, 5\]; the model takes float32 \[..., 6\]$"),
+        (torch.zeros(2, 5).double(), r"samples are float64 \[2, 5\]; the model takes float32 \[..., 6\]$"),
+        (torch.zeros(4, 1, 2, 3), r".* float32 \[..., 6\]: flatten them, as by .reshape\(-1, 6\)$"),
+        (torch.zeros(2, 3).int(), r".* float32 \[..., 6\]: flatten them, as by .reshape\(-1, 6\)$"),
         (torch.tensor(0.5), r"samples are float32 \[\]; the model takes float32"),
     ],
 )

@@ -22,6 +22,8 @@ def test_arm_is_the_cortex_m4() -> None:
     [
         ("cortex_m4", "did you mean cortex-m4"),
         ("nativ", "did you mean native"),
+        ("CORTEX-M4", "did you mean cortex-m4"),
+        ("Native", r"did you mean native\?"),
         ("z80", "there are native, x86-64, aarch64"),
         ("", "there are"),
         ("nosuch", "there are"),

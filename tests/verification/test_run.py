@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 import lgn_edge
 from lgn_edge.errors import InputError, InvariantError, MissingProgramError
 from lgn_edge.onnx_model import read, write
+from lgn_edge.training import uci
 from lgn_edge.verification import Outcome, Subject, find_backends, locate, probe, run_backends
 from tests.strategies import random_network, random_samples
 from tests.verification.planting import Planted, flipped_table_bit, healthy_network, telling_vectors
@@ -230,6 +233,52 @@ def test_the_public_function_takes_a_network_or_a_file(tmp_path):
         report = lgn_edge.verify(model, backends=["reference", "circuit"], samples=20)
         assert report.ok
         assert any("no real data" in note for note in report.notes)
+
+
+@pytest.fixture
+def of_monk(monkeypatch):
+    """A network of the data set monk-1, and the content of its two files."""
+    content = "".join(f"{i % 2} {i} {i} {i} {i} {i} {i} data_{i}\n" for i in range(5)).encode()
+    digests = dict.fromkeys(uci.TABLES["monk-1"].sha256, hashlib.sha256(content).hexdigest())
+    monkeypatch.setitem(uci.TABLES, "monk-1", replace(uci.TABLES["monk-1"], sha256=digests))
+    monkeypatch.delenv("LGN_EDGE_DATA", raising=False)
+    monkeypatch.setenv("HOME", "/nowhere")
+    network = random_network(5, features=30, bits=30, input_dtype="uint8")
+    return replace(network, provenance={"dataset": "monk-1"}), content
+
+
+def test_real_data_are_looked_for_where_they_lie(of_monk, tmp_path, monkeypatch):
+    network, content = of_monk
+    monkeypatch.setenv("LGN_EDGE_DATA", str(tmp_path))
+    folder = tmp_path / "uci" / "monks"
+    folder.mkdir(parents=True)
+    for name in uci.TABLES["monk-1"].sha256:
+        (folder / name).write_bytes(content)
+    report = lgn_edge.verify(network, backends=["circuit"], samples=20)
+    assert report.vectors[0] == "data"
+    assert report.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "variable", "note"),
+    [
+        (
+            "monk-1",
+            None,
+            "LGN_EDGE_DATA is not set, and there is no folder .*/lgn-edge/uci/monks; set it to",
+        ),
+        ("mnist", "", "LGN_EDGE_DATA is not set, and there is no folder .*/lgn-edge/mnist; set it"),
+        ("monk-1", "/a", "there is no folder /a/uci/monks, where LGN_EDGE_DATA leads to; set it"),
+        ("../own", "/a", r"lgn-edge knows no data set \.\./own; give samples with --input"),
+    ],
+)
+def test_missing_data_are_told_with_what_to_do(of_monk, monkeypatch, dataset, variable, note):
+    if variable is not None:
+        monkeypatch.setenv("LGN_EDGE_DATA", variable)
+    report = lgn_edge.verify(replace(of_monk[0], provenance={"dataset": dataset}), backends=["circuit"], samples=20)
+    (found,) = report.notes
+    assert re.match(f"no real data: {note}", found), found
+    assert found.endswith("give samples with --input")
 
 
 def test_the_public_function_uses_the_data_it_is_given():
