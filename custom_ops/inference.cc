@@ -212,8 +212,8 @@ template <OrtStatus *infer(const Inference &)> OrtStatusPtr call(const OrtCustom
 
 ShapeInference *shape_inference(const char *op)
 {
-    // Not LogicNetwork and LogicCircuit: ONNX Runtime does not say which outputs a node has, and until 1.23 crashes where an optional input
-    // is absent.
+    // Not those for a whole network: ONNX Runtime does not say which outputs a node has, and until 1.23 crashes where an
+    // optional input is absent.
     static const struct {
         const char *op;
         ShapeInference *infer;

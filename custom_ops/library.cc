@@ -16,7 +16,8 @@ OrtStatus *make_domain()
     LGN_TRY(api->CreateCustomOpDomain("ai.lgn", &domain));
     const OrtCustomOp *const ops[] = {threshold_op(), threshold_difference_op(), logic_layer_op(),
                                       logic_conv2d_op(), or_pool2d_op(), group_sum_op(),
-                                      bits_op(), logic_network_op(), logic_circuit_op()};
+                                      bits_op(), logic_network_op(), logic_network_difference_op(),
+                                      logic_circuit_op(), logic_circuit_difference_op()};
     for (const OrtCustomOp *const op : ops) {
         LGN_TRY(api->CustomOpDomain_Add(domain, op));
     }

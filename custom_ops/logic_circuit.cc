@@ -1,4 +1,4 @@
-// LogicCircuit: a whole network that hands out bits, in one node.
+// LogicCircuit and LogicCircuitDifference: a whole network that hands out bits, in one node.
 
 #include "ops.h"
 #include "whole.h"
@@ -8,17 +8,14 @@ namespace {
 
 constexpr int32_t outputs_at_once = 32;  // whose numbers stay in the cache until they are written as bits
 
-struct LogicCircuit : Whole {
-    static constexpr const char *name = "LogicCircuit";
-    static constexpr ONNXTensorElementDataType inputs[] = {
-        ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
-        ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED};
+template <class Inputs> struct Handing : Whole, Inputs {
+    static constexpr const char *name = Inputs::minus ? "LogicCircuitDifference" : "LogicCircuit";
     static constexpr ONNXTensorElementDataType outputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_BOOL};
-    static constexpr size_t required_inputs = 1, required_outputs = 1;
+    static constexpr size_t required_outputs = 1;
     static constexpr int variadic_inputs = wires_of_layer;
     static constexpr bool may_be_in_place = false;
 
-    using Whole::Whole;
+    explicit Handing(const Name &name) : Whole(name, Inputs::minus) {}
 
     OrtStatus *create(const Node &node) { return Whole::create(node, each_output); }
 
@@ -50,7 +47,12 @@ struct LogicCircuit : Whole {
 
 const OrtCustomOp *logic_circuit_op()
 {
-    return op<LogicCircuit>();
+    return op<Handing<Compared>>();
+}
+
+const OrtCustomOp *logic_circuit_difference_op()
+{
+    return op<Handing<Subtracted>>();
 }
 
 }  // namespace lgn

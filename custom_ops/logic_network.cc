@@ -1,4 +1,4 @@
-// LogicNetwork: a whole network that counts, in one node.
+// LogicNetwork and LogicNetworkDifference: a whole network that counts, in one node.
 
 #include "head.h"
 #include "ops.h"
@@ -7,19 +7,16 @@
 namespace lgn {
 namespace {
 
-struct LogicNetwork : Whole {
-    static constexpr const char *name = "LogicNetwork";
-    static constexpr ONNXTensorElementDataType inputs[] = {
-        ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
-        ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED};
+template <class Inputs> struct Counting : Whole, Inputs {
+    static constexpr const char *name = Inputs::minus ? "LogicNetworkDifference" : "LogicNetwork";
     static constexpr ONNXTensorElementDataType outputs[] = {ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
                                                             ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
                                                             ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64};
-    static constexpr size_t required_inputs = 1, required_outputs = 0;
+    static constexpr size_t required_outputs = 0;
     static constexpr int variadic_inputs = wires_of_layer;
     static constexpr bool may_be_in_place = false;
 
-    using Whole::Whole;
+    explicit Counting(const Name &name) : Whole(name, Inputs::minus) {}
 
     OrtStatus *create(const Node &node)
     {
@@ -61,7 +58,12 @@ struct LogicNetwork : Whole {
 
 const OrtCustomOp *logic_network_op()
 {
-    return op<LogicNetwork>();
+    return op<Counting<Compared>>();
+}
+
+const OrtCustomOp *logic_network_difference_op()
+{
+    return op<Counting<Subtracted>>();
 }
 
 }  // namespace lgn

@@ -15,7 +15,9 @@ const OrtCustomOp *or_pool2d_op();
 const OrtCustomOp *group_sum_op();
 const OrtCustomOp *bits_op();
 const OrtCustomOp *logic_network_op();
+const OrtCustomOp *logic_network_difference_op();
 const OrtCustomOp *logic_circuit_op();
+const OrtCustomOp *logic_circuit_difference_op();
 
 }  // namespace lgn
 

@@ -3,7 +3,6 @@
 namespace lgn {
 namespace {
 
-constexpr size_t first_wires = 3;  // inputs: x, feature, threshold, then a, b and table of each layer
 constexpr int32_t most_outputs = INT32_MAX / LGN_LANES / 8;  // each has a few rows of counters
 
 }  // namespace
@@ -22,7 +21,7 @@ OrtStatus *Whole::create(const Node &node, int32_t classes)
         return bad_bits(x.rows);
     }
     if (!packed) {
-        LGN_TRY(encoder.create(node, x, 1, 2));
+        LGN_TRY(encoder.create(node, x, 1, first_wires_ - 1, minus_));
         if (encoder.bits() != bits) {
             return bad_bits(encoder.bits());
         }
@@ -55,7 +54,7 @@ OrtStatus *Whole::bad_bits(int64_t found) const
 
 OrtStatus *Whole::read_layers(const Node &node, int32_t classes)
 {
-    const size_t n_wires = node.inputs() > first_wires ? node.inputs() - first_wires : 0;
+    const size_t n_wires = node.inputs() > first_wires_ ? node.inputs() - first_wires_ : 0;
     if (n_wires == 0 || n_wires % wires_of_layer != 0) {
         return who.error("there are %zu inputs behind threshold; give a, b and table of each layer", n_wires);
     }
@@ -77,7 +76,7 @@ OrtStatus *Whole::read_layers(const Node &node, int32_t classes)
 
 OrtStatus *Whole::read_layer(const Node &node, size_t layer, lgn_wiring *wiring) const
 {
-    const size_t first = first_wires + wires_of_layer * layer;
+    const size_t first = first_wires_ + wires_of_layer * layer;
     Vector<int32_t> a, b;
     Vector<uint8_t> table;
     LGN_TRY(node.constant(first, "a", &a));

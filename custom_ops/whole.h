@@ -12,8 +12,28 @@ namespace lgn {
 constexpr int wires_of_layer = 3;
 constexpr int32_t each_output = 0;  // instead of a number of classes: every output is counted for itself
 
+// The inputs of an op whose encoder compares features, or differences of two.
+struct Compared {
+    static constexpr bool minus = false;
+    static constexpr size_t required_inputs = 1;
+    static constexpr ONNXTensorElementDataType inputs[] = {
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED};
+};
+struct Subtracted {
+    static constexpr bool minus = true;
+    static constexpr size_t required_inputs = 4;
+    static constexpr ONNXTensorElementDataType inputs[] = {
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32, ONNX_TENSOR_ELEMENT_DATA_TYPE_INT32,
+        ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT, ONNX_TENSOR_ELEMENT_DATA_TYPE_UNDEFINED};
+};
+
 struct Whole {
-    explicit Whole(const Name &name) : who(name) {}
+    // Its inputs are x, feature, minus if the op has that, threshold, then the wires.
+    Whole(const Name &name, bool has_minus)
+        : who(name), minus_(has_minus ? 2 : Encoder::none), first_wires_(has_minus ? 4 : 3)
+    {
+    }
     ~Whole() { lgn_free_plan(&plan); }
 
     // Read a node and plan it for so many classes, or for each_output.
@@ -57,6 +77,7 @@ private:
     void fill(const Matrix &x, const lgn_comparisons *comparisons, int64_t block, int32_t count, uint64_t *slots) const;
     void run_gates(uint64_t *slots) const;
 
+    const size_t minus_, first_wires_;
     bool packed = false;
     int32_t bits = 0;
     Encoder encoder;

@@ -101,9 +101,10 @@ def build(
     check_batch(batch, machine)
     if clock_hz and not machine.clock_hz:
         raise InputError(f"no cycles are known of {machine.name}, so a clock gives no time; build without --clock")
-    for what, number in (("flash", flash), ("ram", ram), ("clock_hz", clock_hz)):
-        if number is not None:
-            whole_number(number, what, least=1, most=_MOST_OF_A_PART)
+    flash, ram, clock_hz = (
+        None if number is None else whole_number(number, what, least=1, most=_MOST_OF_A_PART)
+        for what, number in (("flash", flash), ("ram", ram), ("clock_hz", clock_hz))
+    )
     if name is not None and c_identifier(name) != name:
         raise InputError(
             f"the name {name!r} would be another one in C symbols; give lower-case letters and digits, with single _"

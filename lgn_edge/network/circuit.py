@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lgn_edge.errors import InputError
-from lgn_edge.network.layers import ArrayRecord, Int32Array, frozen_array, signal_index
+from lgn_edge.network.layers import ArrayRecord, Int32Array, frozen_array, keep_whole_numbers, signal_index
 from lgn_edge.network.network import Network
 from lgn_edge.network.truth_table import UInt8Array, Words, evaluate_gates
 
@@ -38,6 +38,7 @@ class Circuit(ArrayRecord):
     inverted: NDArray[np.bool_]
 
     def __post_init__(self) -> None:
+        keep_whole_numbers(self, "circuit", "n_inputs")
         object.__setattr__(self, "table", frozen_array(self.table, np.uint8, "circuit: table"))
         for name in ("a", "b", "outputs"):
             object.__setattr__(self, name, frozen_array(getattr(self, name), np.int32, f"circuit: {name}"))

@@ -24,6 +24,7 @@ from lgn_edge.network.layers import (
     Int32Array,
     check_tables,
     frozen_array,
+    keep_whole_numbers,
     signal_index,
 )
 from lgn_edge.network.truth_table import FALSE, OR, UInt8Array, Words, evaluate_gates
@@ -127,7 +128,8 @@ class _OverImage(ArrayRecord, ABC):
     window: Window
 
     def _set_window(self) -> None:
-        """Make pairs of numbers for both, and the window of all."""
+        """Make plain numbers and pairs of them, and the window of all."""
+        keep_whole_numbers(self, self.WHAT, "channels", "height", "width")
         pairs = {name: pair(getattr(self, name), f"{self.WHAT}: {name}") for name in ("size", "stride", "padding")}
         window = Window(self.channels, self.height, self.width, **pairs, what=self.WHAT)
         for name, value in {**pairs, "window": window}.items():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lgn_edge.errors import InputError
 from lgn_edge.network.bits import unpack
-from lgn_edge.network.layers import MAX_SIGNALS, ArrayRecord, Float32Array, Int32Array
+from lgn_edge.network.layers import MAX_SIGNALS, ArrayRecord, Float32Array, Int32Array, keep_whole_numbers
 from lgn_edge.network.truth_table import Words
 
 MAX_CLASSES: Final = 65535  # a class fits uint16 in the artifact's interface
@@ -67,6 +67,7 @@ class GroupSum(ArrayRecord):
     beta: float = 0.0
 
     def __post_init__(self) -> None:
+        keep_whole_numbers(self, "group sum", "n_inputs", "classes")
         if not 1 <= self.classes <= MAX_CLASSES:
             raise InputError(f"group sum: {self.classes} classes; legal are 1..{MAX_CLASSES}")
         if self.n_inputs < 1 or self.n_inputs % self.classes:
@@ -122,6 +123,7 @@ class Bits(ArrayRecord):
     n_inputs: int
 
     def __post_init__(self) -> None:
+        keep_whole_numbers(self, "bits", "n_inputs")
         if not 1 <= self.n_inputs <= MAX_SIGNALS:
             raise InputError(f"bits: {self.n_inputs} outputs; legal are 1..{MAX_SIGNALS}")
 

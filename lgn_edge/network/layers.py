@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lgn_edge.checks import MOST, whole_number
 from lgn_edge.errors import InputError
 from lgn_edge.network.bits import pack
 from lgn_edge.network.samples import check_samples
@@ -68,6 +69,17 @@ def frozen_array(values: ArrayLike, dtype: type[np.generic], what: str, ndim: in
     return array
 
 
+def keep_whole_numbers(record: object, what: str, *names: str) -> None:
+    """Make plain whole numbers of fields of a record that is made: those of numpy are none to JSON.
+
+    Raises:
+        InputError: one is no whole number.
+    """
+    for name in names:
+        number = whole_number(getattr(record, name), f"{what}: {name}", least=-MOST)
+        object.__setattr__(record, name, number)
+
+
 def check_wiring(indices: Int32Array, n_inputs: int, what: str) -> None:
     """Check that each index names one of `n_inputs` signals.
 
@@ -120,6 +132,7 @@ class Threshold(ArrayRecord):
     minus: Int32Array | None = None
 
     def __post_init__(self) -> None:
+        keep_whole_numbers(self, "encoder", "n_features")
         object.__setattr__(self, "feature", frozen_array(self.feature, np.int32, "encoder: feature"))
         object.__setattr__(self, "threshold", frozen_array(self.threshold, np.float32, "encoder: threshold"))
         if self.n_features < 1:
@@ -239,6 +252,7 @@ class LogicDense(ArrayRecord):
     table: UInt8Array
 
     def __post_init__(self) -> None:
+        keep_whole_numbers(self, "logic layer", "n_inputs")
         object.__setattr__(self, "a", frozen_array(self.a, np.int32, "logic layer: a"))
         object.__setattr__(self, "b", frozen_array(self.b, np.int32, "logic layer: b"))
         object.__setattr__(self, "table", frozen_array(self.table, np.uint8, "logic layer: table"))

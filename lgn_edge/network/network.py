@@ -7,6 +7,7 @@ import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral
 from textwrap import shorten
 from types import MappingProxyType
 from typing import Any
@@ -219,7 +220,7 @@ def _chain(layers: int) -> tuple[tuple[int, ...], ...]:
     return tuple((i,) for i in range(layers))
 
 
-def checked_reads(reads: Sequence[Sequence[int]], layers: int) -> tuple[tuple[int, ...], ...]:
+def checked_reads(reads: Sequence[Sequence[Any]], layers: int) -> tuple[tuple[int, ...], ...]:
     """What each of so many layers reads, each the one before where nothing is given.
 
     Raises:
@@ -234,7 +235,7 @@ def checked_reads(reads: Sequence[Sequence[int]], layers: int) -> tuple[tuple[in
         if not sources or len(set(sources)) != len(sources):
             raise InputError(f"network: layer {i} reads {list(sources)}; name at least one source, and none twice")
         for source in sources:
-            if type(source) is not int or not 0 <= source <= i:
+            if isinstance(source, bool) or not isinstance(source, Integral) or not 0 <= int(source) <= i:
                 may = f"0..{i}, where 0 is the encoder and {i} what is before it" if i else "0 only, the encoder"
                 raise InputError(f"network: layer {i} reads {source!r}; it may read {may}")
-    return tuple(map(tuple, reads))
+    return tuple(tuple(map(int, sources)) for sources in reads)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -154,6 +154,27 @@ class GateLayer(LogicLayer, ABC):
             connections.require_inputs()
             self._connections = state, connections
         return connections
+
+    def require_tensors(self, state: Mapping[str, Any]) -> None:
+        """Refuse the state of a layer that is wired in another way."""
+        if "weight" not in state:
+            return
+        name, logits = type(self).__name__, state.get("choice.logits")
+        if logits is None and self.choice is not None:
+            raise InputError(
+                f"the state is of a {name} with fixed wires, and this one learns its wiring; make it with"
+                " wiring='random', whose wires are then those of the state"
+            )
+        if logits is not None and self.choice is None:
+            raise InputError(
+                f"the state is of a {name} that learns its wiring, and this one has the wiring {self.wiring!r}; make it"
+                f" with wiring='learned' and candidates={logits.shape[-1]}"
+            )
+        if logits is not None and self.choice is not None and logits.shape[-1] != self.choice.logits.shape[-1]:
+            raise InputError(
+                f"the state is of a {name} with {logits.shape[-1]} candidates for an input, and this one has"
+                f" {self.choice.logits.shape[-1]}; make it with candidates={logits.shape[-1]}"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_connections": ([], None)}

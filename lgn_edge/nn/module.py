@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Final, NoReturn
 
@@ -86,6 +86,13 @@ class MeantModule(Module, ABC):
                     f" the same numbers mean something else; make it with {name}={theirs[name]!r}"
                 )
 
+    def require_tensors(self, state: Mapping[str, Any]) -> None:
+        """Check the tensors of a state, where more can be said than which are missing.
+
+        Raises:
+            InputError: they are of another module.
+        """
+
     def _load_from_state_dict(
         self,
         state_dict: dict[str, Any],
@@ -100,6 +107,7 @@ class MeantModule(Module, ABC):
         key = prefix + EXTRA
         if key in state_dict:
             self.set_extra_state(state_dict[key])
+        self.require_tensors({n.removeprefix(prefix): t for n, t in state_dict.items() if n.startswith(prefix)})
         super()._load_from_state_dict(
             state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
         )

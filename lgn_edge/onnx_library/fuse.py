@@ -1,4 +1,4 @@
-"""Chains of the domain's nodes become one node, LogicNetwork or LogicCircuit, in memory, when a session is made.
+"""Chains of the domain's nodes become one node for a whole network, in memory, when a session is made.
 
 A node a layer is what files are made of, and what every runtime can run; but then every layer writes all its bits to
 memory for the next one. The one node keeps a block of samples in the cache from the first layer to the last.
@@ -13,18 +13,35 @@ from typing import Final
 from onnx import GraphProto, ModelProto, NodeProto, TensorShapeProto, helper
 
 from lgn_edge.onnx_model.domain import DOMAIN
-from lgn_edge.onnx_model.ops import bits, group_sum, logic_circuit, logic_layer, logic_network, threshold
+from lgn_edge.onnx_model.ops import (
+    bits,
+    group_sum,
+    logic_circuit,
+    logic_layer,
+    logic_network,
+    threshold,
+    threshold_difference,
+)
 
-_INPUTS: Final = {threshold.OP.name: 3, logic_layer.OP.name: 4, group_sum.OP.name: 2, bits.OP.name: 2}
-_WHOLE_OF_HEAD: Final = {group_sum.OP.name: logic_network.OP.name, bits.OP.name: logic_circuit.OP.name}
+_ENCODERS: Final = (threshold.OP.name, threshold_difference.OP.name)
+_HEADS: Final = (group_sum.OP.name, bits.OP.name)
+_INPUTS: Final = {
+    op.name: len(op.inputs) for op in (threshold.OP, threshold_difference.OP, logic_layer.OP, group_sum.OP, bits.OP)
+}
+_WHOLE: Final = {
+    (encoder, head): op.name
+    for head, of in zip(_HEADS, (logic_network, logic_circuit), strict=True)
+    for encoder, op in zip(_ENCODERS, (of.OP, of.DIFFERENCE), strict=True)
+}
 
 
 def fuse(model: ModelProto) -> int:
     """Replace every chain Threshold, LogicLayer, ..., GroupSum or Bits by one node, and return how many there were.
 
-    Kept: a chain with another layer in it, of which an inner value is read by somebody else, whose constants are no
-    initializers, or whose number of samples is not that of its samples; what is wrong with such a node is for ONNX
-    Runtime to say. The nodes that count the samples stay, and ONNX Runtime removes them when nobody reads them.
+    A chain may begin with ThresholdDifference instead. Kept: a chain with another layer in it, of which an inner value
+    is read by somebody else, whose constants are no initializers, or whose number of samples is not that of its
+    samples; what is wrong with such a node is for ONNX Runtime to say. The nodes that count the samples stay, and ONNX
+    Runtime removes them when nobody reads them.
     """
     graph = model.graph
     values = _Values.of(graph)
@@ -68,14 +85,14 @@ class _Values:
 
 
 def _chain(head: NodeProto, values: _Values) -> list[NodeProto] | None:
-    """The nodes before a head, Threshold first; None when they are no chain."""
-    if not any(_is(head, op) for op in _WHOLE_OF_HEAD):
+    """The nodes before a head, the encoder first; None when they are no chain."""
+    if not any(_is(head, op) for op in _HEADS):
         return None
     chain: list[NodeProto] = []
     value = head.input[0]
-    while not chain or not _is(chain[0], threshold.OP.name):
+    while not chain or chain[0].op_type not in _ENCODERS:
         node = values.maker.get(value)
-        ops = (logic_layer.OP.name, threshold.OP.name) if chain else (logic_layer.OP.name,)
+        ops = (logic_layer.OP.name, *_ENCODERS) if chain else (logic_layer.OP.name,)
         if node is None or not any(_is(node, op) for op in ops) or values.readers[value] != 1:
             return None
         if any(name not in values.lengths for name in node.input[1:]):
@@ -111,7 +128,7 @@ def _declare(graph: GraphProto, head: NodeProto, chain: list[NodeProto], values:
 def _node(head: NodeProto, chain: list[NodeProto], values: _Values) -> NodeProto:
     encoder, *layers = chain
     node = helper.make_node(
-        _WHOLE_OF_HEAD[head.op_type],
+        _WHOLE[encoder.op_type, head.op_type],
         [*encoder.input, *(name for layer in layers for name in layer.input[1:])],
         list(head.output),
         head.name,

@@ -29,7 +29,9 @@ OPS: Final[tuple[Op, ...]] = (
     group_sum.OP,
     bits.OP,
     logic_network.OP,
+    logic_network.DIFFERENCE,
     logic_circuit.OP,
+    logic_circuit.DIFFERENCE,
 )
 
 

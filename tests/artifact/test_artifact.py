@@ -16,7 +16,7 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from lgn_edge import emulate, files, toolchain
-from lgn_edge.artifact import Artifact, build, load_artifact, measure
+from lgn_edge.artifact import Artifact, build, builder, load_artifact, measure
 from lgn_edge.artifact import threads as thread_choice
 from lgn_edge.artifact.builder import c_identifier
 from lgn_edge.artifact.selftest import selftest_samples
@@ -27,7 +27,7 @@ from lgn_edge.targets.cortex_m import CORTEX_M
 from lgn_edge.targets.native import native
 from tests.outside import needs_emulator
 from tests.strategies import random_image_network, random_network, random_samples
-from tests.thinning import combinations, exhaustive, few
+from tests.thinning import combinations, few
 
 FLOAT = random_network(10, features=12, bits=50, widths=(90, 80, 70), classes=7)
 OCTET = random_network(11, features=64, bits=192, widths=(300, 200), classes=10, input_dtype="uint8")
@@ -369,8 +369,9 @@ def test_physical_cores_count_siblings_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert thread_choice.physical_cores() == 4
 
 
-@exhaustive
-def test_more_features_than_offsets_reach_are_refused(tmp_path: Path) -> None:
+def test_more_features_than_offsets_reach_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before samples for the self-test are drawn, which takes a minute."""
+    monkeypatch.setattr(builder, "selftest_samples", None)
     features = 2**31 // 512
     encoder = Threshold(features, np.array([features - 1]), np.array([0.5], np.float32), "uint8")
     layer = LogicDense(1, np.zeros(2, np.int32), np.zeros(2, np.int32), np.array([3, 12], np.uint8))

@@ -9,10 +9,9 @@ from lgn_edge import onnx_session
 from lgn_edge.network import Bits, GroupSum, LogicDense, Network, Threshold
 from lgn_edge.onnx_library.fuse import fuse
 from lgn_edge.onnx_model import Form, to_model
-from lgn_edge.onnx_model.form import INPUTS
 from lgn_edge.onnx_model.runtime import session_run
 from tests.custom_ops.test_library import IMAGES, NETWORKS
-from tests.onnx_model.forms import assert_same
+from tests.onnx_model.forms import FORMS, FUSED_FORMS, assert_same, suited
 from tests.strategies import random_samples
 
 WIDE = NETWORKS["wide samples"]
@@ -28,21 +27,14 @@ def test_a_custom_file_runs_as_one_node(network: Network) -> None:
     run = session_run(onnx_session(model.SerializeToString(), threads=1))
     for n in (0, 1, 65, 513):
         assert_same(network, run, random_samples(network, n, seed=n))
-    if network.encoder.minus is not None:  # no node for a whole network compares differences
-        assert fuse(model) == 0
-        return
     assert fuse(model) == 1
-    head = ["LogicCircuit"] if isinstance(network.head, Bits) else ["LogicNetwork"]
-    assert kinds(model) == ["Shape", *head, *(["ArgMax"] if network.head.decides else [])]
+    whole = "LogicCircuit" if isinstance(network.head, Bits) else "LogicNetwork"
+    whole += "Difference" if network.encoder.minus is not None else ""
+    assert kinds(model) == ["Shape", whole, *(["ArgMax"] if network.head.decides else [])]
 
 
-@pytest.mark.parametrize("chosen", INPUTS)
-@pytest.mark.parametrize("ops", ["custom", "standard", "fused", "qonnx"])
-def test_every_form_gives_the_same_through_a_session(ops: str, chosen: str) -> None:
-    network = NETWORKS["one class"]
-    if (ops, chosen) == ("qonnx", "packed"):
-        pytest.skip("there is no such form")
-    form = Form(ops, chosen)
+@pytest.mark.parametrize(("network", "form"), suited({"one class": NETWORKS["one class"]}, FORMS | FUSED_FORMS))
+def test_every_form_gives_the_same_through_a_session(network: Network, form: Form) -> None:
     run = session_run(onnx_session(to_model(network, form).SerializeToString(), threads=1))
     assert_same(network, run, random_samples(network, 100), form)
 

@@ -17,8 +17,15 @@ from lgn_edge.network import LogicDense, Network
 from lgn_edge.onnx_model import Form, from_model, to_model, write
 from lgn_edge.onnx_model.form import INPUTS, resolved
 from lgn_edge.onnx_model.runtime import Run, session_run
-from tests.onnx_model.forms import FUSED_FORMS, assert_same, joined_images, suits, trees
-from tests.strategies import image_networks, networks, random_image_network, random_network, random_samples
+from tests.onnx_model.forms import FUSED_FORMS, assert_same, joined_images, suited, suits, trees
+from tests.strategies import (
+    convolutional_network,
+    image_networks,
+    networks,
+    random_image_network,
+    random_network,
+    random_samples,
+)
 
 
 def edges_nearby() -> Network:
@@ -46,6 +53,9 @@ NETWORKS = {
         for features, bits in ((5, 30), (9, 40), (70, 300))  # one by one; some far apart
     },
     "edges in wide pieces": edges_nearby(),
+    "bits of edges": random_network(
+        14, features=9, bits=40, widths=(50, 30), classes=0, input_dtype="uint8", edges=True
+    ),
     "constants": random_network(5, features=8, bits=8, widths=(6, 6), classes=2, tables=(0, 15)),
     "bits": random_network(9, features=9, bits=80, widths=(90, 94), classes=0),
     "a bit": random_network(10, widths=(9, 1), classes=0, input_dtype="uint8"),
@@ -61,6 +71,7 @@ IMAGES = {
     "scores of images": random_image_network(26, classes=1),
     "bits of images": random_image_network(7, classes=0),
     "joined images": joined_images(1),
+    "edges of images": convolutional_network(1, edges=True),
 }
 
 
@@ -69,11 +80,8 @@ def run_of(model: ModelProto, threads: int = 1) -> Run:
     return session_run(onnx_session(model.SerializeToString(), threads=threads, fuse=False))
 
 
-@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=lambda network: network.name)
+@pytest.mark.parametrize(("network", "form"), suited(NETWORKS, FORMS))
 def test_equals_the_reference(network: Network, form: Form) -> None:
-    if not suits(form, network):
-        pytest.skip("the samples do not fit, or the op has no place for differences")
     run = run_of(to_model(network, form))
     for n in BATCHES:
         assert_same(network, run, random_samples(network, n, seed=n), form)
@@ -160,11 +168,8 @@ def test_outputs_that_a_node_does_not_have(absent: tuple[str, ...]) -> None:
     assert_same(network, run_of(model), random_samples(network, 700), form)
 
 
-@pytest.mark.parametrize("form", FUSED_FORMS.values(), ids=FUSED_FORMS)
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=lambda network: network.name)
+@pytest.mark.parametrize(("network", "form"), suited(NETWORKS, FUSED_FORMS))
 def test_fused_files_are_read_back(network: Network, form: Form) -> None:
-    if not suits(form, network):
-        pytest.skip("samples of float32 do not fit")
     inside, chosen = resolved(network, form)
     kept = network if chosen.input in ("bool", "packed") else inside
     assert from_model(to_model(network, form)) == kept

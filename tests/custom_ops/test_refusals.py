@@ -104,6 +104,14 @@ def network(element: Any = F32, shape: Any = ("N", 2), given: tuple[str, ...] = 
     return model("LogicNetwork", element, shape and list(shape), constants, attributes, outputs, given)
 
 
+def network_of_differences(element: Any = np.uint8, shape: Any = ("N", 2), **changed: Any) -> ModelProto:
+    comparisons = {"feature": COMPARISONS["feature"], "minus": I32([-1, 0]), "threshold": COMPARISONS["threshold"]}
+    constants = {name: changed.get(name, value) for name, value in (comparisons | WIRES).items()}
+    outputs = [("scores", TensorProto.INT32), ("logits", TensorProto.FLOAT), ("class", TensorProto.INT64)]
+    attributes = {"bits": changed.get("bits", 2), **HEAD}
+    return model("LogicNetworkDifference", element, shape and list(shape), constants, attributes, outputs)
+
+
 NAN, FAR = F32([0.5, np.nan]), I32([0, 2])
 REFUSED_AT_ONCE: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "samples of another type": (lambda: threshold(np.float64), "the input x must be float32, uint8 or bool"),
@@ -119,6 +127,23 @@ REFUSED_AT_ONCE: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "minus behind the samples": (
         lambda: difference(minus=FAR),
         r"minus\[1\] is 2; the samples have the features 0 to 1",
+    ),
+    "a network of differences of floats": (lambda: network_of_differences(F32), "LogicNetworkDifference"),
+    "a network with more of minus": (
+        lambda: network_of_differences(minus=I32([0])),
+        "there are 1 of minus and 2 bits; give one each a bit",
+    ),
+    "a network with minus behind the samples": (
+        lambda: network_of_differences(minus=FAR),
+        r"minus\[1\] is 2; the samples have the features 0 to 1",
+    ),
+    "a network of differences of other bits": (
+        lambda: network_of_differences(bits=3),
+        "there are 2 bits; the attribute bits is 3",
+    ),
+    "a network of differences with wires behind the bits": (
+        lambda: network_of_differences(a=FAR),
+        r"a\[1\] is 2; the signals before it are 0 to 1",
     ),
     "threshold not finite": (lambda: threshold(threshold=NAN), r"threshold\[1\] is not finite"),
     "words of another type": (lambda: layer(I32), "Type 'tensor\\(int32\\)' of input parameter"),
@@ -271,6 +296,7 @@ def test_no_such_file(tmp_path: Any) -> None:
         onnx_session(tmp_path / "nothing.onnx")
 
 
+EDGES = random_network(13, features=9, bits=40, widths=(50, 30), input_dtype="uint8", edges=True)
 NUMBERS = st.one_of(st.integers(-2, 6), st.sampled_from([-(2**31), 2**31 - 1, 1 << 28]))
 Strategies = dict[str, st.SearchStrategy[Any]]
 
@@ -305,6 +331,7 @@ MAKERS: dict[Callable[..., ModelProto], Strategies] = {  # and what each takes
     pool: SEEN,
     group_sum: COUNTED,
     network: COMPARED | WIRED | COUNTED | {"bits": st.integers(-1, 2**33)},
+    network_of_differences: COMPARED | WIRED | {"minus": arrays(I32, NUMBERS), "bits": st.integers(-1, 2**33)},
 }
 
 
@@ -334,8 +361,9 @@ def test_malformed_nodes_never_crash(data: st.DataObject) -> None:
             for i in ("", "packed")
         ),
         (joined_images(1), Form()),
+        (EDGES, Form("fused")),
     ],
-    ids=["custom", "custom-packed", "fused", "fused-packed", "images"],
+    ids=["custom", "custom-packed", "fused", "fused-packed", "images", "fused-edges"],
 )
 def test_changed_files_never_crash(whole: Network, form: Form) -> None:
     """Anything changed in the graph of a file: an error or a result, in this process."""

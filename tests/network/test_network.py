@@ -9,8 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lgn_edge.errors import InputError
-from lgn_edge.network import Bits, Circuit, GroupSum, LogicDense, Network, Threshold, flatten, pack, unpack
+from lgn_edge.network import (
+    Bits,
+    Circuit,
+    GroupSum,
+    LogicConv2d,
+    LogicDense,
+    Network,
+    OrPool2d,
+    Threshold,
+    flatten,
+    pack,
+    unpack,
+)
 from lgn_edge.network import truth_table as tt
+from lgn_edge.onnx_model import Form, from_model, to_model
 from tests.strategies import circuits, networks, random_network, random_samples
 
 PYTHON_GATES = {
@@ -186,6 +199,8 @@ def dense(**changes: object) -> LogicDense:
         (lambda: Network(Threshold.bits(3), (dense(),), GroupSum(2, 1)), "layer 0 reads 2 signals but gets 3"),
         (lambda: Network(Threshold.bits(2), (), GroupSum(2, 1)), "no logic layer"),
         (lambda: Network(Threshold.bits(2), (dense(),), GroupSum(4, 1)), "the head reads 4 signals but gets 2"),
+        (lambda: Threshold(2.0, [1], [0.0]), "encoder: n_features is 2.0; it must be a whole number"),
+        (lambda: Bits("2"), "bits: n_inputs is '2'; it must be a whole number"),
         (lambda: Circuit(1, [1], [0], [1], [1], [False]), r"b\[0\] is 1; gate 0 may read 0..0"),
         (lambda: random_network(0).evaluate(np.zeros((2, 3), np.float32)), r"the model takes \[n, 7\]"),
         (lambda: random_network(0).evaluate(np.full((2, 7), 0.1)), r"float64; the model takes float32"),
@@ -194,6 +209,22 @@ def dense(**changes: object) -> LogicDense:
 def test_bad_input_is_named(make: object, message: str) -> None:
     with pytest.raises(InputError, match=message):
         make()  # type: ignore[operator]
+
+
+def test_whole_numbers_of_numpy_are_plain_ones_in_every_record() -> None:
+    """JSON takes no others: of an encoder in a file, of a manifest."""
+    n = np.int64
+    encoder = Threshold(n(12), np.arange(12), np.full(12, 0.5), "uint8")
+    convolution = LogicConv2d(n(1), n(3), n(4), n(2), np.zeros((1, 2, 3)), [[6]], stride=n(1))
+    layers = (convolution, OrPool2d(n(1), n(2), n(3), (n(1), n(1))), LogicDense(n(6), [0, 1], [1, 2], [1, 7]))
+    reads = ((n(0),), (n(1),), (n(2),))
+    network = Network(encoder, layers, GroupSum(n(2), n(2)), reads=reads)
+    records = [encoder, *layers, network.head, convolution.window, Bits(n(2)), Circuit(n(1), [], [], [], [0], [False])]
+    numbers = [number for record in records for number in vars(record).values() if isinstance(number, int | n)]
+    numbers += [number for sources in network.reads for number in sources]
+    assert len(numbers) == 15
+    assert {type(number) for number in numbers} == {int}
+    assert from_model(to_model(network, Form("standard", "packed"))).encoder == encoder
 
 
 def test_a_network_is_printed_in_about_ten_lines():

@@ -7,6 +7,7 @@ import pickle
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -148,6 +149,34 @@ def test_a_state_of_before_is_loaded(make: Callable[[], nn.Module], _: object, _
 def test_a_state_may_learn_on_in_another_way() -> None:
     state = LogicDense(6, 4, wiring="unique", estimator="soft", init="residual", seed=1).state_dict()
     LogicDense(6, 4, wiring="random", estimator="hard", init="gaussian", temperature=2.0).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "message"),
+    [
+        (
+            {"wiring": "learned", "candidates": 4},
+            {},
+            "learns its wiring, and this one has the wiring 'random'; make it ",
+        ),
+        ({"wiring": "learned", "candidates": 4}, {}, "with wiring='learned' and candidates=4$"),
+        ({}, {"wiring": "learned"}, "with fixed wires, and this one learns its wiring; make it with wiring='random'"),
+        (
+            {"wiring": "learned", "candidates": 3},
+            {"wiring": "learned", "candidates": 4},
+            "with 3 candidates for an input, and this one has 4; make it with candidates=3$",
+        ),
+    ],
+)
+@pytest.mark.parametrize("make", [lambda **wiring: LogicDense(6, 4, **wiring), pooled])
+def test_a_state_of_other_wiring_is_refused(
+    make: Callable[..., nn.Module], theirs: dict[str, Any], ours: dict[str, Any], message: str
+) -> None:
+    for wrapped in (lambda layer: layer, nn.Sequential):
+        saved, loading = wrapped(make(**theirs)), wrapped(make(**ours))
+        for state in (saved.state_dict(), tensors_of(saved)):  # of a checkpoint, too, which says its meaning elsewhere
+            with pytest.raises(InputError, match=message):
+                loading.load_state_dict(state)
 
 
 def test_a_damaged_meaning_is_refused() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
+from typing import Any
 
 import numpy as np
+import pytest
 
 from lgn_edge.network import Bits, GroupSum, LogicConv2d, LogicDense, Network, OrPool2d, Threshold
 from lgn_edge.network.convolution import MAX_DEPTH
@@ -69,9 +71,18 @@ def trees() -> Iterator[Network]:
 def suits(form: Form, network: Network) -> bool:
     """Samples of float32 do not fit into a model that takes uint8, differences only into one that does."""
     if network.encoder.minus is not None:
-        encoded = form.input in (BOOL, PACKED)
-        return encoded or (form.input != "float32" and form.ops != "fused")
+        return form.input != "float32"
     return not (form.input == "uint8" and network.encoder.input_dtype == "float32")
+
+
+def suited(networks: Mapping[str, Network], forms: Mapping[str, Form]) -> list[Any]:
+    """Every network with every form that it suits, for `pytest.mark.parametrize`."""
+    return [
+        pytest.param(network, form, id=f"{name}-{form_name}")
+        for name, network in networks.items()
+        for form_name, form in forms.items()
+        if suits(form, network)
+    ]
 
 
 def converted(form: Form, samples: np.ndarray) -> np.ndarray:

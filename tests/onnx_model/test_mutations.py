@@ -26,6 +26,7 @@ from tests.strategies import random_image_network, random_network, random_sample
 NETWORK = random_network(1, features=7, bits=11, widths=(13, 12), classes=3, input_dtype="uint8")
 ALL_FORMS = FORMS | FUSED_FORMS
 IMAGES = random_image_network(14)
+EDGES = random_network(13, features=9, bits=40, widths=(50, 30), input_dtype="uint8", edges=True)
 IMAGE_FORMS = {ops: Form(ops) for ops in PLAIN_OPS}
 
 
@@ -40,8 +41,12 @@ def refusal(read: Callable[[ModelProto], Network | Circuit], model: ModelProto) 
 
 @pytest.mark.parametrize(
     ("network", "chosen"),
-    [*((NETWORK, form) for form in ALL_FORMS.values()), *((IMAGES, form) for form in IMAGE_FORMS.values())],
-    ids=[*ALL_FORMS, *(f"images-{ops}" for ops in IMAGE_FORMS)],
+    [
+        *((NETWORK, form) for form in ALL_FORMS.values()),
+        *((IMAGES, form) for form in IMAGE_FORMS.values()),
+        (EDGES, FUSED_FORMS["fused-own"]),
+    ],
+    ids=[*ALL_FORMS, *(f"images-{ops}" for ops in IMAGE_FORMS), "edges-fused"],
 )
 def test_read_or_refused(network: Network, chosen: Form) -> None:
     model, rng = to_model(network, chosen), np.random.default_rng(1)

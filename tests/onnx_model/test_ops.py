@@ -15,7 +15,7 @@ from lgn_edge.network import GroupSum, LogicDense, Network, Threshold
 from lgn_edge.onnx_model import Form, from_model, to_model
 from lgn_edge.onnx_model.form import OPS, heads_outputs
 from lgn_edge.onnx_model.runtime import onnxruntime_run, onnxruntime_session, reference_run
-from tests.onnx_model.forms import BATCHES, FORMS, PLAIN_OPS, RUNTIMES, assert_same, joined_images, suits, trees
+from tests.onnx_model.forms import BATCHES, FORMS, PLAIN_OPS, RUNTIMES, assert_same, joined_images, suited, suits, trees
 from tests.strategies import image_networks, networks, random_network, random_samples
 
 NETWORKS = {
@@ -39,12 +39,11 @@ IMAGE_FORMS += [Form(ops) for ops in PLAIN_OPS]
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize(("name", "form"), [(n, f) for n in NETWORKS for f in FORMS if suits(FORMS[f], NETWORKS[n])])
-def test_every_batch_size(name: str, form: str, runtime: str) -> None:
-    network = NETWORKS[name]
-    run = RUNTIMES[runtime](to_model(network, FORMS[form]))
+@pytest.mark.parametrize(("network", "form"), suited(NETWORKS, FORMS))
+def test_every_batch_size(network: Network, form: Form, runtime: str) -> None:
+    run = RUNTIMES[runtime](to_model(network, form))
     for n in BATCHES:
-        assert_same(network, run, random_samples(network, n, seed=n), FORMS[form])
+        assert_same(network, run, random_samples(network, n, seed=n), form)
 
 
 @settings(max_examples=25)

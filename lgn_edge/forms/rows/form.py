@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lgn_edge.errors import UnsupportedError
 from lgn_edge.forms.form import Memory, Sources, Task, Vectors
 from lgn_edge.forms.images.images import Images
 from lgn_edge.forms.prediction import Cost
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from lgn_edge.kernels.tir import Kernel, Table
 
 ROWS: Final = "rows"
+_LARGEST_OFFSET: Final = 2**31 - 1  # kernels compute addresses in int32
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,23 @@ class Rows:
         return task.target.gpu is None and task.target.shape.lanes > 1
 
     def plan(self, task: Task) -> RowsPart:
-        """The gates in an order that keeps rows in the cache."""
+        """The gates in an order that keeps rows in the cache.
+
+        Raises:
+            UnsupportedError: something is too large for the kernels' 32-bit offsets.
+        """
+        samples = task.target.shape.samples
+        _check_offsets("features of a block of samples", task.network.encoder.n_features * samples)
+        _check_offsets("scores of a block of samples", task.network.head.n_outputs * samples)
         program = uniform_schedule(task.circuit, task.network.head.n_outputs)
-        return RowsPart(task.network, task.convolutions, program, task.target)
+        part = RowsPart(task.network, task.convolutions, program, task.target)
+        _check_offsets("words of the workspace", part.n_rows * task.target.shape.lanes)
+        _check_offsets("indices of the gates", 4 * program.n_gates)
+        return part
+
+
+def _check_offsets(what: str, number: int) -> None:
+    if number > _LARGEST_OFFSET:
+        raise UnsupportedError(
+            f"the network has {number:,} {what}; the kernels reach {_LARGEST_OFFSET:,}: make it smaller"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lgn_edge.errors import UnsupportedError
 from lgn_edge.forms.positions.convolve_any import convolve_any
 from lgn_edge.forms.positions.pack import load as load_one
 from lgn_edge.forms.positions.pack import pack as pack_one
@@ -20,8 +19,6 @@ from lgn_edge.kernels.encoding import comparisons
 from lgn_edge.kernels.shape import Shape
 from lgn_edge.kernels.tir import Kernel, Parameter
 from lgn_edge.network import Network
-
-_LARGEST_OFFSET = 2**31 - 1  # kernels compute addresses in int32
 
 
 def workspace_rows(network: Network, program: UniformProgram, workspace: Workspace, shape: Shape) -> int:
@@ -43,15 +40,9 @@ def network_kernels(
         shape: the machine's row.
         prefix: of the C symbols.
 
-    Raises:
-        UnsupportedError: something is too large for the kernels' 32-bit offsets.
     """
     workspace = Workspace.of(program, convolutions.images if convolutions else None)
     rows = workspace_rows(network, program, workspace, shape)
-    _check_offsets("features of a block of samples", network.encoder.n_features * shape.samples)
-    _check_offsets("scores of a block of samples", network.head.n_outputs * shape.samples)
-    _check_offsets("words of the workspace", rows * shape.lanes)
-    _check_offsets("indices of the gates", 4 * program.n_gates)
     bits = comparisons(network.encoder, workspace.input_bit)
     return (
         *(_convolution_kernels(network, convolutions, rows, shape, prefix) if convolutions else ()),
@@ -80,10 +71,3 @@ def _few_kernels(network: Network, few: Few, n_rows: int, shape: Shape, prefix: 
         load_one(few.positions, shape.word, prefix),
         put(few, n_rows, shape, prefix),
     )
-
-
-def _check_offsets(what: str, number: int) -> None:
-    if number > _LARGEST_OFFSET:
-        raise UnsupportedError(
-            f"the network has {number:,} {what}; the kernels reach {_LARGEST_OFFSET:,}: make it smaller"
-        )

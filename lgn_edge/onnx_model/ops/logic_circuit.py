@@ -1,7 +1,9 @@
-"""LogicCircuit: a whole network that hands out bits, in one node."""
+"""LogicCircuit and LogicCircuitDifference: a whole network that hands out bits, in one node."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from onnx import TensorProto
@@ -16,8 +18,8 @@ from lgn_edge.onnx_model.view import NodeView
 OUTPUTS: Final = (OUTPUT_BITS,)
 
 
-def _infer(context: InferenceContext) -> None:
-    set_output(context, 0, TensorProto.BOOL, whole.infer(context))
+def _infer(inputs: Sequence[Parameter], context: InferenceContext) -> None:
+    set_output(context, 0, TensorProto.BOOL, whole.infer(context, inputs))
 
 
 OP: Final = Op(
@@ -27,9 +29,10 @@ OP: Final = Op(
     outputs=(Parameter("output_bits", BOOL, "[N, M] as of Bits"),),
     attributes=whole.ATTRIBUTES,
     types=whole.TYPES,
-    infer=_infer,
+    infer=partial(_infer, whole.INPUTS),
     body="",
 )
+DIFFERENCE: Final = whole.difference(OP, partial(_infer, whole.DIFFERENCE_INPUTS))
 
 
 def attributes(head: Bits) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""LogicNetwork: a whole network that counts, in one node."""
+"""LogicNetwork and LogicNetworkDifference: a whole network that counts, in one node."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from onnx import TensorProto, defs
@@ -17,9 +19,9 @@ OUTPUTS: Final = (SCORES, LOGITS, CLASS)
 _OPTION: Final = defs.OpSchema.FormalParameterOption
 
 
-def _infer(context: InferenceContext) -> None:
+def _infer(inputs: Sequence[Parameter], context: InferenceContext) -> None:
     classes = integer(context, "classes")
-    samples, width = whole.infer(context)
+    samples, width = whole.infer(context, inputs)
     check_classes(context, classes, width)
     set_output(context, 0, TensorProto.INT32, [samples, classes])
     set_output(context, 1, TensorProto.FLOAT, [samples, classes])
@@ -43,9 +45,10 @@ OP: Final = Op(
         Attribute("beta", defs.OpSchema.AttrType.FLOAT, "as of GroupSum"),
     ),
     types=whole.TYPES,
-    infer=_infer,
+    infer=partial(_infer, whole.INPUTS),
     body="",
 )
+DIFFERENCE: Final = whole.difference(OP, partial(_infer, whole.DIFFERENCE_INPUTS))
 
 
 def attributes(head: GroupSum) -> dict[str, Any]:
