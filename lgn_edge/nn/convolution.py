@@ -19,7 +19,6 @@ from lgn_edge.errors import InputError
 from lgn_edge.network.convolution import Pair, Window, pair
 from lgn_edge.nn.choice import Choice, LearnedWiring
 from lgn_edge.nn.gate_layer import GateLayer, GateRecipe, truth_tables
-from lgn_edge.nn.gates import collapse
 from lgn_edge.nn.initialisation import AND, INITIALISATIONS
 from lgn_edge.nn.logic_layer import LayerRecipe, LogicLayer, Shape, Signals
 from lgn_edge.nn.signals import real, require_signals, rows
@@ -304,7 +303,7 @@ class LogicConv2d(GateLayer):
             x: signals [..., in_features] or an image [..., in_channels, height, width]; or blocks or rows.
             pool: of blocks and rows, what reads this layer: what it writes is returned, in less time and memory.
         """
-        coefficients, choice = collapse(self.corners()), self.learning
+        coefficients, choice = self.coefficients(x), self.learning
         if isinstance(x, Tensor):
             signals, image = _flat(x, (self.in_channels, *self.image_size))
             self.require(signals)

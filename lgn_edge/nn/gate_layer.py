@@ -15,7 +15,9 @@ from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice
 from lgn_edge.nn.estimator import DISCRETE, ESTIMATORS, soft
+from lgn_edge.nn.gates import collapse
 from lgn_edge.nn.initialisation import INITIALISATIONS, initial_weight
+from lgn_edge.nn.kernels import gpu_operators
 from lgn_edge.nn.logic_layer import LayerRecipe, LogicLayer
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS, Light, LightSine
 from lgn_edge.nn.rows import Rows
@@ -221,6 +223,19 @@ class GateLayer(LogicLayer, ABC):
         if self.training:
             return ESTIMATORS[self.estimator](self._gates, self.weight, self.temperature)
         return self.soft_corners() if self.soft else self.hard_corners()
+
+    def coefficients(self, x: Tensor | Blocks | Rows) -> Tensor:
+        """Coefficients [gates, 4] of two-input gates in the present mode (see `gates.collapse`), for such signals.
+
+        For rows a kernel computes them from the weights; noise is then another draw of the same distribution.
+        """
+        if not isinstance(x, Rows):
+            return collapse(self.corners())
+        noise = self.training and "gumbel" in self.estimator
+        seed = torch.randint(2**62, (1,), device=self.weight.device) if noise else None
+        given = self.parametrization, self.temperature, self.discrete
+        found: Tensor = gpu_operators.coefficients(self.weight, seed, *given)
+        return found
 
     def soft_corners(self) -> Tensor:
         """Soft corners [gates, 2**arity], without noise."""

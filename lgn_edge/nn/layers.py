@@ -14,7 +14,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.choice import Choice, LearnedAlignedWiring, LearnedWiring, mixture
 from lgn_edge.nn.gate_layer import GateLayer, GateRecipe, truth_tables
-from lgn_edge.nn.gates import collapse, gates, gates_of
+from lgn_edge.nn.gates import gates, gates_of
 from lgn_edge.nn.logic_layer import Shape, Signals
 from lgn_edge.nn.module import Module
 from lgn_edge.nn.rows import Rows
@@ -143,7 +143,7 @@ class LogicDense(GateLayer):
         is a transposed view, `[out_features, batch]` in memory, which the next layer reads without a copy.
         """
         self.require(x)
-        coefficients, wires = collapse(self.corners()), self.connections()
+        coefficients, wires = self.coefficients(x), self.connections()
         choice = self.learning
         if not isinstance(x, Tensor):
             if choice is None:

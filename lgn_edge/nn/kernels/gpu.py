@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -37,8 +38,10 @@ def tiles(count: int, size: int) -> int:
     return max(1, -(-count // size))
 
 
-def launch(name: str, grid: tuple[int, ...], *arguments: int | Tensor, **sizes: int | tuple[int, ...]) -> None:
-    """Run a program of `gpu_programs` on a grid."""
-    ready = [each if isinstance(each, int) else each.contiguous() for each in arguments]
+def launch(name: str, grid: tuple[int, ...], *arguments: float | Tensor, **sizes: str | int | tuple[int, ...]) -> None:
+    """Run a program of `gpu_programs` on a grid, on the device of its arguments."""
+    ready = [each.contiguous() if isinstance(each, Tensor) else each for each in arguments]
     programs: Any = import_module("lgn_edge.nn.kernels.gpu_programs")
-    getattr(programs, name)[grid](*ready, **sizes)
+    device = next(each.device for each in ready if isinstance(each, Tensor))
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():  # Triton asks which is the current one
+        getattr(programs, name)[grid](*ready, **sizes)

@@ -7,8 +7,21 @@ the signals is wanted.
 
 from lgn_edge.nn.kernels.gpu_operators.gates import bit_gates, gates
 from lgn_edge.nn.kernels.gpu_operators.lookup import lookup
+from lgn_edge.nn.kernels.gpu_operators.parameters import coefficients
 from lgn_edge.nn.kernels.gpu_operators.room import LANES, carrier
 from lgn_edge.nn.kernels.gpu_operators.signals import count, pack, unpack
 from lgn_edge.nn.kernels.gpu_operators.trees import bit_trees, trees
 
-__all__ = ["LANES", "bit_gates", "bit_trees", "carrier", "count", "gates", "lookup", "pack", "trees", "unpack"]
+__all__ = [
+    "LANES",
+    "bit_gates",
+    "bit_trees",
+    "carrier",
+    "coefficients",
+    "count",
+    "gates",
+    "lookup",
+    "pack",
+    "trees",
+    "unpack",
+]

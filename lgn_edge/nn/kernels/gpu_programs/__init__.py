@@ -19,6 +19,7 @@ from lgn_edge.nn.kernels.gpu_programs.gates import (
     input_gradient,
 )
 from lgn_edge.nn.kernels.gpu_programs.lookup import lookup_corner_gradient, lookup_forward, lookup_input_gradient
+from lgn_edge.nn.kernels.gpu_programs.parameters import coefficients, weight_gradient
 from lgn_edge.nn.kernels.gpu_programs.signals import count, pack, unpack
 from lgn_edge.nn.kernels.gpu_programs.trees import (
     trees_bits_forward,
@@ -32,6 +33,7 @@ __all__ = [
     "bits_forward",
     "choice_gradient",
     "coefficient_gradient",
+    "coefficients",
     "count",
     "forward",
     "input_gradient",
@@ -45,4 +47,5 @@ __all__ = [
     "trees_gradients",
     "trees_input_gradient",
     "unpack",
+    "weight_gradient",
 ]
