@@ -5,10 +5,24 @@ and `readers` are a layer's wires from both ends, see `wiring.Connections`; the 
 the signals is wanted.
 """
 
+from lgn_edge.nn.kernels.gpu_operators.chains import chain_bit_gates, chain_gates
 from lgn_edge.nn.kernels.gpu_operators.gates import bit_gates, gates
 from lgn_edge.nn.kernels.gpu_operators.lookup import lookup
 from lgn_edge.nn.kernels.gpu_operators.room import LANES, carrier
 from lgn_edge.nn.kernels.gpu_operators.signals import count, pack, unpack
 from lgn_edge.nn.kernels.gpu_operators.trees import bit_trees, trees
 
-__all__ = ["LANES", "bit_gates", "bit_trees", "carrier", "count", "gates", "lookup", "pack", "trees", "unpack"]
+__all__ = [
+    "LANES",
+    "bit_gates",
+    "bit_trees",
+    "carrier",
+    "chain_bit_gates",
+    "chain_gates",
+    "count",
+    "gates",
+    "lookup",
+    "pack",
+    "trees",
+    "unpack",
+]
