@@ -68,15 +68,16 @@ def _row(
     stride: tl.tensor,
     lane: tl.tensor,
     each: tl.tensor,
-    here: tl.tensor,
+    batch: tl.tensor,
+    real: tl.tensor,
     BITS: tl.constexpr,
 ) -> tl.tensor:
-    """Float32 of the samples `lane + each` of a row; with BITS, those of a lane are in one word."""
+    """Float32 of the samples `lane + each` of a row, where it is a real one; with BITS, a word has all of a lane."""
     at = x + row.to(tl.int64) * stride
     if BITS:
-        word = tl.load(at + (lane >> 5), tl.max(here.to(tl.int32), 1, keep_dims=True) > 0, 0)
+        word = tl.load(at + (lane >> 5), (lane < batch) & real, 0)
         return ((word >> ((lane & 31) + each)) & 1).to(tl.float32)
-    return tl.load(at + lane + each, here, 0.0).to(tl.float32)
+    return tl.load(at + lane + each, (lane + each < batch) & real, 0.0).to(tl.float32)
 
 
 @triton.jit
@@ -128,22 +129,22 @@ def chains_backward(
     for _ in tl.static_range(4 * CHAIN):
         sums = sums + (tl.zeros([LANES], tl.float32),)
     for start in range(0, batch, LANES * EACH):
-        here = start + lane + each < batch
+        at = start + lane
         read = ()
         r = ()
         for i in tl.static_range(CHAIN + 2):
             slot = first + (i - 1)
             real = (slot >= 0) & (slot < slots)
-            read = read + (_row(x, signal[i], stride, start + lane, each, here & real, BITS),)
             joined = (entry[i] >= 0) & (i > 0)
-            r = r + (_row(g, entry[i] >> 1, batch, start + lane, each, here & joined, False),)
+            read = read + (_row(x, signal[i], stride, at, each, batch, real, BITS),)
+            r = r + (_row(g, entry[i] >> 1, batch, at, each, batch, joined, False),)
         added = ()
         for i in tl.static_range(1, CHAIN + 1):
             if INPUTS:
                 behind = r[i] * (cq[i] + cpq[i] * read[i - 1])
                 ahead = r[i + 1] * (cp[i + 1] + cpq[i + 1] * read[i + 1])
-                to = gx + visit[i].to(tl.int64) * batch + (start + lane + each)
-                tl.store(to, behind + ahead, here & (visit[i] >= 0))
+                to = gx + visit[i].to(tl.int64) * batch + (at + each)
+                tl.store(to, behind + ahead, (at + each < batch) & (visit[i] >= 0))
             if COEFFICIENTS:
                 rp = r[i] * read[i - 1]
                 added = added + (
