@@ -14,7 +14,12 @@ from typing import Final
 from harness import Options, Row, run
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-TESTS: Final = ("tests/nn/test_rows.py", "tests/nn/test_rows_of_images.py", "tests/training/test_steps.py")
+TESTS: Final = (
+    "tests/nn/test_chains.py",
+    "tests/nn/test_rows.py",
+    "tests/nn/test_rows_of_images.py",
+    "tests/training/test_steps.py",
+)
 LEFT_OUT: Final = "not machine_code"  # it compiles for cards that are not there
 
 

@@ -13,6 +13,7 @@ import torch
 from harness import Options, Row, run
 from torch import Tensor
 
+from gpu.chains import chain_cases
 from gpu.timing import DEVICE, alone
 from lgn_edge.network.convolution import Window
 from lgn_edge.nn.trees import Trees, channels_of
@@ -77,6 +78,7 @@ def cases(gates: int, batch: int, dtype: torch.dtype) -> Iterator[Case]:
     yield "pack", (1 + 1 / 8) * rows, lambda: OPERATORS.rows_pack(samples)
     yield "unpack", (size + 1 / 8) * rows, lambda: OPERATORS.rows_unpack(x, bits)
     yield "count", rows / 8, lambda: OPERATORS.rows_count(x, bits, 4)
+    yield from chain_cases(gates, batch, dtype)
     for k in (3, 4, 6):
         several = torch.randint(gates, (k, gates), generator=generator, dtype=torch.int32).to(DEVICE)
         yield from _lookup_cases(x, g, Connections(gates, several), k)

@@ -152,7 +152,7 @@ class GateLayer(LogicLayer, ABC):
         known, connections = self._connections
         if connections is None or any(a[0] is not b[0] or a[1] != b[1] for a, b in zip(known, state, strict=True)):
             with torch.inference_mode(False):  # what is made in inference mode has no part in training later
-                connections = Connections(n_inputs, join(buffers))
+                connections = Connections(n_inputs, join(buffers), lasting=True)
             connections.require_inputs()
             self._connections = state, connections
         return connections

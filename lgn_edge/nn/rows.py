@@ -68,8 +68,10 @@ class Rows:
 
     def gates(self, wires: Connections, coefficients: Tensor) -> Rows:
         """A layer of real-valued gates, `gates.gates_definition` on rows."""
-        arguments = self.real().values, coefficients, wires.entries, *self._readers(wires)
-        return Rows(self.batch, gpu_operators.gates(*arguments))
+        x = self.real().values
+        if wires.lasting:
+            return Rows(self.batch, gpu_operators.chain_gates(x, coefficients, *wires.chains.tensors))
+        return Rows(self.batch, gpu_operators.gates(x, coefficients, wires.entries, *self._readers(wires)))
 
     def bit_gates(
         self,
@@ -79,6 +81,9 @@ class Rows:
         candidates: Tensor | None = None,
     ) -> Rows:
         """A layer of discrete gates on bits; see `Blocks.bit_gates`."""
+        if wires.lasting and share is None:
+            chains = wires.chains.tensors
+            return Rows(self.batch, *gpu_operators.chain_bit_gates(self.values, coefficients, self.bits, *chains))
         arguments = self.values, coefficients, share, self.bits, candidates, wires.entries, *self._readers(wires)
         return Rows(self.batch, *gpu_operators.bit_gates(*arguments))
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from lgn_edge.errors import InputError
+from lgn_edge.nn.chains import Chains, find_chains
 from lgn_edge.tables import Table, whole
 
 WIRINGS: Final = ("random", "unique", "aligned")
@@ -83,10 +84,12 @@ class Connections:
     Attributes:
         n_inputs: signals of the layer before.
         wires: int32 [k, gates], the first inputs of all gates, then the second ones, ...; values 0..n_inputs - 1.
+        lasting: whether they serve many batches, so that it pays to find their chains.
     """
 
     n_inputs: int
     wires: Tensor
+    lasting: bool = False
     _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -111,6 +114,11 @@ class Connections:
         Signal s is read by `numbers[starts[s] : starts[s + 1]]`, in ascending order.
         """
         return self._once("readers", self._readers)
+
+    @property
+    def chains(self) -> Chains:
+        """The gates of two inputs as `Chains`."""
+        return self._once("chains", lambda: find_chains(self.n_inputs, self.entries))
 
     def _readers(self) -> tuple[Tensor, Tensor]:
         signals, entries = self.entries.flatten().sort(stable=True)

@@ -1,15 +1,10 @@
-"""The GPU's kernels against the torch code that defines them: values, gradients, and what they compile to.
-
-Where TRITON_INTERPRET is 1 (as `tests/conftest.py` sets it) Triton's interpreter executes them on the CPU. With a GPU,
-`TRITON_INTERPRET=0 pytest tests/nn/test_rows.py` runs them there.
-"""
+"""The GPU's kernels against the torch code that defines them: values, gradients, and what they compile to."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,32 +20,12 @@ from lgn_edge.nn.kernels import gpu
 from lgn_edge.nn.lookup import interpolated
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.wiring import Connections
+from tests.nn.gpu_kernels import DEVICE, FEW, close, gradients, with_triton
 from tests.thinning import exhaustive
 
-pytestmark = [
-    exhaustive,
-    pytest.mark.skipif(gpu.missing() is not None, reason=f"no kernels for a GPU: {gpu.missing()}"),
-]
+pytestmark = [exhaustive, with_triton]
 
-DEVICE = "cpu" if os.environ["TRITON_INTERPRET"] == "1" else "cuda"
-FEW = settings(max_examples=settings().max_examples // 5)  # the interpreter is slow
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([0, 1, 31, 32, 33, 128, 150]))
-
-
-def close(got: list[Tensor], expected: list[Tensor], batch: int) -> None:
-    """Equal but for the rounding of sums: the bound of a float32 sum of so many numbers no greater than a few."""
-    bound = 2e-6 * max(1, batch)
-    for one, other in zip(got, expected, strict=True):
-        torch.testing.assert_close(one.double().cpu(), other.double(), rtol=1e-5, atol=bound)
-
-
-def gradients(function: Callable[..., Tensor], device: str, *leaves: Tensor) -> list[Tensor]:
-    """The value and the gradients of a weighted sum of it."""
-    leaves = tuple(leaf.to(device).requires_grad_() for leaf in leaves)
-    y = function(*leaves)
-    weight = torch.linspace(-1, 1, y.numel()).reshape(y.shape).to(y)
-    (y * weight).sum().backward()
-    return [y.detach(), *(leaf.grad for leaf in leaves if leaf.grad is not None)]
 
 
 def draw(signals: int, gates: int, seed: int) -> tuple[torch.Generator, Connections]:

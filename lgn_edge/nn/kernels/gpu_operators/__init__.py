@@ -5,6 +5,7 @@ and `readers` are a layer's wires from both ends, see `wiring.Connections`; the 
 the signals is wanted.
 """
 
+from lgn_edge.nn.kernels.gpu_operators.chains import chain_bit_gates, chain_gates
 from lgn_edge.nn.kernels.gpu_operators.gates import bit_gates, gates
 from lgn_edge.nn.kernels.gpu_operators.lookup import lookup
 from lgn_edge.nn.kernels.gpu_operators.parameters import coefficients
@@ -17,6 +18,8 @@ __all__ = [
     "bit_gates",
     "bit_trees",
     "carrier",
+    "chain_bit_gates",
+    "chain_gates",
     "coefficients",
     "count",
     "gates",

@@ -11,6 +11,7 @@ the same batch gives the same bits.
 Everything is computed and summed in float32, whatever the rows are stored in.
 """
 
+from lgn_edge.nn.kernels.gpu_programs.chains import chains_backward, chains_forward, visit_sums
 from lgn_edge.nn.kernels.gpu_programs.gates import (
     bits_forward,
     choice_gradient,
@@ -31,6 +32,8 @@ from lgn_edge.nn.kernels.gpu_programs.trees import (
 
 __all__ = [
     "bits_forward",
+    "chains_backward",
+    "chains_forward",
     "choice_gradient",
     "coefficient_gradient",
     "coefficients",
@@ -47,5 +50,6 @@ __all__ = [
     "trees_gradients",
     "trees_input_gradient",
     "unpack",
+    "visit_sums",
     "weight_gradient",
 ]
