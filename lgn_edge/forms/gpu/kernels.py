@@ -164,7 +164,8 @@ def run_gate(program: Program, slots: Slots, gate: Expr, narrow: bool) -> None:
     one = constant(1, _WORD)
 
     def mask_of(bit: int) -> Expr:
-        mask = T.Bind(constant(0, _WORD) - ((kind >> constant(bit, _WORD)) & one))
+        # signed, as TVM tells LLVM that a subtraction of unsigned numbers never wraps
+        mask = T.Bind(tirx.Cast(_WORD, constant(0, "int32") - as_index((kind >> constant(bit, _WORD)) & one)))
         return mask if slots.words == 1 else tirx.Broadcast(mask, slots.words)
 
     ka, kb, kab = (mask_of(bit) for bit in range(3))

@@ -1,0 +1,115 @@
+"""NVIDIA's GPUs: which there are, and the target for some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from lgn_edge.errors import InputError
+from lgn_edge.kernels.shape import Gpu, Shape
+from lgn_edge.targets.target import Level, Target
+from lgn_edge.toolchain import LINUX
+from lgn_edge.words import meant
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """GPUs of a compute capability.
+
+    Attributes:
+        description: for people.
+        shared_bytes: of shared memory that a block may have when it asks for it (CUDA C++ Programming Guide, table
+            "Technical Specifications per Compute Capability").
+    """
+
+    description: str
+    shared_bytes: int
+
+
+_KIB: Final = 1024
+ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
+    {
+        "sm_75": Architecture("Turing: T4, RTX 20", 64 * _KIB),
+        "sm_80": Architecture("Ampere: A100, A30", 163 * _KIB),
+        "sm_86": Architecture("Ampere: A10, A40, RTX 30", 99 * _KIB),
+        "sm_87": Architecture("Jetson Orin", 163 * _KIB),
+        "sm_89": Architecture("Ada: L4, L40, RTX 40", 99 * _KIB),
+        "sm_90": Architecture("Hopper: H100, H200", 227 * _KIB),
+        "sm_100": Architecture("Blackwell: B200, GB200", 227 * _KIB),
+        "sm_103": Architecture("Blackwell: B300, GB300", 227 * _KIB),
+        "sm_110": Architecture("Jetson Thor", 227 * _KIB),
+        "sm_120": Architecture("Blackwell: RTX 50, RTX PRO", 99 * _KIB),
+        "sm_121": Architecture("Blackwell: DGX Spark", 99 * _KIB),
+    }
+)
+ALIASES: Final[Mapping[str, str]] = MappingProxyType({"jetson-orin": "sm_87", "jetson-thor": "sm_110"})
+OLDEST: Final = "sm_75"
+# CUDA's release that brought each version of PTX (PTX ISA, "Release History"), of those that LLVM writes for the above.
+_CUDA_OF_PTX: Final = {
+    (6, 3): 10000,
+    (7, 0): 11000,
+    (7, 1): 11010,
+    (7, 4): 11040,
+    (7, 8): 11080,
+    (8, 6): 12070,
+    (8, 7): 12080,
+    (8, 8): 12090,
+    (9, 0): 13000,
+}
+
+
+def find_architectures(names: Sequence[str]) -> tuple[str, ...]:
+    """The architectures of these names or aliases, the oldest first, each once; none given are none.
+
+    Raises:
+        InputError: one is unknown, or older than the oldest that kernels are made for.
+    """
+    return tuple(sorted({_find(name) for name in names}, key=capability))
+
+
+def _find(name: str) -> str:
+    found = ALIASES.get(name, name)
+    if found in ARCHITECTURES:
+        return found
+    number = found.removeprefix("sm_")
+    if number.isdecimal() and int(number) < capability(OLDEST):
+        raise InputError(f"kernels cannot be made for {name}: PTX of {OLDEST}, the oldest, does not run on it")
+    raise InputError(f"unknown GPU {name!r}; {meant(name, [*ARCHITECTURES, *ALIASES])}")
+
+
+def capability(arch: str) -> int:
+    """The compute capability, 75 of sm_75, which is 7.5."""
+    return int(arch.removeprefix("sm_"))
+
+
+def cuda(architectures: Sequence[str] = ()) -> Target:
+    """The target for GPUs of some architectures; without any, for every one from the oldest on.
+
+    Kernels are planned for the one with the least shared memory, and their PTX is that of the oldest: newer GPUs
+    take it, too, where they have as much.
+    """
+    known = tuple(architectures) or (OLDEST,)
+    return Target(
+        name="cuda",
+        family="cuda",
+        description="NVIDIA GPUs from Turing on, on Linux x86-64 and aarch64: Jetson Orin to H100",
+        triple="nvptx64-nvidia-cuda",
+        levels=tuple(Level(arch) for arch in known),
+        machine=LINUX["x86_64"],
+        shape=Shape(word_bits=32, lanes=32),
+        selftest_vectors=67,
+        execution="cuda",
+        gpu=Gpu(
+            "nvptx",
+            MappingProxyType({"mcpu": known[0]}),
+            shared_bytes=min(ARCHITECTURES[arch].shared_bytes for arch in known),
+            words=2,
+        ),
+    )
+
+
+def cuda_version(ptx: tuple[int, int]) -> int:
+    """CUDA's version, 10000 of 10.0, from which on drivers take a version of PTX."""
+    return _CUDA_OF_PTX[ptx]
