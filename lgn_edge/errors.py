@@ -19,6 +19,10 @@ class InputError(LgnError):
     exit_code = 2
 
 
+class MissingDataError(InputError):
+    """Files of a data set are not there, and cannot be downloaded."""
+
+
 class UnsupportedError(LgnError):
     """The input is legal, but this version does not handle it."""
 

@@ -43,6 +43,7 @@ KIND = "artifact"  # of the folder, for those who replace it
 _INPUT_ARRAYS = {"uint8": "Uint8Array", "float32": "Float32Array"}
 _INPUT_TYPES = {"uint8": "uint8_t", "float32": "float"}
 _NAN = "; a NaN is above no threshold, so that every bit of its feature is 0"
+_LONG = 10.0  # seconds after which somebody who waits wants to hear
 _MOST_OF_A_NAME = 64  # characters, which every file system and linker takes
 _MOST_OF_A_PART = 10**12  # bytes of its memory, hertz of its clock
 _EXPORTS = ("predict", "predict_in", "predict_packed", "predict_packed_in", "selftest")
@@ -89,7 +90,7 @@ def build(
         package_version: of the packages, such as "1.2.3"; 1.0.0 by default.
         package_url: of the packages, their address in the web; one of example.com by default.
         force: replace a folder whatever is in it.
-        progress: told what is built, once it is read and checked.
+        progress: told what is built, once it is read and checked, and the steps that a long build comes to.
 
     Raises:
         InputError: a bad model, target or folder, what is in the folder would be lost, or the network does not fit;
@@ -114,7 +115,7 @@ def build(
     reason = toolchain.missing()
     if reason:
         raise MissingProgramError(f"target {machine.name} needs a linker: {reason}")
-    clock = _Clock()
+    clock = _Clock(progress)
     with clock("read"):
         network = _network(model)
     if network.head.n_outputs > MAX_CLASSES:
@@ -193,13 +194,17 @@ def c_identifier(name: str) -> str:
 
 @dataclass
 class _Clock:
-    """Seconds of each step."""
+    """Seconds of each step; tells the steps of a build that takes long."""
 
+    tell: Callable[[str], None]
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def __call__(self, step: str) -> Iterator[None]:
         start = time.perf_counter()
+        before = sum(self.seconds.values())
+        if before >= _LONG:
+            self.tell(f"  {step}, after {before:.0f} s")
         yield
         self.seconds[step] = time.perf_counter() - start
 

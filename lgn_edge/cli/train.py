@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from lgn_edge.cli.console import command, emit_json, emit_table, flat, properties, say, talks, tell, warn
+from lgn_edge.errors import MissingDataError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from lgn_edge.training import Plan
-    from lgn_edge.training.plan import Layer
+    from lgn_edge.training.plan import Layer, Outline
 
 EXAMPLES: Final = """\b
 Examples:
@@ -58,17 +59,25 @@ def train(
     from lgn_edge.nn.kernels import missing
     from lgn_edge.training import load_recipe, plan_training
     from lgn_edge.training import train as train_recipe
+    from lgn_edge.training.plan import Outline
 
     chosen = load_recipe(recipe, settings or ())
     reason = missing(chosen.training.device)
     if reason:
         warn(f"layers run in torch, without compiled kernels: {reason}")
     if dry_run:
-        plan = plan_training(chosen, data)
+        plan: Plan | Outline
+        try:
+            plan = plan_training(chosen, data)
+        except MissingDataError as error:
+            plan = Outline.of(chosen)
+            warn(f"without its data a recipe says only this; {error}")
         if as_json:
             emit_json({"schema": 1, "plan": plan.to_json()})
         else:
-            emit_table(_plan_table(chosen.name, plan))
+            emit_table(
+                _outline_table(chosen.name, plan) if isinstance(plan, Outline) else _plan_table(chosen.name, plan)
+            )
         return
     result = train_recipe(
         chosen,
@@ -89,12 +98,29 @@ def train(
 
 def _layer(layer: Layer, varying: float | None) -> str:
     vary = "" if varying is None else f", {varying:.0%} of the channels vary"
-    if not layer.gates:
-        return f"pool of {layer.inputs:,} inputs, {layer.outputs:,} outputs, {layer.applied:,} ORs{vary}"
-    gates = f"{layer.applied:,} gates"
-    if layer.applied > layer.gates:
-        gates += f" at all places, {layer.gates:,} stored"
+    if not layer.gates_stored:
+        return f"pool of {layer.inputs:,} inputs, {layer.outputs:,} outputs, {layer.gates:,} ORs{vary}"
+    gates = f"{layer.gates:,} gates"
+    if layer.gates > layer.gates_stored:
+        gates += f" at all places, {layer.gates_stored:,} stored"
     return f"{gates}, {layer.wiring} wiring of {layer.inputs:,} inputs, {layer.parameters:,} parameters{vary}"
+
+
+def _outline_table(name: str, outline: Outline) -> Table:
+    layers = {
+        f"layer {i}": f"{layer.kind}, {layer.gates_stored:,} gates stored"
+        + (layer.wiring and f", {layer.wiring} wiring")
+        for i, layer in enumerate(outline.layers)
+    }
+    return properties(
+        name,
+        {
+            **layers,
+            "gates stored": outline.gates_stored,
+            "epochs": f"{outline.epochs:,}, in steps of batch {outline.batch}",
+            "not known": "inputs, gates at all places, parameters, steps and memory, which follow from the data",
+        },
+    )
 
 
 def _plan_table(name: str, plan: Plan) -> Table:
@@ -103,8 +129,8 @@ def _plan_table(name: str, plan: Plan) -> Table:
         name,
         {
             **layers,
-            "gates": plan.applied,
-            **({} if plan.applied == plan.gates else {"gates stored": plan.gates}),
+            "gates": plan.gates,
+            "gates stored": plan.gates_stored,
             "parameters": plan.parameters,
             "steps": f"{plan.steps:,} of batch {plan.batch}",
             "memory": f"about {plan.memory_bytes / 2**20:,.0f} MiB, beside torch itself",

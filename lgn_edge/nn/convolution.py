@@ -69,6 +69,11 @@ class ConvRecipe(GateRecipe):
     revive_until: float = share(0.0)
     wiring: Wiring = one_of((RandomWiring, LearnedWiring))
 
+    @property
+    def gates_stored(self) -> int:
+        """Those of the kernels' trees."""
+        return self.kernels * ((1 << self.depth) - 1)
+
     def make(self, given: Shape, seed: int) -> LogicConv2d:
         """The untrained layer for an image (see `LogicConv2d`)."""
         channels, height, width = _image(given, "convolution")
@@ -96,6 +101,11 @@ class PoolRecipe(LayerRecipe):
     size: int = whole(2, least=1)
     stride: int = whole(0, least=0)
     padding: int = whole(0, least=0)
+
+    @property
+    def gates_stored(self) -> int:
+        """None: all are OR."""
+        return 0
 
     def make(self, given: Shape, seed: int) -> OrPool2d:
         """The layer for an image; nothing of it is drawn."""

@@ -44,6 +44,11 @@ class DenseRecipe(GateRecipe):
         """The bits of a word of an aligned wiring."""
         return self.wiring.word
 
+    @property
+    def gates_stored(self) -> int:
+        """Its width."""
+        return self.width
+
     def make(self, given: Shape, seed: int) -> LogicDense:
         """The untrained layer for signals (see `LogicDense`)."""
         return LogicDense(

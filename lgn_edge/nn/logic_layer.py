@@ -41,6 +41,11 @@ class LayerRecipe(Table, ABC):
         """How many signals are wired together: inputs come in multiples of it."""
         return 1
 
+    @property
+    @abstractmethod
+    def gates_stored(self) -> int:
+        """Gates that the layer stores, those of a kernel once."""
+
     @abstractmethod
     def make(self, given: Shape, seed: int) -> LogicLayer:
         """The untrained layer for signals of a shape.

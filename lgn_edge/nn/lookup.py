@@ -42,6 +42,11 @@ class LookupRecipe(GateRecipe):
     _: KW_ONLY
     parametrization: str = word("light", BY_CORNER)
 
+    @property
+    def gates_stored(self) -> int:
+        """Its width."""
+        return self.width
+
     def make(self, given: Shape, seed: int) -> LookupDense:
         """The untrained layer for signals (see `LookupDense`)."""
         return LookupDense(torch.Size(given).numel(), self.width, arity=self.arity, **self.gate_arguments(), seed=seed)

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_edge.errors import InputError
+from lgn_edge.errors import InputError, MissingDataError
 from lgn_edge.training.sources import DATA_VARIABLE
 
 NAMES: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -105,7 +105,7 @@ def _records(plain: Path, packed: Path, labels: tuple[Path, int], count: int) ->
         data = _read(plain)[: count * _RECORD]
     else:
         if not packed.exists():
-            raise InputError(
+            raise MissingDataError(
                 f"data set cifar10: {plain.name} not found in {plain.parent}; unpack cifar-10-binary.tar.gz of"
                 f" https://www.cs.toronto.edu/~kriz/cifar.html there, and set {DATA_VARIABLE} (or the data option) to"
                 " the folder that holds it"

@@ -66,7 +66,7 @@ from lgn_edge.training.resume import (
 from lgn_edge.training.samples import Samples
 from lgn_edge.training.steps import Subject, rate, steps_of
 from lgn_edge.training.teacher import taught
-from lgn_edge.training.telemetry import TABLE, Epoch, append_row, kept_epoch, progress_bar, write_table
+from lgn_edge.training.telemetry import TABLE, Epoch, append_row, kept_epoch, shown_progress, write_table
 from lgn_edge.training.tensorboard import Record, event_file, require_tensorboard
 
 STARTED_FROM: Final = "started_from"  # in the provenance: the fingerprint of the network that a run began with
@@ -81,7 +81,8 @@ class TrainResult:
         model: the best epoch's, in evaluation mode.
         network: the discrete network of it.
         metrics: hard_accuracy on the test set, soft_accuracy (of networks that have one, see `Epoch`),
-            validation_accuracy (if any sample was held out), best_epoch, epochs, gates (those that layers store).
+            validation_accuracy (if any sample was held out), best_epoch, epochs, gates (that a sample
+            passes: those of a kernel at every place), gates_stored (those of a kernel once).
         checkpoint: folder of the model.
         history: one entry an epoch.
     """
@@ -118,7 +119,7 @@ def train(
             there on.
         start_from: a checkpoint whose encoder, wiring and weights a new run starts from; its layers must be those of
             the recipe. A run that is resumed has started already.
-        progress: show a progress bar on stderr.
+        progress: show a progress bar on stderr, or a line an epoch where that is no terminal.
         tensorboard: also write telemetry for TensorBoard, to `output/tensorboard`.
         on_epoch: called after each epoch is safe on disk.
 
@@ -141,7 +142,7 @@ def train(
         require_memory(run.plan(), free_memory(recipe.training.device))
         history = run.take_up()
         with ExitStack() as stack:
-            show = stack.enter_context(progress_bar(recipe, progress and processes.first))
+            show = stack.enter_context(shown_progress(recipe, progress and processes.first))
             record: Record | None = None
             if tensorboard and processes.first:
                 record = stack.enter_context(event_file(run.output / EVENTS, len(history)))
@@ -367,7 +368,8 @@ def _finished(history: Sequence[Epoch], recipe: Recipe) -> bool:
 def _metrics(history: Sequence[Epoch], recipe: Recipe, model: LogicGateNetwork) -> dict[str, float]:
     kept = kept_epoch(history, recipe)
     measured = {"validation_accuracy": kept.hard_accuracy} if recipe.training.validation else {}
-    return {**measured, "best_epoch": kept.epoch, "epochs": len(history), "gates": model.n_distinct}
+    count = {"gates": model.n_gates, "gates_stored": model.n_distinct}
+    return {**measured, "best_epoch": kept.epoch, "epochs": len(history), **count}
 
 
 @contextmanager

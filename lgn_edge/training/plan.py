@@ -31,8 +31,8 @@ class Layer:
     Attributes:
         kind: of the layer, as in a recipe.
         inputs: signals that it reads.
-        gates: gates that it stores, those of a kernel once.
-        applied: gates that a sample passes, those of a kernel at every place.
+        gates: gates that a sample passes, those of a kernel at every place.
+        gates_stored: gates that it stores, those of a kernel once.
         outputs: signals that it writes.
         wiring: its name; none of a pool.
         parameters: learnable numbers of gates and choices.
@@ -41,7 +41,7 @@ class Layer:
     kind: str
     inputs: int
     gates: int
-    applied: int
+    gates_stored: int
     outputs: int
     wiring: str
     parameters: int
@@ -74,13 +74,13 @@ class Plan:
 
     @property
     def gates(self) -> int:
-        """Gates that all layers store."""
+        """Gates that a sample passes."""
         return sum(layer.gates for layer in self.layers)
 
     @property
-    def applied(self) -> int:
-        """Gates that a sample passes."""
-        return sum(layer.applied for layer in self.layers)
+    def gates_stored(self) -> int:
+        """Gates that all layers store."""
+        return sum(layer.gates_stored for layer in self.layers)
 
     @property
     def parameters(self) -> int:
@@ -94,10 +94,55 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        names = ("gates", "applied", "parameters", "kernels", "steps", "batch", "memory_bytes")
+        names = ("gates", "gates_stored", "parameters", "kernels", "steps", "batch", "memory_bytes")
         layers = [vars(layer) for layer in self.layers]
         varying = {str(i): share for i, share in self.varying.items()}
         return {"layers": layers, "varying": varying, **{name: getattr(self, name) for name in names}}
+
+
+@dataclass(frozen=True)
+class OutlinedLayer:
+    """What a recipe says of a layer without its data (see `Layer`)."""
+
+    kind: str
+    gates_stored: int
+    wiring: str
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a recipe says of a plan without its data; the rest follows from the features and the number of samples.
+
+    Attributes:
+        layers: one entry a layer.
+        epochs: of the training.
+        batch: samples of a step.
+    """
+
+    layers: tuple[OutlinedLayer, ...]
+    epochs: int
+    batch: int
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Outline:
+        """That of a recipe."""
+        layers = tuple(
+            OutlinedLayer(
+                layer.KIND, layer.gates_stored, wiring.KIND if (wiring := getattr(layer, "wiring", None)) else ""
+            )
+            for layer in recipe.layers
+        )
+        return cls(layers, recipe.training.epochs, recipe.training.batch)
+
+    @property
+    def gates_stored(self) -> int:
+        """Gates that all layers store."""
+        return sum(layer.gates_stored for layer in self.layers)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, by the names that those of a plan have."""
+        names = ("gates_stored", "epochs", "batch")
+        return {"layers": [vars(layer) for layer in self.layers], **{name: getattr(self, name) for name in names}}
 
 
 def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: int) -> Plan:
@@ -113,8 +158,8 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
         Layer(
             layer.KIND,
             layer.in_features,
-            layer.n_distinct,
             layer.n_applied,
+            layer.n_distinct,
             layer.out_features,
             layer.wiring if isinstance(layer, GateLayer) else "",
             sum(p.numel() for p in layer.parameters()),
@@ -131,7 +176,7 @@ def make_plan(recipe: Recipe, model: LogicGateNetwork, samples: int, features: i
     packed = discrete and kernels != "torch"
     sample = signals // 8 + 2 * widest * number if packed else _REAL * signals * number
     if kernels == "torch":
-        sample += sum(_TREE * layer.applied for layer in layers if layer.kind == LogicConv2d.KIND) * _FLOAT
+        sample += sum(_TREE * layer.gates for layer in layers if layer.kind == LogicConv2d.KIND) * _FLOAT
         sample += sum(_of_candidates(model)) * _FLOAT
     if kernels == "triton":
         sample += max(_of_leaves(model), default=0) * _FLOAT
@@ -173,7 +218,7 @@ def require_memory_for_weights(recipe: Recipe, available: int | None) -> None:
     Raises:
         InputError: its gates alone take more memory than is available.
     """
-    gates = sum(getattr(layer, "width", 0) for layer in recipe.layers)
+    gates = sum(layer.gates_stored for layer in recipe.layers)
     least = gates * _CORNERS * _FLOAT
     if available is not None and least > available:
         raise InputError(

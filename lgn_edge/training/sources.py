@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from lgn_edge.errors import InputError
+from lgn_edge.errors import InputError, MissingDataError
 from lgn_edge.files import write_atomic
 
 DATA_VARIABLE: Final = "LGN_EDGE_DATA"
@@ -26,7 +26,8 @@ def fetch(name: str, folder: Path, url: str, sha256: Mapping[str, str]) -> list[
         sha256: published digests by file name.
 
     Raises:
-        InputError: a file is missing and cannot be downloaded, or is not the published one.
+        MissingDataError: a file is missing and cannot be downloaded.
+        InputError: one is not the published one.
     """
     missing = [file for file in sha256 if not (folder / file).exists()]
     for file in missing:
@@ -39,7 +40,7 @@ def _download(name: str, url: str, path: Path, digest: str, missing: list[str]) 
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
             data = answer.read()
     except OSError as error:
-        raise InputError(
+        raise MissingDataError(
             f"data set {name}: {', '.join(missing)} not found in {path.parent}, and {url} cannot be downloaded"
             f" ({getattr(error, 'reason', error)}); put the files into that folder, and give the folder that"
             f" holds it as --data (data=) or {DATA_VARIABLE}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
@@ -116,8 +117,11 @@ def _number(text: str) -> Any:
 
 
 @contextmanager
-def progress_bar(recipe: Recipe, shown: bool) -> Iterator[Callable[[Sequence[Epoch]], None]]:
-    """Within the block, a bar on stderr; what it gives is called with the epochs so far."""
+def shown_progress(recipe: Recipe, shown: bool) -> Iterator[Callable[[Sequence[Epoch]], None]]:
+    """Within the block, a bar on stderr, or a line an epoch where that is no terminal.
+
+    What it gives is called with the epochs so far.
+    """
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -125,13 +129,17 @@ def progress_bar(recipe: Recipe, shown: bool) -> Iterator[Callable[[Sequence[Epo
         TextColumn("epochs  {task.fields[figures]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as bar:
-        task = bar.add_task(f"train {recipe.name}", total=recipe.training.epochs, figures="")
+    console, what, epochs = Console(stderr=True), f"train {recipe.name}", recipe.training.epochs
+    with Progress(*columns, console=console, disable=not shown or not console.is_terminal) as bar:
+        task = bar.add_task(what, total=epochs, figures="")
 
         def show(history: Sequence[Epoch]) -> None:
-            if history:
-                last, top = history[-1], kept_epoch(history, recipe)
-                figures = f"loss {last.loss:.3f}, accuracy {last.hard_accuracy:.2%}, best {top.hard_accuracy:.2%}"
-                bar.update(task, completed=len(history), figures=figures)
+            if not history:
+                return
+            last, top = history[-1], kept_epoch(history, recipe)
+            figures = f"loss {last.loss:.3f}, accuracy {last.hard_accuracy:.2%}, best {top.hard_accuracy:.2%}"
+            bar.update(task, completed=len(history), figures=figures)
+            if shown and not console.is_terminal:
+                print(f"{what}: epoch {len(history)} of {epochs}, {figures}", file=sys.stderr, flush=True)
 
         yield show

@@ -381,6 +381,20 @@ def test_more_features_than_offsets_reach_are_refused(tmp_path: Path, monkeypatc
     assert not list(tmp_path.iterdir())
 
 
+def test_a_long_build_tells_its_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builder, "_LONG", 0.0)
+    told: list[str] = []
+    build(random_network(1), "native", tmp_path / "x", progress=told.append)
+    assert [line.split(",")[0].strip() for line in told if line.startswith("  ")] == [
+        "read",
+        "simplify",
+        "schedule",
+        "compile",
+        "link",
+        "measure",
+    ]
+
+
 def test_small_calls_get_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(thread_choice, "physical_cores", lambda: 4)
     mebibyte = 1 << 20

@@ -43,6 +43,23 @@ def test_a_dry_run_trains_nothing(lgn_edge_command, tmp_path):
     assert plan["parameters"] == 400
 
 
+@pytest.mark.parametrize("recipe", ["mnist-conv", "cifar10-conv", "adult"])
+def test_a_dry_run_without_the_data_says_what_the_recipe_says(lgn_edge_command, monkeypatch, tmp_path, recipe):
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no network here")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    done = lgn_edge_command("train", recipe, "--data", tmp_path, "--dry-run")
+    assert done.code == 0, done.stderr
+    assert "gates stored" in done.stdout
+    assert "not known" in done.stdout
+    assert "without its data a recipe says only this; data set" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    plan = json.loads(lgn_edge_command("train", recipe, "--data", tmp_path, "--dry-run", "--json").stdout)["plan"]
+    assert plan["gates_stored"] == sum(layer["gates_stored"] for layer in plan["layers"]) > 0
+    assert not {"parameters", "memory_bytes", "gates"} & plan.keys()
+
+
 def test_train_says_when_kernels_are_missing(lgn_edge_command, monkeypatch, tmp_path):
     monkeypatch.setattr("lgn_edge.nn.kernels.cpu.missing", lambda: "no compiler here")
     done = lgn_edge_command("train", "digits", "-o", tmp_path / "run", *SMALL)

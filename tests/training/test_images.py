@@ -17,6 +17,7 @@ from lgn_edge.nn.logic_layer import joined_shape
 from lgn_edge.training import Dataset, Epoch, Recipe, load_checkpoint, load_recipe, plan_training, train
 from lgn_edge.training.build import build_model, make_optimizer
 from lgn_edge.training.evaluation import varying
+from lgn_edge.training.plan import Outline
 from lgn_edge.training.recipe import recipe_from
 from lgn_edge.training.samples import Samples
 from tests.training.runs import CutOffError, cut_off_after
@@ -112,6 +113,12 @@ def test_a_run_with_convolutions(tmp_path: Path) -> None:
     recipe, data = recipe_from(SMALL).changed({"shift": 1}), bars()
     result = train(recipe, data=data, output=tmp_path / "run", progress=False)
     assert result.metrics["hard_accuracy"] > 0.8
+    counts = result.network.n_gates, result.network.n_distinct
+    plan = plan_training(recipe, data)
+    assert (result.metrics["gates"], result.metrics["gates_stored"]) == (plan.gates, plan.gates_stored) == counts
+    outline = Outline.of(recipe)
+    assert [layer.gates_stored for layer in outline.layers] == [layer.gates_stored for layer in plan.layers]
+    assert [layer.wiring for layer in outline.layers] == [layer.wiring for layer in plan.layers]
     classes = result.network.evaluate(data.test_x).classes
     assert float(np.mean(classes == data.test_y)) == result.metrics["hard_accuracy"]
     model = load_checkpoint(tmp_path / "run")
@@ -131,7 +138,7 @@ def test_a_run_with_convolutions(tmp_path: Path) -> None:
 def test_a_plan_says_what_a_convolution_takes_and_which_channels_vary() -> None:
     plan = plan_training(recipe_from(SMALL), bars())
     first = plan.layers[0]
-    assert (first.kind, first.gates, first.applied, first.outputs) == ("conv", 42, 42 * 42, 6 * 42)
+    assert (first.kind, first.gates, first.gates_stored, first.outputs) == ("conv", 42 * 42, 42, 6 * 42)
     assert set(plan.varying) == {1, 2, 3}  # the first convolution goes into its pool at once
     assert plan.kernels == "compiled"
 

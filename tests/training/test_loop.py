@@ -48,6 +48,18 @@ def test_learns_and_reports_what_it_reaches(tmp_path: Path) -> None:
     assert "soft_accuracy" not in {**result.metrics, **result.network.provenance}
 
 
+def test_where_no_terminal_is_an_epoch_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = RECIPE.changed({"epochs": 3})
+    train(recipe, data=dataset(), output=tmp_path / "run")
+    told = capsys.readouterr()
+    assert told.out == ""
+    lines = told.err.splitlines()
+    assert [line.split(", loss ")[0] for line in lines] == [f"train small: epoch {i} of 3" for i in (1, 2, 3)]
+    assert all("accuracy " in line and ", best " in line for line in lines)
+    train(recipe, data=dataset(), output=tmp_path / "silent", progress=False)
+    assert capsys.readouterr().err == ""
+
+
 def test_trains_gates_of_more_inputs(tmp_path: Path) -> None:
     recipe = RECIPE.changed({"kind": "lookup", "arity": 4, "levels": 2, "init": "gaussian"})
     result = train(recipe, data=dataset(), output=tmp_path / "run", progress=False)

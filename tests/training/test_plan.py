@@ -24,7 +24,7 @@ def test_a_plan_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert plan.gates == 36
     assert plan.parameters == 4 * 36
     assert plan.steps == 4 * 12
-    sizes = {"inputs": 24, "gates": 12, "applied": 12, "outputs": 12, "parameters": 48}
+    sizes = {"inputs": 24, "gates": 12, "gates_stored": 12, "outputs": 12, "parameters": 48}
     assert plan.to_json()["layers"][1] == {"kind": "dense", "wiring": "random", **sizes}
     assert set(plan.to_json()["varying"]) == {"0", "1"}
     assert not list(tmp_path.iterdir())
