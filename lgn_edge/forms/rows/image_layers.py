@@ -3,8 +3,8 @@
 The image of a block, with its padding, is in slots: plane by plane, row by row. A tap is the slot, at the first place
 of the window, of what is read there; at the place (y, x) it is `y * down + x * right` slots further.
 
-An artifact has other kernels for such layers, `convolve`, which are faster, and need kernels as halves that a build finds
-(docs/decisions/0012-convolutions-stay.md says why there are two).
+An artifact has other kernels for such layers, `convolve`, which are faster, and take kernels as halves that a build
+finds (docs/decisions/0012-convolutions-stay.md says why there are two).
 """
 
 from __future__ import annotations
