@@ -131,7 +131,7 @@ class GlobalSlots:
 
 
 def encode(program: Program, given: Input, samples: Buffer, count: Expr, bit: Expr, first: Expr) -> Expr:
-    """Emit: the word of an encoder's bit of 32 samples from `first` on; those behind the last repeat it."""
+    """Emit: the word of an encoder's bit of 32 samples from `first` on, zeros for those behind the last."""
     at = T.Bind(bit * COMPARE)
     feature = T.Bind(program.index("compare", at))
     level = T.Bind(program.index("compare", at + 1))
@@ -139,8 +139,8 @@ def encode(program: Program, given: Input, samples: Buffer, count: Expr, bit: Ex
     features = program.number("features")
     word = scratch(_WORD, 1)
     T.buffer_store(word, constant(0, _WORD), [0])
-    with T.serial(0, WORD_BITS) as s:
-        start = T.Bind(tirx.min(first + s, count - 1) * features)
+    with T.serial(0, tirx.min(count - first, WORD_BITS)) as s:
+        start = T.Bind((first + s) * features)
         x = T.Bind(given.load(samples, start + feature))
         if minus is not None:
             other = T.Bind(given.load(samples, start + tirx.max(minus, 0)))
@@ -240,15 +240,15 @@ def block_kernels(given: Input, n_slots: int, words: int, threads: int) -> tuple
         first = T.Bind(place.block * words)  # word of samples
         each_word(program.number("bits"), lambda bit, word: slots.store(bit, fill(bit, first + word), word))
         barrier()
-        with T.serial(0, program.number("waves")) as wave:
-            start, stop = T.Bind(program.index("wave", wave)), T.Bind(program.index("wave", wave + 1))
-            with place.share(stop - start) as gate:
-                run_gate(program, slots, start + gate, narrow=True)
+        with T.serial(0, program.number("steps")) as step:
+            gate, gates = T.Bind(program.index("wave", step)), T.Bind(program.index("wave", step + 1))
+            with place.share(gates - gate) as i:
+                run_gate(program, slots, gate + i, narrow=True)
             barrier()
-        with T.serial(0, program.number("rounds")) as round_:
-            start, stop = T.Bind(program.index("round", round_)), T.Bind(program.index("round", round_ + 1))
-            each_word(stop - start, lambda tree, word: run_tree(program, slots, T.Bind(start + tree), word))
-            barrier()
+            tree, trees = T.Bind(program.index("round", step)), T.Bind(program.index("round", step + 1))
+            with T.If(trees > tree), T.Then():  # the same for all threads
+                each_word(trees - tree, lambda i, word: run_tree(program, slots, T.Bind(tree + i), word))
+                barrier()
         with place.share(constant(words * WORD_BITS, "int32")) as s:
             sample = T.Bind(first * WORD_BITS + s)
             with T.If(sample < count), T.Then():
@@ -283,8 +283,8 @@ def load(program: Program, packed: Buffer, count: Expr, bit: Expr, word: Expr) -
 def wave_kernels(given: Input, narrow: bool, threads: int) -> tuple[Kernel, ...]:
     """A network step by step: each kernel does one step for tiles of 1,024 samples, which are the blocks in x.
 
-    `lgn_encode(samples, program, slots, count)`, `lgn_load` with packed bits; `lgn_wave(program, slots, wave)`;
-    `lgn_round(program, slots, round)`; `lgn_scores(program, slots, scores, classes, count)`, of which a block takes as
+    `lgn_encode(samples, program, slots, count)`, `lgn_load` with packed bits; `lgn_wave(program, slots, step)`;
+    `lgn_round(program, slots, step)`; `lgn_scores(program, slots, scores, classes, count)`, of which a block takes as
     many samples as it has threads. In y, blocks of all but the last take `threads / 32` bits, gates or trees each.
 
     Args:
@@ -315,16 +315,16 @@ def wave_kernels(given: Input, narrow: bool, threads: int) -> tuple[Kernel, ...]
     def loading(place: Place, words: Buffer, table: Buffer, slots: Buffer, count: Expr) -> None:
         fill(place, words, table, slots, count, packed=True)
 
-    def gates(place: Place, table: Buffer, slots: Buffer, wave: Expr) -> None:
+    def gates(place: Place, table: Buffer, slots: Buffer, number: Expr) -> None:
         program, tile, item = step(place, table, slots)
-        gate = T.Bind(program.index("wave", wave) + item)
-        with T.If(gate < program.index("wave", wave + 1)), T.Then():
+        gate = T.Bind(program.index("wave", number) + item)
+        with T.If(gate < program.index("wave", number + 1)), T.Then():
             run_gate(program, tile, gate, narrow)
 
-    def trees(place: Place, table: Buffer, slots: Buffer, round_: Expr) -> None:
+    def trees(place: Place, table: Buffer, slots: Buffer, number: Expr) -> None:
         program, tile, item = step(place, table, slots)
-        tree = T.Bind(program.index("round", round_) + item)
-        with T.If(tree < program.index("round", round_ + 1)), T.Then():
+        tree = T.Bind(program.index("round", number) + item)
+        with T.If(tree < program.index("round", number + 1)), T.Then():
             run_tree(program, tile, tree)
 
     def scores(place: Place, table: Buffer, slots: Buffer, *rest: Buffer) -> None:
@@ -342,7 +342,7 @@ def wave_kernels(given: Input, narrow: bool, threads: int) -> tuple[Kernel, ...]
     return (
         make("lgn_encode", (given.parameter, *program, _COUNT), encoding),
         make("lgn_load", (_WORDS, *program, _COUNT), loading),
-        make("lgn_wave", (*program, Parameter("wave")), gates),
-        make("lgn_round", (*program, Parameter("round")), trees),
+        make("lgn_wave", (*program, Parameter("step")), gates),
+        make("lgn_round", (*program, Parameter("step")), trees),
         make("lgn_scores", (*program, *_RESULTS, _COUNT), scores, rows=False),
     )

@@ -39,7 +39,7 @@ BLOCK: Final = "block"
 WAVES: Final = "waves"
 
 _WORD_BYTES: Final = 4
-_PER_THREAD: Final = 4  # gates of a wave in shared memory that a thread does, one after the other
+_PER_THREAD: Final = 4  # gates of a wave that a thread does one after the other; fewer where slots get scarce
 _TILE: Final = 1024  # samples of 32 words, which the threads of a warp take side by side
 _MOST_BLOCKS: Final = 65535  # of a grid, in x and in y
 _GRAIN: Final = 1024  # slots by which shared memory grows: few different kernels
@@ -98,11 +98,12 @@ def gpu_plan(network: Network, circuit: Circuit, gpu: Gpu) -> GpuPlan:
     Raises:
         UnsupportedError: something is larger than the grid or the buffers of a GPU.
     """
-    limit = gpu.shared_bytes // _WORD_BYTES // _GRAIN * _GRAIN
     program = wave_program(circuit, network.head.n_outputs, _PER_THREAD * gpu.threads)
-    words = max(
-        (w for w in (1, 2) if w <= gpu.words and -(-program.n_slots // _GRAIN) * _GRAIN * w <= limit), default=0
-    )
+    words = _words(program, gpu)
+    if words < gpu.words:
+        smaller = wave_program(circuit, network.head.n_outputs, gpu.threads)
+        if _words(smaller, gpu) > words:
+            program, words = smaller, _words(smaller, gpu)
     size = f"{program.n_slots:,} values are alive at once, and {gpu.shared_bytes >> 10} KiB of shared memory"
     if words:
         why = f"{size} hold them for {words * WORD_BITS} samples"
@@ -110,6 +111,12 @@ def gpu_plan(network: Network, circuit: Circuit, gpu: Gpu) -> GpuPlan:
     each = gpu.threads // WORD_BITS
     program = wave_program(circuit, network.head.n_outputs, _MOST_BLOCKS * each)
     return _planned(WAVES, f"{size} do not hold them", network, program, 1, gpu)
+
+
+def _words(program: WaveProgram, gpu: Gpu) -> int:
+    """Words of 32 samples for which shared memory holds the slots: a power of two, or 0."""
+    fit = gpu.shared_bytes // (_in_grains(program.n_slots) * _WORD_BYTES)
+    return 1 << min(fit, gpu.words).bit_length() >> 1
 
 
 def _in_grains(slots: int) -> int:
@@ -177,17 +184,16 @@ def _waves(program: WaveProgram, threads: int) -> dict[str, tuple[Launch, ...]]:
             )
         return number
 
-    def step(kernel: str, sizes: list[int]) -> list[Launch]:
-        given = (_PROGRAM, _SLOTS)
-        return [
-            Launch(kernel, (*given, Argument(NUMBER, i)), threads, _TILE, rows(size)) for i, size in enumerate(sizes)
-        ]
-
+    sizes = [np.diff(stops, prepend=0).tolist() for stops in (program.wave_stop, program.round_stop)]
+    steps = [
+        Launch(kernel, (_PROGRAM, _SLOTS, Argument(NUMBER, step)), threads, _TILE, rows(size))
+        for step, both in enumerate(zip(*sizes, strict=True))
+        for kernel, size in zip(("lgn_wave", "lgn_round"), both, strict=True)
+        if size
+    ]
     first = rows(program.n_live_inputs)
-    waves = step("lgn_wave", np.diff(program.wave_stop, prepend=0).tolist())
-    rounds = step("lgn_round", np.diff(program.round_stop, prepend=0).tolist())
     last = Launch("lgn_scores", (_PROGRAM, _SLOTS, _SCORES, _CLASSES, _COUNT), threads, threads)
     return {
-        takes: (Launch(kernel, (given, _PROGRAM, _SLOTS, _COUNT), threads, _TILE, first), *waves, *rounds, last)
+        takes: (Launch(kernel, (given, _PROGRAM, _SLOTS, _COUNT), threads, _TILE, first), *steps, last)
         for takes, kernel, given in ((SAMPLES, "lgn_encode", _SAMPLES), (WORDS, "lgn_load", _WORDS))
     }
