@@ -104,8 +104,12 @@ def plans(name: str, widths: tuple[int, ...]) -> Iterator[Row]:
     plan = gpu_plan(network, circuit, NVIDIA)
     seconds = time.perf_counter() - start
     program = plan.program
-    steps = f"{len(program.wave_stop)} waves, {len(program.round_stop)} rounds"
-    yield Row(f"planning {name}", seconds, "s", note=f"{circuit.n_gates:,} gates left; {plan.form}; {steps}")
+    yield Row(
+        f"planning {name}",
+        seconds,
+        "s",
+        note=f"{circuit.n_gates:,} gates left; {plan.form}; {program.n_steps} steps",
+    )
     yield Row(f"values alive at once, {name}", program.n_slots, "", note=f"the widest layer has {max(widths):,}")
 
 

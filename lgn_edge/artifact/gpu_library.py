@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from lgn_edge.network.truth_table import Words
 
 
 class GpuLibrary:
-    """The C interface of one artifact for GPUs through ctypes, with one device open. Calls go one after the other.
+    """The C interface of one artifact for GPUs through ctypes, with one device open, which takes one call at a time.
 
     Args:
         path: the shared library.
@@ -39,7 +40,7 @@ class GpuLibrary:
         self._function("selftest").argtypes = [pointer]
         for name in ("predict", "predict_packed"):
             self._function(name).argtypes = [pointer, pointer, size, pointer, pointer]
-        self._device = pointer()
+        self._device, self._turn = pointer(), threading.Lock()
         code = self._function("open")(ctypes.byref(self._device), driver.encode(), index)
         self.device = self._message()
         if code:
@@ -70,9 +71,7 @@ class GpuLibrary:
         Raises:
             UnsupportedError: the device failed.
         """
-        code = int(self._function("selftest")(self._device))
-        self._check(code)
-        return code
+        return self._taken("selftest")
 
     def takes(self, samples: NDArray[Any]) -> bool:
         """Whether `predict` reads these samples where they lie; else they must be copied."""
@@ -80,13 +79,16 @@ class GpuLibrary:
 
     def _call(self, name: str, given: NDArray[Any], n: int) -> Prediction:
         scores, classes = np.empty((n, self._classes), np.int32), np.empty(n, np.uint16)
-        code = self._function(name)(self._device, given.ctypes.data, n, scores.ctypes.data, classes.ctypes.data)
-        self._check(code)
+        self._taken(name, given.ctypes.data, n, scores.ctypes.data, classes.ctypes.data)
         return Prediction(scores, classes)
 
-    def _check(self, code: int) -> None:
-        if code < 0:
-            raise UnsupportedError(f"the device failed: {self._message()}")
+    def _taken(self, name: str, *arguments: int) -> int:
+        """What a function gives, when the calls of other threads are over."""
+        with self._turn:
+            code = int(self._function(name)(self._device, *arguments))
+            if code < 0:
+                raise UnsupportedError(f"the device failed: {self._message()}")
+            return code
 
     def _message(self) -> str:
         return bytes(self._function("message")(self._device)).decode(errors="replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,16 @@ def test_an_artifact_is_loaded_and_the_same_bytes_again(tmp_path: Path, target: 
     assert built[0].manifest.files == built[1].manifest.files
     samples = random_samples(network, 70)
     assert load_artifact(tmp_path / "one").predict(samples[::2]) == network.evaluate(samples[::2])
+
+
+def test_threads_take_turns(tmp_path: Path) -> None:
+    needs_emulator("opencl")
+    network = NETWORKS["bytes"]
+    built = build(network, "opencl", tmp_path / "built")
+    pieces = [random_samples(network, n) for n in (700, 30, 64, 1, 500, 33)]
+    with ThreadPoolExecutor(6) as pool:
+        for samples, got in zip(pieces, pool.map(built.predict, pieces), strict=True):
+            assert got == network.evaluate(samples)
 
 
 def test_a_self_test_finds_a_wrong_table(tmp_path: Path) -> None:

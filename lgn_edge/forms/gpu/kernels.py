@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from tvm import tirx
 from tvm.tirx.script.builder import ir as T
 
-from lgn_edge.forms.gpu.sizes import PLANES, TREE, WORD_BITS
+from lgn_edge.forms.gpu.sizes import PLANES, TILE, TREE, WORD_BITS
 from lgn_edge.forms.gpu.table import COMPARE, GATE, HEADER, ROW, TERM
 from lgn_edge.forms.gpu.tir import Place, barrier, gpu_kernel, shared
 from lgn_edge.kernels.compare import float_above
@@ -111,27 +111,28 @@ class SharedSlots:
 
 @dataclass(frozen=True)
 class GlobalSlots:
-    """Slots in global memory: tiles of 32 words of samples, in each slot after slot. A thread works on one word.
+    """Slots in global memory: tiles of `tile` words of samples, in each slot after slot. A thread works on one word.
 
     `first` is the first slot of the tile, and `lane` the word of the thread.
     """
 
     buffer: Buffer
+    tile: int
     first: Expr
     lane: Expr
     words: int = 1
 
     def load(self, slot: Expr, word: Expr | None = None) -> Expr:
         """See `Slots`; the word is that of the thread."""
-        return self.buffer[((self.first + slot) << 5) + self.lane]
+        return self.buffer[(self.first + slot) * self.tile + self.lane]
 
     def store(self, slot: Expr, value: Expr, word: Expr | None = None) -> None:
         """See `Slots`; the word is that of the thread."""
-        T.buffer_store(self.buffer, value, [((self.first + slot) << 5) + self.lane])
+        T.buffer_store(self.buffer, value, [(self.first + slot) * self.tile + self.lane])
 
 
 def encode(program: Program, given: Input, samples: Buffer, count: Expr, bit: Expr, first: Expr) -> Expr:
-    """Emit: the word of an encoder's bit of 32 samples from `first` on; those behind the last repeat it."""
+    """Emit: the word of an encoder's bit of 32 samples from `first` on, zeros for those behind the last."""
     at = T.Bind(bit * COMPARE)
     feature = T.Bind(program.index("compare", at))
     level = T.Bind(program.index("compare", at + 1))
@@ -139,8 +140,8 @@ def encode(program: Program, given: Input, samples: Buffer, count: Expr, bit: Ex
     features = program.number("features")
     word = scratch(_WORD, 1)
     T.buffer_store(word, constant(0, _WORD), [0])
-    with T.serial(0, WORD_BITS) as s:
-        start = T.Bind(tirx.min(first + s, count - 1) * features)
+    with T.serial(0, tirx.min(count - first, WORD_BITS)) as s:
+        start = T.Bind((first + s) * features)
         x = T.Bind(given.load(samples, start + feature))
         if minus is not None:
             other = T.Bind(given.load(samples, start + tirx.max(minus, 0)))
@@ -240,15 +241,15 @@ def block_kernels(given: Input, n_slots: int, words: int, threads: int) -> tuple
         first = T.Bind(place.block * words)  # word of samples
         each_word(program.number("bits"), lambda bit, word: slots.store(bit, fill(bit, first + word), word))
         barrier()
-        with T.serial(0, program.number("waves")) as wave:
-            start, stop = T.Bind(program.index("wave", wave)), T.Bind(program.index("wave", wave + 1))
-            with place.share(stop - start) as gate:
-                run_gate(program, slots, start + gate, narrow=True)
+        with T.serial(0, program.number("steps")) as step:
+            gate, gates = T.Bind(program.index("wave", step)), T.Bind(program.index("wave", step + 1))
+            with place.share(gates - gate) as i:
+                run_gate(program, slots, gate + i, narrow=True)
             barrier()
-        with T.serial(0, program.number("rounds")) as round_:
-            start, stop = T.Bind(program.index("round", round_)), T.Bind(program.index("round", round_ + 1))
-            each_word(stop - start, lambda tree, word: run_tree(program, slots, T.Bind(start + tree), word))
-            barrier()
+            tree, trees = T.Bind(program.index("round", step)), T.Bind(program.index("round", step + 1))
+            with T.If(trees > tree), T.Then():  # the same for all threads
+                each_word(trees - tree, lambda i, word: run_tree(program, slots, T.Bind(tree + i), word))
+                barrier()
         with place.share(constant(words * WORD_BITS, "int32")) as s:
             sample = T.Bind(first * WORD_BITS + s)
             with T.If(sample < count), T.Then():
@@ -280,34 +281,38 @@ def load(program: Program, packed: Buffer, count: Expr, bit: Expr, word: Expr) -
     return packed[program.index("input", bit) * stride + tirx.min(word, stride - 1)]
 
 
-def wave_kernels(given: Input, narrow: bool, threads: int) -> tuple[Kernel, ...]:
-    """A network step by step: each kernel does one step for tiles of 1,024 samples, which are the blocks in x.
+def wave_kernels(given: Input, narrow: bool, threads: int, tile: int = TILE, suffix: str = "") -> tuple[Kernel, ...]:
+    """A network step by step: each kernel does one step for tiles of samples, which are the blocks in x.
 
-    `lgn_encode(samples, program, slots, count)`, `lgn_load` with packed bits; `lgn_wave(program, slots, wave)`;
-    `lgn_round(program, slots, round)`; `lgn_scores(program, slots, scores, classes, count)`, of which a block takes as
-    many samples as it has threads. In y, blocks of all but the last take `threads / 32` bits, gates or trees each.
+    `lgn_encode(samples, program, slots, count)`, `lgn_load` with packed bits; `lgn_wave(program, slots, step)`;
+    `lgn_round(program, slots, step)`; `lgn_scores(program, slots, scores, classes, count)`, of which a block takes as
+    many samples as it has threads. In y, blocks of all but the last take `threads / tile` bits, gates or trees each.
 
     Args:
         given: what samples are.
         narrow: whether 16 bits name every slot.
-        threads: of a block, 32 at least.
+        threads: of a block.
+        tile: words of 32 samples of a tile, a power of two that is at most `threads`. The threads that are beside each
+            other take the words of one gate where there are many, and else a gate each.
+        suffix: of the kernels' names.
     """
-    slots_parameter = Parameter("slots", _WORD, _ANY)
+    slots_parameter, shift = Parameter("slots", _WORD, _ANY), tile.bit_length() - 1
 
     def step(place: Place, table: Buffer, slots: Buffer) -> tuple[Program, GlobalSlots, Expr]:
         program = Program(table)
-        tile = GlobalSlots(slots, T.Bind(place.block * program.number("slots")), T.Bind(place.thread & 31))
-        return program, tile, T.Bind(place.row * (place.threads >> 5) + (place.thread >> 5))
+        first, lane = T.Bind(place.block * program.number("slots")), T.Bind(place.thread & (tile - 1))
+        item = T.Bind(place.row * (place.threads >> shift) + (place.thread >> shift))
+        return program, GlobalSlots(slots, tile, first, lane), item
 
     def fill(place: Place, given_buffer: Buffer, table: Buffer, slots: Buffer, count: Expr, packed: bool) -> None:
-        program, tile, bit = step(place, table, slots)
-        word = T.Bind(place.block * 32 + tile.lane)
+        program, here, bit = step(place, table, slots)
+        word = T.Bind(place.block * here.tile + here.lane)
         with T.If(bit < program.number("bits")), T.Then():
             if packed:
                 value = load(program, given_buffer, count, bit, word)
             else:
                 value = encode(program, given, given_buffer, count, bit, T.Bind(word * WORD_BITS))
-            tile.store(bit, value)
+            here.store(bit, value)
 
     def encoding(place: Place, samples: Buffer, table: Buffer, slots: Buffer, count: Expr) -> None:
         fill(place, samples, table, slots, count, packed=False)
@@ -315,34 +320,35 @@ def wave_kernels(given: Input, narrow: bool, threads: int) -> tuple[Kernel, ...]
     def loading(place: Place, words: Buffer, table: Buffer, slots: Buffer, count: Expr) -> None:
         fill(place, words, table, slots, count, packed=True)
 
-    def gates(place: Place, table: Buffer, slots: Buffer, wave: Expr) -> None:
-        program, tile, item = step(place, table, slots)
-        gate = T.Bind(program.index("wave", wave) + item)
-        with T.If(gate < program.index("wave", wave + 1)), T.Then():
-            run_gate(program, tile, gate, narrow)
+    def gates(place: Place, table: Buffer, slots: Buffer, number: Expr) -> None:
+        program, here, item = step(place, table, slots)
+        gate = T.Bind(program.index("wave", number) + item)
+        with T.If(gate < program.index("wave", number + 1)), T.Then():
+            run_gate(program, here, gate, narrow)
 
-    def trees(place: Place, table: Buffer, slots: Buffer, round_: Expr) -> None:
-        program, tile, item = step(place, table, slots)
-        tree = T.Bind(program.index("round", round_) + item)
-        with T.If(tree < program.index("round", round_ + 1)), T.Then():
-            run_tree(program, tile, tree)
+    def trees(place: Place, table: Buffer, slots: Buffer, number: Expr) -> None:
+        program, here, item = step(place, table, slots)
+        tree = T.Bind(program.index("round", number) + item)
+        with T.If(tree < program.index("round", number + 1)), T.Then():
+            run_tree(program, here, tree)
 
     def scores(place: Place, table: Buffer, slots: Buffer, *rest: Buffer) -> None:
         *results, count = rest
         program = Program(table)
         sample = T.Bind(place.block * place.threads + place.thread)
         with T.If(sample < count), T.Then():
-            tile = GlobalSlots(slots, T.Bind((sample >> 10) * program.number("slots")), T.Bind(sample >> 5 & 31))
-            finish(program, tile, None, sample & (WORD_BITS - 1), sample, *results)
+            word = T.Bind(sample >> 5)
+            first, lane = T.Bind((word >> shift) * program.number("slots")), T.Bind(word & (tile - 1))
+            finish(program, GlobalSlots(slots, tile, first, lane), None, sample & (WORD_BITS - 1), sample, *results)
 
     def make(name: str, parameters: Sequence[Parameter], body: Callable[..., None], rows: bool = True) -> Kernel:
-        return gpu_kernel(name, parameters, threads, body, rows=rows)
+        return gpu_kernel(name + suffix, parameters, threads, body, rows=rows)
 
     program = (_TABLE, slots_parameter)
     return (
         make("lgn_encode", (given.parameter, *program, _COUNT), encoding),
         make("lgn_load", (_WORDS, *program, _COUNT), loading),
-        make("lgn_wave", (*program, Parameter("wave")), gates),
-        make("lgn_round", (*program, Parameter("round")), trees),
+        make("lgn_wave", (*program, Parameter("step")), gates),
+        make("lgn_round", (*program, Parameter("step")), trees),
         make("lgn_scores", (*program, *_RESULTS, _COUNT), scores, rows=False),
     )

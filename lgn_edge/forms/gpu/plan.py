@@ -25,7 +25,7 @@ from lgn_edge.forms.gpu.launch import (
     Sequence,
 )
 from lgn_edge.forms.gpu.program import WaveProgram
-from lgn_edge.forms.gpu.sizes import WORD_BITS
+from lgn_edge.forms.gpu.sizes import TILE, WORD_BITS
 from lgn_edge.forms.gpu.table import is_narrow, program_table
 from lgn_edge.forms.gpu.waves import wave_program
 from lgn_edge.kernels.encoding import Comparisons, comparisons
@@ -39,8 +39,8 @@ BLOCK: Final = "block"
 WAVES: Final = "waves"
 
 _WORD_BYTES: Final = 4
-_PER_THREAD: Final = 4  # gates of a wave in shared memory that a thread does, one after the other
-_TILE: Final = 1024  # samples of 32 words, which the threads of a warp take side by side
+_PER_THREAD: Final = 4  # gates of a wave that a thread does one after the other; fewer where slots get scarce
+_FEW: Final = "_few"  # of the names of kernels for up to 32 samples: a tile of one word
 _MOST_BLOCKS: Final = 65535  # of a grid, in x and in y
 _GRAIN: Final = 1024  # slots by which shared memory grows: few different kernels
 
@@ -70,7 +70,7 @@ class GpuPlan:
     @property
     def samples(self) -> int:
         """That are evaluated together: those of a block, or of a tile."""
-        return self.words * WORD_BITS if self.form == BLOCK else _TILE
+        return (self.words if self.form == BLOCK else TILE) * WORD_BITS
 
     @property
     def block_slots(self) -> int:
@@ -84,7 +84,8 @@ class GpuPlan:
         given = Input(self.bits.element, bool(self.bits.is_edge.any()), self.gpu.octets)
         if self.form == BLOCK:
             return block_kernels(given, self.block_slots, self.words, self.gpu.threads)
-        return wave_kernels(given, is_narrow(self.program), self.gpu.threads)
+        narrow, threads = is_narrow(self.program), self.gpu.threads
+        return wave_kernels(given, narrow, threads, TILE) + wave_kernels(given, narrow, threads, 1, _FEW)
 
 
 def gpu_plan(network: Network, circuit: Circuit, gpu: Gpu) -> GpuPlan:
@@ -98,11 +99,12 @@ def gpu_plan(network: Network, circuit: Circuit, gpu: Gpu) -> GpuPlan:
     Raises:
         UnsupportedError: something is larger than the grid or the buffers of a GPU.
     """
-    limit = gpu.shared_bytes // _WORD_BYTES // _GRAIN * _GRAIN
     program = wave_program(circuit, network.head.n_outputs, _PER_THREAD * gpu.threads)
-    words = max(
-        (w for w in (1, 2) if w <= gpu.words and -(-program.n_slots // _GRAIN) * _GRAIN * w <= limit), default=0
-    )
+    words = _words(program, gpu)
+    if words < gpu.words:
+        smaller = wave_program(circuit, network.head.n_outputs, gpu.threads)
+        if _words(smaller, gpu) > words:
+            program, words = smaller, _words(smaller, gpu)
     size = f"{program.n_slots:,} values are alive at once, and {gpu.shared_bytes >> 10} KiB of shared memory"
     if words:
         why = f"{size} hold them for {words * WORD_BITS} samples"
@@ -110,6 +112,12 @@ def gpu_plan(network: Network, circuit: Circuit, gpu: Gpu) -> GpuPlan:
     each = gpu.threads // WORD_BITS
     program = wave_program(circuit, network.head.n_outputs, _MOST_BLOCKS * each)
     return _planned(WAVES, f"{size} do not hold them", network, program, 1, gpu)
+
+
+def _words(program: WaveProgram, gpu: Gpu) -> int:
+    """Words of 32 samples for which shared memory holds the slots: a power of two, or 0."""
+    fit = gpu.shared_bytes // (_in_grains(program.n_slots) * _WORD_BYTES)
+    return 1 << min(fit, gpu.words).bit_length() >> 1
 
 
 def _in_grains(slots: int) -> int:
@@ -129,14 +137,17 @@ def _planned(form: str, why: str, network: Network, program: WaveProgram, words:
     ]
     if form == BLOCK:
         grain, most = words * WORD_BITS, _MOST_BLOCKS * words * WORD_BITS
-        launches = _block(words, gpu.threads)
+        launches = {most: _block(words, gpu.threads)}
     else:
-        slots = Buffer("slots", WORK, program.n_slots * WORD_BITS * _WORD_BYTES, _TILE)
+        grain = TILE * WORD_BITS
+        slots = Buffer("slots", WORK, program.n_slots * TILE * _WORD_BYTES, grain)
         buffers.append(slots)
-        grain, most = _TILE, max(1, gpu.cache_bytes // slots.each) * _TILE
-        launches = _waves(program, gpu.threads)
-    most = _most(buffers, most, grain, gpu)
-    sequences = tuple(Sequence(takes, most, each) for takes, each in launches.items())
+        most = max(1, gpu.cache_bytes // slots.each) * grain
+        launches = {WORD_BITS: _waves(program, gpu.threads, 1, _FEW), most: _waves(program, gpu.threads, TILE)}
+    fit = _most(buffers, most, grain, gpu)
+    sequences = tuple(
+        Sequence(takes, min(most, fit), each) for most, kinds in launches.items() for takes, each in kinds.items()
+    )
     return GpuPlan(form, why, program, bits, words, gpu, Launches(tuple(buffers), sequences, {"program": table}))
 
 
@@ -165,8 +176,8 @@ def _block(words: int, threads: int) -> dict[str, tuple[Launch, ...]]:
     }
 
 
-def _waves(program: WaveProgram, threads: int) -> dict[str, tuple[Launch, ...]]:
-    each = threads // WORD_BITS
+def _waves(program: WaveProgram, threads: int, tile: int, suffix: str = "") -> dict[str, tuple[Launch, ...]]:
+    each, samples = threads // tile, tile * WORD_BITS
 
     def rows(items: int) -> int:
         number = max(1, -(-items // each))
@@ -177,17 +188,16 @@ def _waves(program: WaveProgram, threads: int) -> dict[str, tuple[Launch, ...]]:
             )
         return number
 
-    def step(kernel: str, sizes: list[int]) -> list[Launch]:
-        given = (_PROGRAM, _SLOTS)
-        return [
-            Launch(kernel, (*given, Argument(NUMBER, i)), threads, _TILE, rows(size)) for i, size in enumerate(sizes)
-        ]
-
+    sizes = [np.diff(stops, prepend=0).tolist() for stops in (program.wave_stop, program.round_stop)]
+    steps = [
+        Launch(kernel + suffix, (_PROGRAM, _SLOTS, Argument(NUMBER, step)), threads, samples, rows(size))
+        for step, both in enumerate(zip(*sizes, strict=True))
+        for kernel, size in zip(("lgn_wave", "lgn_round"), both, strict=True)
+        if size
+    ]
     first = rows(program.n_live_inputs)
-    waves = step("lgn_wave", np.diff(program.wave_stop, prepend=0).tolist())
-    rounds = step("lgn_round", np.diff(program.round_stop, prepend=0).tolist())
-    last = Launch("lgn_scores", (_PROGRAM, _SLOTS, _SCORES, _CLASSES, _COUNT), threads, threads)
+    last = Launch("lgn_scores" + suffix, (_PROGRAM, _SLOTS, _SCORES, _CLASSES, _COUNT), threads, threads)
     return {
-        takes: (Launch(kernel, (given, _PROGRAM, _SLOTS, _COUNT), threads, _TILE, first), *waves, *rounds, last)
+        takes: (Launch(kernel + suffix, (given, _PROGRAM, _SLOTS, _COUNT), threads, samples, first), *steps, last)
         for takes, kernel, given in ((SAMPLES, "lgn_encode", _SAMPLES), (WORDS, "lgn_load", _WORDS))
     }

@@ -1,4 +1,4 @@
-"""A network as waves: gates that may all run at once, then trees that count outputs, then what a score is made of."""
+"""A network as waves of gates that may run at once, each with trees behind it that count outputs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from lgn_edge.network.truth_table import UInt8Array, Words
 class WaveProgram(ArrayRecord):
     """Gates and trees over slots, of which all of a wave or round run between two barriers.
 
-    Live input `input_bit[i]` is loaded into slot i. Gate g writes `wave_gate(kind[g], slot[a[g]], slot[b[g]])` to
-    `slot[dst[g]]`. When all waves are done, the rounds follow: tree t counts the ones in its 31 slots and writes the
-    five bits of the number, the lowest first, to its planes. Score c is then base[c], and the weight of each of its
-    terms for each sample of which the term's slot has a one.
+    Live input `input_bit[i]` is loaded into slot i. Then come steps of a wave and a round each. Gate g of a wave writes
+    `wave_gate(kind[g], slot[a[g]], slot[b[g]])` to `slot[dst[g]]`. Tree t of a round counts the ones in its 31 slots
+    and writes the five bits of the number, the lowest first, to its planes. Score c is in the end base[c], and the
+    weight of each of its terms for each sample of which the term's slot has a one.
 
     Nothing is written in a wave or round that is read or written by another in it.
 
@@ -32,10 +32,10 @@ class WaveProgram(ArrayRecord):
         n_slots: slots in all.
         kind: uint8[G], see `wave_gate`.
         a, b, dst: int32[G], slots.
-        wave_stop: int32[waves], the gate behind the last of each, ascending.
+        wave_stop: int32[steps], the gate behind the last of each wave, ascending; waves may be empty.
         tree_source: int32[31 * T], slots.
         tree_plane: int32[5 * T], slots.
-        round_stop: int32[rounds], the tree behind the last of each, ascending.
+        round_stop: int32[steps], the tree behind the last of each round, ascending; rounds may be empty.
         term_slot: int32[terms].
         term_weight: int32[terms], a power of two, or less 0 the negative of one.
         term_stop: int32[classes], the term behind the last of each.
@@ -60,6 +60,8 @@ class WaveProgram(ArrayRecord):
 
     def __post_init__(self) -> None:
         """Raises InvariantError where a wave or round depends on the order in it."""
+        if len(self.wave_stop) != len(self.round_stop):
+            raise InvariantError("program: waves and rounds are not as many")
         wave = _step(self.wave_stop, self.n_gates)
         _check(self.n_slots, np.concatenate([wave, wave]), np.concatenate([self.a, self.b]), wave, self.dst)
         round_ = _step(self.round_stop, self.n_trees)
@@ -82,6 +84,11 @@ class WaveProgram(ArrayRecord):
         return len(self.tree_plane) // PLANES
 
     @property
+    def n_steps(self) -> int:
+        """Waves, and rounds."""
+        return len(self.wave_stop)
+
+    @property
     def classes(self) -> int:
         """Scores of a sample."""
         return len(self.base)
@@ -91,16 +98,17 @@ class WaveProgram(ArrayRecord):
         inputs = np.asarray(words)
         slots = np.zeros((self.n_slots, inputs.shape[1]), inputs.dtype)
         slots[: self.n_live_inputs] = inputs[self.input_bit]
-        for start, stop in pairwise([0, *self.wave_stop.tolist()]):
-            wave = slice(start, stop)
-            slots[self.dst[wave]] = wave_gate(self.kind[wave], slots[self.a[wave]], slots[self.b[wave]])
         samples = inputs.shape[1] * inputs.dtype.itemsize * 8
         source, plane = self.tree_source.reshape(-1, TREE), self.tree_plane.reshape(-1, PLANES)
-        for start, stop in pairwise([0, *self.round_stop.tolist()]):
-            bits = np.stack([unpack(slots[row], samples).sum(1, dtype=np.uint8) for row in source[start:stop]])
+        gates, trees = (pairwise([0, *stops.tolist()]) for stops in (self.wave_stop, self.round_stop))
+        for gate, tree in zip(gates, trees, strict=True):
+            wave, round_ = slice(*gate), slice(*tree)
+            slots[self.dst[wave]] = wave_gate(self.kind[wave], slots[self.a[wave]], slots[self.b[wave]])
+            rows = [unpack(slots[row], samples).sum(1, dtype=np.uint8) for row in source[round_]]
+            bits = np.stack([np.zeros(samples, np.uint8), *rows])[1:]
             for i in range(PLANES):
                 packed = np.packbits(bits >> i & 1, axis=1, bitorder="little")
-                slots[plane[start:stop, i]] = packed.view(inputs.dtype)
+                slots[plane[round_, i]] = packed.view(inputs.dtype)
         scores = np.repeat(self.base[None], samples, axis=0)
         terms = unpack(slots[self.term_slot], samples) * self.term_weight
         for c, (start, stop) in enumerate(pairwise([0, *self.term_stop.tolist()])):

@@ -12,7 +12,7 @@ from lgn_edge.forms.gpu.sizes import PLANES, TREE
 from lgn_edge.kernels.encoding import Comparisons
 
 # The table begins with these: numbers, and the places of what follows.
-NUMBERS: Final = ("bits", "features", "slots", "waves", "rounds", "classes")
+NUMBERS: Final = ("bits", "features", "slots", "steps", "classes")
 PLACES: Final = ("compare", "input", "wave", "gate", "round", "tree", "term_stop", "term", "base")
 HEADER: Final = NUMBERS + PLACES
 
@@ -48,8 +48,7 @@ def program_table(program: WaveProgram, bits: Comparisons) -> NDArray[np.uint32]
         program.n_live_inputs,
         bits.n_features,
         program.n_slots,
-        len(program.wave_stop),
-        len(program.round_stop),
+        program.n_steps,
         program.classes,
     )
     sizes = [len(HEADER), *(parts[name].size for name in PLACES)]

@@ -46,7 +46,19 @@ def test_a_block_takes_as_many_samples_as_fit(kib: int, words: int) -> None:
     plan = planned(random_network(3), Gpu("opencl", shared_bytes=kib << 10, words=2))
     assert plan.form == (BLOCK if words else WAVES)
     assert plan.words == max(1, words)
-    assert plan.launches.sequences[0].launches[0].samples == (32 * words or 1024)
+    assert plan.launches.sequences[-1].launches[0].samples == (32 * words or 1024)
+
+
+def test_few_samples_take_a_word_of_each_slot() -> None:
+    launches = planned(
+        random_network(3, bits=300, widths=(600, 300)), replace(MACHINES["opencl"], shared_bytes=0)
+    ).launches
+    assert [each.most for each in launches.sequences if each.takes == "words"] == [32, launches.sequences[-1].most]
+    few, many = (launches.sequence("samples", n) for n in (32, 33))
+    assert [launch.kernel for launch in few.launches] == [f"{launch.kernel}_few" for launch in many.launches]
+    assert all(launch.samples == 32 for launch in few.launches[:-1])
+    for one, other in zip(few.launches[:-1], many.launches[:-1], strict=True):
+        assert one.rows == max(1, -(-other.rows // 32))
 
 
 def test_what_is_called_at_once_fits_into_buffers() -> None:
