@@ -31,10 +31,13 @@ batches = st.sampled_from([0, 1, 31, 32, 33, 128, 150, 300])
 
 
 def draw(size: tuple[int, int], seed: int) -> Connections:
-    """Any wires: signals that nobody reads or many gates do, gates that read one signal twice."""
-    signals, gates = size
+    """Wires that use signals evenly; or any: signals that nobody or many read, gates that read one signal twice."""
     generator = torch.Generator().manual_seed(seed)
-    return Connections(signals, torch.randint(signals, (2, gates), generator=generator, dtype=torch.int32), True)
+    if seed % 2:
+        wires = torch.randint(size[0], (2, size[1]), generator=generator, dtype=torch.int32)
+    else:
+        wires = torch.stack(wire("random", *size, generator=generator))
+    return Connections(size[0], wires, lasting=True)
 
 
 @given(sizes, st.integers(0, 2**31))

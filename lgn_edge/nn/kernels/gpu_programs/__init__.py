@@ -5,8 +5,9 @@ with bits they are packed, `int32 [signal][word]`, bit i of word w being sample 
 
 Wires are pairs, `int32 [gate][2]`: entry 2 * gate is the first input of a gate and entry 2 * gate + 1 the second, so
 the other input of an entry is `entry ^ 1`; of gates with k inputs they are `int32 [gate][k]`. Gradients of inputs are
-gathered: each signal walks the list of the entries that read it. There are no atomics and each sum has one order, so
-the same batch gives the same bits.
+gathered: each signal walks the list of the entries that read it. Two-input gates of wiring that stays are walked along
+chains instead, which gather less (see `chains.py`). There are no atomics and each sum has one order, so the same batch
+gives the same bits.
 
 Everything is computed and summed in float32, whatever the rows are stored in.
 """
