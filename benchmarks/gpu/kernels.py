@@ -57,10 +57,13 @@ def cases(gates: int, batch: int, dtype: torch.dtype) -> Iterator[Case]:
     """Kernels of layers of two-input gates whose inputs are as many as they."""
     generator = torch.Generator().manual_seed(0)
     wires = Connections(gates, torch.stack(wire("random", gates, gates, generator=generator)).to(DEVICE))
-    read, entries = wires.readers, wires.entries
+    starts, numbers = wires.readers
+    read, entries = (starts[:-1], starts[1:], numbers), wires.entries
     c = torch.randn(gates, 4, device=DEVICE)
     x, g = torch.rand(gates, batch, device=DEVICE).to(dtype), torch.randn(gates, batch, device=DEVICE).to(dtype)
     size, rows = x.element_size(), float(gates * batch)
+    if dtype == torch.float32 and batch == BATCHES[0]:
+        yield from _parameter_cases(gates)
     yield "gates forward", 3 * size * rows, lambda: OPERATORS.rows_gates(x, c, entries, *read)
     yield "coefficients", 3 * size * rows, lambda: OPERATORS.rows_coefficient_gradient(x, entries, g)
     yield "inputs", 5 * size * rows, lambda: OPERATORS.rows_input_gradient(x, c, entries, *read, g)
@@ -82,6 +85,17 @@ def cases(gates: int, batch: int, dtype: torch.dtype) -> Iterator[Case]:
     for k in (3, 4, 6):
         several = torch.randint(gates, (k, gates), generator=generator, dtype=torch.int32).to(DEVICE)
         yield from _lookup_cases(x, g, Connections(gates, several), k)
+
+
+def _parameter_cases(gates: int) -> Iterator[Case]:
+    for kind, numbers in (("light", 4), ("raw", 16)):
+        weight, gradient = (torch.randn(gates, n, device=DEVICE) for n in (numbers, 4))
+        seed = torch.zeros(1, dtype=torch.int64, device=DEVICE)
+        for name, noise in (("", None), (", noise", seed)):
+            forward, backward = (weight, noise, kind, 1.0, True), (weight, noise, kind, 1.0, gradient)
+            asked = 4.0 * gates * (numbers + 4), 4.0 * gates * (2 * numbers + 4)
+            yield f"{kind} to coefficients{name}", asked[0], lambda f=forward: OPERATORS.rows_coefficients(*f)
+            yield f"{kind} from coefficients{name}", asked[1], lambda b=backward: OPERATORS.rows_weight_gradient(*b)
 
 
 def _lookup_cases(x: Tensor, g: Tensor, wires: Connections, k: int) -> Iterator[Case]:

@@ -137,9 +137,16 @@ class Choice(Module):
 
     def wires(self) -> tuple[Tensor, Tensor]:
         """The chosen inputs a and b, int32 [gates], and no gradient; the first of equal logits."""
-        best = self._gates(blocks.argmax(self.logits.detach()).unsqueeze(2))
-        a, b = self.candidates.gather(2, best).squeeze(2).unbind(0)
+        a, b = self.signals(self.chosen()).unbind(0)
         return a.contiguous(), b.contiguous()
+
+    def chosen(self) -> Tensor:
+        """The candidate that each input reads, int64 [2, gates]; the first of equal logits."""
+        return self._gates(blocks.argmax(self.logits.detach()).unsqueeze(2)).squeeze(2)
+
+    def signals(self, which: Tensor) -> Tensor:
+        """The signals that candidates [2, gates] are, int32 [2, gates]."""
+        return self.candidates.gather(2, which.unsqueeze(2)).squeeze(2)
 
     def share(self) -> Tensor:
         """Weights [2, gates, K] of candidates: 1 for the chosen, 0 for others, with the gradient of `soft`."""

@@ -19,7 +19,7 @@ from lgn_edge.nn.logic_layer import Shape, Signals
 from lgn_edge.nn.module import Module
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.signals import real, require_signals, rows, with_axes_of
-from lgn_edge.nn.wiring import WIRINGS, AlignedWiring, Connections, RandomWiring, UniqueWiring, Wiring, wire
+from lgn_edge.nn.wiring import WIRINGS, AlignedWiring, Chosen, Connections, RandomWiring, UniqueWiring, Wiring, wire
 from lgn_edge.tables import Table, finite, one_of, positive, whole
 
 LEARNED: Final = (LearnedWiring.KIND, LearnedAlignedWiring.KIND)
@@ -174,8 +174,9 @@ class LogicDense(GateLayer):
         """`wires` as kernels want them."""
         if self.choice is None:
             return self._kept(torch.stack, self.a, self.b)
-        self._kept(lambda buffers: buffers[0].flatten(1), self.choice.candidates)  # looks whether they are inputs
-        return Connections(self.in_features, torch.stack(self.choice.wires()))
+        candidates = self._kept(lambda buffers: buffers[0].flatten(1), self.choice.candidates)
+        which = self.choice.chosen()
+        return Connections(self.in_features, self.choice.signals(which), chosen=Chosen(candidates, which))
 
     def tables(self) -> Tensor:
         """Truth table ids of the discrete gates, uint8 [out_features]."""

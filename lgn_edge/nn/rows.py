@@ -71,7 +71,7 @@ class Rows:
         x = self.real().values
         if wires.lasting:
             return Rows(self.batch, gpu_operators.chain_gates(x, coefficients, *wires.chains.tensors))
-        return Rows(self.batch, gpu_operators.gates(x, coefficients, wires.entries, *self._readers(wires)))
+        return Rows(self.batch, gpu_operators.gates(x, coefficients, wires.entries, *self._lists(wires)))
 
     def bit_gates(
         self,
@@ -84,7 +84,7 @@ class Rows:
         if wires.lasting and share is None:
             chains = wires.chains.tensors
             return Rows(self.batch, *gpu_operators.chain_bit_gates(self.values, coefficients, self.bits, *chains))
-        arguments = self.values, coefficients, share, self.bits, candidates, wires.entries, *self._readers(wires)
+        arguments = self.values, coefficients, share, self.bits, candidates, wires.entries, *self._lists(wires)
         return Rows(self.batch, *gpu_operators.bit_gates(*arguments))
 
     def lookup_gates(self, wires: Connections, corners: Tensor) -> Rows:
@@ -110,6 +110,16 @@ class Rows:
             return self.values.reshape(groups, self.signals // groups, self.batch).sum(1, dtype=torch.float32).t()
         sums: Tensor = gpu_operators.count(self.values, self.bits, groups)
         return sums.t()
+
+    def _lists(self, wires: Connections) -> tuple[Tensor, Tensor, Tensor] | tuple[None, None, None]:
+        """The same of gates of two inputs: where the list of each signal starts, where it ends, and the lists."""
+        of, chosen = wires if wires.chosen is None else wires.chosen.candidates, wires.chosen
+        starts, numbers = self._readers(of)
+        if starts is None or numbers is None:
+            return None, None, None
+        if chosen is None:
+            return starts[:-1], starts[1:], numbers
+        return starts[:-1], *gpu_operators.chosen_readers(starts, numbers, chosen.which)
 
     def _readers(self, wires: Connections | Trees) -> tuple[Tensor, Tensor] | tuple[None, None]:
         """Who reads each signal, where gradients of signals will be gathered."""

@@ -85,11 +85,13 @@ class Connections:
         n_inputs: signals of the layer before.
         wires: int32 [k, gates], the first inputs of all gates, then the second ones, ...; values 0..n_inputs - 1.
         lasting: whether they serve many batches, so that it pays to find their chains.
+        chosen: among which candidates they were chosen, if they were.
     """
 
     n_inputs: int
     wires: Tensor
     lasting: bool = False
+    chosen: Chosen | None = None
     _found: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -144,6 +146,22 @@ class Connections:
             raise InputError(
                 f"logic layer: wires lead to inputs {least} to {most} of 0 to {self.n_inputs - 1}; load its state again"
             )
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """How the wires of gates of two inputs were chosen.
+
+    The lists of who may read a signal stay as long as the candidates, so that who does read it is found without
+    sorting.
+
+    Attributes:
+        candidates: the wires [2, gates * K] of gates that would read all, those of a gate one behind the other.
+        which: int64 [2, gates], the candidate that each input reads, 0..K - 1.
+    """
+
+    candidates: Connections
+    which: Tensor
 
 
 def wire(

@@ -16,7 +16,7 @@ from torch import Tensor
 from lgn_edge.nn import GroupSum, LogicDense, LogicGateNetwork, LookupDense, Threshold
 from lgn_edge.nn.choice import mixture
 from lgn_edge.nn.gates import collapse, gates_definition, gates_of
-from lgn_edge.nn.kernels import gpu
+from lgn_edge.nn.kernels import gpu, gpu_operators
 from lgn_edge.nn.lookup import interpolated
 from lgn_edge.nn.rows import Rows
 from lgn_edge.nn.wiring import Connections
@@ -158,6 +158,22 @@ def test_readers_of_a_signal() -> None:
     assert read == [[1, 2, 3], [5], [], [0, 4]]
 
 
+@pytest.mark.parametrize("wiring", ["learned", "learned-aligned"])
+def test_readers_of_chosen_signals_are_those_of_a_sort(wiring: str) -> None:
+    layer = LogicDense(96, 160, wiring=wiring, lanes=8, candidates=9, seed=1)
+    assert layer.choice is not None
+    layer.choice.redraw(0.5)  # so that an input may have a candidate twice
+    wires = layer.to(DEVICE).connections()
+    assert wires.chosen is not None
+    starts, numbers = wires.chosen.candidates.readers
+    ends, readers = gpu_operators.chosen_readers(starts, numbers, wires.chosen.which)
+    expected_starts, expected = wires.readers
+    for signal in range(96):
+        got = readers[starts[signal] : ends[signal]].tolist()
+        assert sorted(got) == expected[expected_starts[signal] : expected_starts[signal + 1]].tolist()
+        assert [entry >> 1 for entry in got] == sorted(entry >> 1 for entry in got)
+
+
 def test_wires_are_sorted_again_when_they_change() -> None:
     layer, other = LogicDense(6, 9, seed=1), LogicDense(6, 9, seed=2)
     before = layer.connections()
@@ -177,10 +193,13 @@ from lgn_edge.nn.kernels import gpu_programs
 from lgn_edge.nn.trees import Sizes
 
 SIZES = {
-    **{"GATES": 4, "SAMPLES": 128, "WORDS": 32, "CANDIDATES": 16, "SIGNALS": 32, "BITS": False, "K": 6, "PAIRS": 128},
-    **{"LEAVES": True, "S": Sizes(32, 16, 16, 128, 8, 1, 1, 1, 1, 16, 16, 2, 2, 2, 2, 0, 0, 8, 8)},
+    **{"GATES": 4, "SAMPLES": 128, "WORDS": 32, "CANDIDATES": 64, "SIGNALS": 32, "BITS": False, "K": 6, "PAIRS": 128},
+    **{"NUMBERS": 64, "LEAVES": True, "S": Sizes(32, 16, 16, 128, 8, 1, 1, 1, 1, 16, 16, 2, 2, 2, 2, 0, 0, 8, 8)},
 }
-INDICES = {**dict.fromkeys(("wires", "leaf", "candidates", "starts", "readers"), "*i32"), "place": "*i8"}
+INDICES = {
+    **dict.fromkeys(("wires", "leaf", "candidates", "starts", "ends", "readers", "numbers"), "*i32"),
+    **{"place": "*i8", "which": "*i64"},
+}
 FLOATS = dict.fromkeys(("c", "gc", "gl", "dots", "sums"), "*fp32")
 
 
@@ -218,6 +237,7 @@ compile("bits_forward", "*i32", "*i32")
 compile("trees_bits_forward", "*i32", "*i32")
 compile("trees_choice_gradient", "*i32")
 compile("pack", "*u8", "*i32")
+compile("chosen_readers", "*i32")
 compile("count", "*i32")
 """
 
@@ -228,4 +248,4 @@ def test_compiles_to_machine_code_without_atomics(tmp_path: Path) -> None:
     command = [sys.executable, "-c", COMPILE]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("\n") == 3 * (2 * 14 + 5)
+    assert done.stdout.count("\n") == 3 * (2 * 14 + 6)

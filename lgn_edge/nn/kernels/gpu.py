@@ -6,17 +6,46 @@ from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
 
-GATES: Final = 4  # of a tile; with 128 samples, a few registers a thread for each of four sums
-SAMPLES: Final = 128
-WORDS: Final = 32
-CANDIDATES: Final = 16
+CANDIDATES: Final = 64  # of a program at most; with 128 samples 64 sums a thread
 PAIRS: Final = 128  # of an output of a tree and a sample: one a thread
 LOOKUP_SAMPLES: Final = 64  # beside up to 64 corners
+
+
+class Tile(NamedTuple):
+    """What a program works on at once. Sums are added in an order that follows from it, so it is never searched for.
+
+    Attributes:
+        gates: rows; a program of one warp has one.
+        samples: of a row.
+    """
+
+    gates: int
+    samples: int
+
+
+def tile(rows: torch.dtype, batch: int) -> Tile:
+    """The tile of rows of numbers: a lane of the GPU takes 16 bytes of a row at once, where the batch has that many."""
+    if batch <= 32:
+        return Tile(16, 32)
+    if rows.itemsize == 2:
+        return Tile(4, 256) if batch > 128 else Tile(8, 128)
+    return Tile(4, 128)
+
+
+def word_tile(words: int) -> Tile:
+    """The tile of rows of packed words: 128 of them, of more gates where a row has few."""
+    columns = min(32, power_of_two(words))
+    return Tile(128 // columns, columns)
+
+
+def power_of_two(least: int) -> int:
+    """The first power of two that is not less."""
+    return 1 << max(0, least - 1).bit_length()
 
 
 @cache

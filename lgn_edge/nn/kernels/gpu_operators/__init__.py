@@ -6,7 +6,7 @@ the signals is wanted.
 """
 
 from lgn_edge.nn.kernels.gpu_operators.chains import chain_bit_gates, chain_gates
-from lgn_edge.nn.kernels.gpu_operators.gates import bit_gates, gates
+from lgn_edge.nn.kernels.gpu_operators.gates import bit_gates, chosen_readers, gates
 from lgn_edge.nn.kernels.gpu_operators.lookup import lookup
 from lgn_edge.nn.kernels.gpu_operators.parameters import coefficients
 from lgn_edge.nn.kernels.gpu_operators.room import LANES, carrier
@@ -20,6 +20,7 @@ __all__ = [
     "carrier",
     "chain_bit_gates",
     "chain_gates",
+    "chosen_readers",
     "coefficients",
     "count",
     "gates",

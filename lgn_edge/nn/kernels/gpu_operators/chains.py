@@ -72,8 +72,9 @@ def _gradients(
         num_warps=1,
     )
     if several and starts is not None:
-        grid = len(grad_x), gpu.tiles(batch, gpu.SAMPLES)
-        gpu.launch("visit_sums", grid, at_visits, starts, grad_x, batch, SAMPLES=gpu.SAMPLES, num_warps=1)
+        samples = gpu.tile(at_visits.dtype, batch).samples
+        grid = len(grad_x), gpu.tiles(batch, samples)
+        gpu.launch("visit_sums", grid, at_visits, starts, grad_x, batch, SAMPLES=samples, num_warps=1)
 
 
 _backward = anywhere(

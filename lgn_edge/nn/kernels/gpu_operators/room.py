@@ -17,4 +17,4 @@ anywhere: Final = partial(operator, key="CompositeExplicitAutograd")  # a CPU, t
 
 def carrier(like: Tensor, signals: int, batch: int, dtype: torch.dtype) -> Tensor:
     """A tensor [signals, batch] through which gradients flow, without memory for values."""
-    return like.new_zeros(1, dtype=dtype).expand(signals, batch)
+    return like.new_empty(1, dtype=dtype).expand(signals, batch)

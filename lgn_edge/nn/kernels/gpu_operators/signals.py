@@ -33,8 +33,9 @@ def _unpack_room(values: Tensor, bits: Tensor) -> Tensor:
 
 def _unpack(y: Tensor, values: Tensor, bits: Tensor) -> None:
     signals, batch = y.shape
-    grid = gpu.tiles(signals, gpu.GATES), gpu.tiles(batch, gpu.SAMPLES)
-    gpu.launch("unpack", grid, bits, y, signals, batch, bits.shape[1], SIGNALS=gpu.GATES, SAMPLES=gpu.SAMPLES)
+    tile = gpu.tile(y.dtype, batch)
+    grid = gpu.tiles(signals, tile.gates), gpu.tiles(batch, tile.samples)
+    gpu.launch("unpack", grid, bits, y, signals, batch, bits.shape[1], SIGNALS=tile.gates, SAMPLES=tile.samples)
 
 
 def _unpack_gradient(ctx: Any, grad: Tensor | None) -> tuple[Tensor | None, None]:

@@ -16,6 +16,7 @@ from lgn_edge.nn.kernels.gpu_programs.chains import chains_backward, chains_forw
 from lgn_edge.nn.kernels.gpu_programs.gates import (
     bits_forward,
     choice_gradient,
+    chosen_readers,
     coefficient_gradient,
     forward,
     input_gradient,
@@ -36,6 +37,7 @@ __all__ = [
     "chains_backward",
     "chains_forward",
     "choice_gradient",
+    "chosen_readers",
     "coefficient_gradient",
     "coefficients",
     "count",

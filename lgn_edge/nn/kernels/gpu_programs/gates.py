@@ -110,6 +110,7 @@ def input_gradient(
     c: tl.tensor,
     g: tl.tensor,
     starts: tl.tensor,
+    ends: tl.tensor,
     readers: tl.tensor,
     gx: tl.tensor,
     batch: tl.tensor,
@@ -117,15 +118,15 @@ def input_gradient(
     BITS: tl.constexpr,
     SAMPLES: tl.constexpr,
 ) -> None:
-    """Sums gx [signal][batch] over the entries that read a signal, `readers[starts[signal] : starts[signal + 1]]`."""
+    """Sums gx [signal][batch] over the entries that read a signal, `readers[starts[signal] : ends[signal]]`."""
     signal = tl.program_id(0)
     sample = tl.program_id(1) * SAMPLES + tl.arange(0, SAMPLES)
     here = sample < batch
     total = tl.zeros([SAMPLES], tl.float32)
-    for i in range(tl.load(starts + signal), tl.load(starts + signal + 1)):
+    for i in range(tl.load(starts + signal), tl.load(ends + signal)):
         entry = tl.load(readers + i)
-        gate = entry // 2
-        slope = tl.load(c + 4 * gate + 1 + entry % 2)
+        gate = entry >> 1
+        slope = tl.load(c + 4 * gate + 1 + (entry & 1))
         product = tl.load(c + 4 * gate + 3)
         other = values(x, tl.load(wires + (entry ^ 1)), sample, stride, here, BITS)
         total += values(g, gate, sample, batch, here, False) * (slope + product * other)
@@ -166,3 +167,34 @@ def choice_gradient(
         both = (k < count)[:, None] & here[None, :]
         total += values(x, candidate, sample[None, :], stride, both, True) * gradient[None, :]
     tl.store(dots + place, tl.sum(total, 1), k < count)
+
+
+@triton.jit
+def chosen_readers(
+    starts: tl.tensor,
+    numbers: tl.tensor,
+    which: tl.tensor,
+    ends: tl.tensor,
+    readers: tl.tensor,
+    gates: tl.tensor,
+    K: tl.constexpr,
+    NUMBERS: tl.constexpr,
+) -> None:
+    """Of the candidates that are a signal, `numbers[starts[signal] : starts[signal + 1]]`, the entries that chose it.
+
+    Candidate k of input i of a gate is the number 2 * (gate * K + k) + i, and which [i][gate] is the k of each input.
+    The entries are written to `readers[starts[signal] : ends[signal]]`, gate by gate; nobody reads what lies behind.
+    """
+    signal = tl.program_id(0)
+    to = tl.load(starts + signal)
+    end = tl.load(starts + signal + 1)
+    for start in range(to, end, NUMBERS):
+        i = start + tl.arange(0, NUMBERS)
+        number = tl.load(numbers + i, i < end, 0)
+        gate = (number >> 1) // K
+        side = number & 1
+        mine = (i < end) & (tl.load(which + side * gates + gate, i < end, -1) == (number >> 1) % K)
+        place = tl.cumsum(mine.to(tl.int32), 0) - 1
+        tl.store(readers + to + place, 2 * gate + side, mine)
+        to += tl.sum(mine.to(tl.int32), 0)
+    tl.store(ends + signal, to)

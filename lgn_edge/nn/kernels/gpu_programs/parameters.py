@@ -135,7 +135,7 @@ def _walsh(w0: tl.tensor, wa: tl.tensor, wb: tl.tensor, wab: tl.tensor) -> tuple
 
 
 @triton.jit
-def _softmax(v: tuple[tl.tensor, ...], temperature: tl.tensor) -> tuple[tl.tensor, ...]:
+def _softmax(v: tl.tuple, temperature: tl.tensor) -> tuple[tl.tensor, ...]:
     """Of the sixteen logits divided by a temperature."""
     most = v[0]
     for i in tl.static_range(1, 16):

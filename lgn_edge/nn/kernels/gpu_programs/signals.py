@@ -13,8 +13,8 @@ def values(
     """Float32 of signals and samples that broadcast against each other; stride is of a row."""
     row = signal.to(tl.int64) * stride
     if BITS:
-        word = tl.load(x + row + sample // 32, here, 0)
-        return ((word >> (sample % 32)) & 1).to(tl.float32)
+        word = tl.load(x + row + (sample >> 5), here, 0)
+        return ((word >> (sample & 31)) & 1).to(tl.float32)
     return tl.load(x + row + sample, here, 0.0).to(tl.float32)
 
 
