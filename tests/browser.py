@@ -6,30 +6,37 @@ import functools
 import http.server
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.outside import BUILD, needs, needs_made
 
 _PACKAGES = BUILD / "browser"
-WEBGPU = ("--enable-unsafe-webgpu",)  # Chromium's own software adapter, where there is no GPU
+WEBGPU = "--enable-unsafe-webgpu"  # Chromium's own software adapter, where there is no GPU
+
+
+Launch = Callable[..., Any]
 
 
 @contextmanager
-def chromium(arguments: Sequence[str] = ()) -> Iterator[Any]:
-    """A running browser, as playwright has it; the test is skipped where there is none."""
+def chromium() -> Iterator[Launch]:
+    """What starts browsers, as playwright has them, given their arguments; the test is skipped where there is none."""
     program = needs("chromium")
     needs_made(_PACKAGES / "playwright", "make browser")
     if str(_PACKAGES) not in sys.path:
         sys.path.append(str(_PACKAGES))
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(arguments))
-        yield browser
-        browser.close()
+    with sync_playwright() as playwright, ExitStack() as browsers:
+
+        def launch(*arguments: str) -> Any:
+            browser = playwright.chromium.launch(executable_path=program, args=list(arguments))
+            browsers.callback(browser.close)
+            return browser
+
+        yield launch
 
 
 class _Silent(http.server.SimpleHTTPRequestHandler):

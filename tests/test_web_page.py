@@ -16,7 +16,7 @@ import pytest
 
 import lgn_edge
 from lgn_edge.errors import InputError
-from tests.browser import chromium, served
+from tests.browser import WEBGPU, Launch, chromium, served
 from tests.outside import needs
 
 ROOT = Path(__file__).parents[1]
@@ -45,9 +45,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser
+def launch() -> Iterator[Launch]:
+    with chromium() as launch:
+        yield launch
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Launch) -> Any:
+    return launch()
 
 
 @pytest.fixture(scope="module")
@@ -190,16 +195,35 @@ def test_the_page_says_what_the_network_is_and_what_it_runs_on(page: Any, folder
     assert page.inner_text("#gates") == "4,000"
     size = (folder / "models" / MODEL / "lgn_mnist_4000.wasm").stat().st_size
     assert page.inner_text("#bytes").startswith(f"{size / 1000:.0f} kB, ")
-    assert page.inner_text("#backend").startswith("Runs on the processor, as WebAssembly, not on WebGPU: ")
+    assert page.inner_text("#backend") == "Runs on the processor, as WebAssembly, not on WebGPU: no GPU is found."
+    assert page.locator("#other").is_hidden()
+
+
+def test_a_gpu_reads_a_drawing_too(launch: Launch, address: str) -> None:
+    """Chromium's software in the place of a GPU, which the page takes for one."""
+    context = launch(WEBGPU).new_context()
+    context.add_init_script(
+        "Object.defineProperty(GPUAdapterInfo.prototype, 'isFallbackAdapter', { get: () => false })"
+    )
+    page = context.new_page()
+    opened(page, address)
+    assert page.inner_text("#backend") == "Runs on the GPU, by WebGPU."
+    draw(page, SEVEN)
+    assert_answered(page, "7")
+    page.click("#other")
+    page.wait_for_selector("#backend:has-text('WebAssembly')")
+    assert page.inner_text("#backend") == "Runs on the processor, as WebAssembly."
+    assert_answered(page, "7")
+    assert page.inner_text("#other") == "Run it on the GPU"
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
 def test_nothing_is_wider_than_the_screen(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    for selector in ("button", "select"):
-        for box in (each.bounding_box() for each in page.locator(selector).all()):
-            assert min(box["width"], box["height"]) >= 24, selector  # what a finger hits
+    for each in page.locator("button:visible, select").all():
+        box = each.bounding_box()
+        assert min(box["width"], box["height"]) >= 24  # what a finger hits
 
 
 def test_it_works_without_a_network(browser: Any, address: str) -> None:

@@ -47,7 +47,7 @@ def add_model(name: str, page: Path) -> dict[str, Any]:
     files.mkdir(parents=True)
     with scratch_folder() as work:
         artifact = lgn_edge.build(path, "web", work / "artifact")
-        for file in artifact.folder.glob(f"lgn_{artifact.name}*"):  # what runs; no library, header and report
+        for file in artifact.folder.glob("lgn_*"):  # what runs; no library, header and report
             if not file.name.endswith(".d.mts"):
                 shutil.copy(file, files)
         shutil.copy(artifact.folder / "LICENSE.txt", files)

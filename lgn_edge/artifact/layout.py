@@ -40,6 +40,7 @@ _TARGETS: Final = {
     "web": (
         ("web.mjs.in", "lgn_{name}_web.mjs"),
         ("web.d.mts.in", "lgn_{name}_web.d.mts"),
+        ("webgpu.mjs.in", "lgn_webgpu.mjs"),
         ("package_web.json.in", "package.json"),
         ("main_web.mjs.in", "examples/main.mjs"),
     )

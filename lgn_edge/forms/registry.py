@@ -10,5 +10,6 @@ from lgn_edge.forms.positions.form import PositionsForm
 from lgn_edge.forms.rows.form import Rows
 from lgn_edge.forms.straight.form import Straight
 from lgn_edge.forms.table.form import Table
+from lgn_edge.forms.web.form import Web
 
-FORMS: Final[tuple[Form, ...]] = (Rows(), PositionsForm(), Table(), Straight(), OnGpu())
+FORMS: Final[tuple[Form, ...]] = (Rows(), Web(), PositionsForm(), Table(), Straight(), OnGpu())

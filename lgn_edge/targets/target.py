@@ -52,6 +52,7 @@ class Target:
         flash_bytes: of the part; 0 where the target stands for many.
         ram_bytes: likewise.
         gpu: the GPU that runs the kernels, where one does; the other attributes are of the machine that launches them.
+        gpu_beside: the GPU that may run a network in the place of the processor, where there is one when it is loaded.
     """
 
     name: str
@@ -71,3 +72,4 @@ class Target:
     flash_bytes: int = 0
     ram_bytes: int = 0
     gpu: Gpu | None = None
+    gpu_beside: Gpu | None = None

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lgn_edge.kernels.shape import Core, Shape
 from lgn_edge.targets.target import Level, Target
+from lgn_edge.targets.webgpu import WEBGPU
 from lgn_edge.toolchain import Machine
 
 
@@ -35,5 +38,8 @@ WASM = (
     _with_vectors(
         "wasm-simd128", "WebAssembly with 128-bit vectors: browsers since 2023; best for many samples a call"
     ),
-    _with_vectors("web", "web pages, workers and Node.js: an ES module around WebAssembly with 128-bit vectors"),
+    replace(
+        _with_vectors("web", "web pages, workers and Node.js: an ES module with WebGPU, or WebAssembly with vectors"),
+        gpu_beside=WEBGPU.gpu,
+    ),
 )

@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lgn_edge.artifact import Artifact, build
+from lgn_edge.artifact import Artifact, build, builder
 from lgn_edge.artifact.javascript import predict_in_node
 from lgn_edge.emulate import EmulationError
-from lgn_edge.network import Network, Prediction
+from lgn_edge.network import Network
+from lgn_edge.targets.registry import find_target
 from tests.artifact import test_artifact, test_heads
 from tests.artifact.test_wasm import node
-from tests.browser import chromium, served
+from tests.browser import WEBGPU, Launch, chromium, served
 from tests.outside import BUILD, needs, needs_made
-from tests.strategies import random_samples
+from tests.strategies import random_network, random_samples
 from tests.thinning import few
 
-NETWORKS = test_artifact.NETWORKS | test_heads.NETWORKS
+# with more values alive at once than WebGPU promises shared memory for
+WAVES = random_network(16, features=90, bits=7000, widths=(7000, 7000), classes=7, input_dtype="uint8")
+NETWORKS = test_artifact.NETWORKS | test_heads.NETWORKS | {"waves": WAVES}
 SIZES = (0, 1, 33, 513)
 BLANK = "<!doctype html><title>a page of somebody else</title>"
-# What a page, or a worker, does with a module: scores and classes of samples that come as bytes.
+# What a page, or a worker, does with a module: scores and classes of several inputs that come as bytes.
 PREDICT = """
-async function predict([url, backend, samples]) {
+async function predict([url, backend, given]) {
   const { Input, load } = await import(url);
   const model = await load({ backend });
-  const { scores, classes } = await model.predict(new Input(Uint8Array.from(samples).buffer));
-  const { fallback } = model;
-  const tested = await model.selftest();
-  return { scores: [...scores], classes: [...classes], backend: model.backend, fallback, tested };
+  const answers = [];
+  for (const samples of given) {
+    const { scores, classes } = await model.predict(new Input(Uint8Array.from(samples).buffer));
+    answers.push({ scores: [...scores], classes: [...classes] });
+  }
+  return { answers, backend: model.backend, fallback: model.fallback, tested: await model.selftest() };
 }
 """
 
@@ -49,48 +57,68 @@ def built(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Artifac
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Any]:
-    with chromium() as browser:
-        yield browser.new_page()
+def launch() -> Iterator[Launch]:
+    with chromium() as launch:
+        yield launch
 
 
-def in_page(page: Any, folder: Path, samples: np.ndarray, backend: str = "auto") -> dict[str, Any]:
+@pytest.fixture(scope="module")
+def page(launch: Launch) -> Any:
+    """Of a browser whose WebGPU is software."""
+    return launch(WEBGPU).new_page()
+
+
+def asked(url: str, backend: str, samples: Sequence[np.ndarray]) -> list[Any]:
+    """What `predict` of PREDICT takes."""
+    return [url, backend, [list(x.tobytes()) for x in samples]]
+
+
+def in_page(page: Any, folder: Path, samples: Sequence[np.ndarray], backend: str = "auto") -> dict[str, Any]:
     """What the module in a folder answers in a page that the same host serves."""
     (folder / "blank.html").write_text(BLANK)
     with served(folder) as address:
         page.goto(f"{address}/blank.html")
-        answer: dict[str, Any] = page.evaluate(
-            PREDICT, [f"{address}/lgn_built_web.mjs", backend, list(samples.tobytes())]
-        )
+        answer: dict[str, Any] = page.evaluate(PREDICT, asked(f"{address}/lgn_built_web.mjs", backend, samples))
     return answer
 
 
-def assert_equal(answer: dict[str, Any], want: Prediction) -> None:
-    assert answer["scores"] == want.scores.ravel().tolist()
-    if want.decision is not None:
-        assert answer["classes"] == want.decision.tolist()
+def assert_equal(answer: dict[str, Any], network: Network, samples: Sequence[np.ndarray]) -> None:
+    for given, found in zip(samples, answer["answers"], strict=True):
+        want = network.evaluate(given)
+        assert found["scores"] == want.scores.ravel().tolist()
+        if want.decision is not None:
+            assert found["classes"] == want.decision.tolist()
+
+
+def inputs(network: Network) -> list[np.ndarray]:
+    return [random_samples(network, n, seed=n) for n in SIZES]
 
 
 def test_the_module_equals_the_reference(network: Network, built: Artifact) -> None:
     assert built.selftest()
-    for n in SIZES:
-        x = random_samples(network, n, seed=n)
+    for x in inputs(network):
         assert built.predict(x) == network.evaluate(x)
 
 
 def test_node_gives_the_references_bits(network: Network, built: Artifact) -> None:
     needs("node")
-    for n in SIZES:
-        x = random_samples(network, n, seed=n)
+    for x in inputs(network):
         assert predict_in_node(built, x) == network.evaluate(x)
 
 
 def test_chromium_gives_the_references_bits(network: Network, built: Artifact, page: Any) -> None:
-    for n in SIZES:
-        x = random_samples(network, n, seed=n)
-        answer = in_page(page, built.folder, x)
-        assert_equal(answer, network.evaluate(x))
-        assert (answer["backend"], answer["tested"]) == ("wasm", True)
+    answer = in_page(page, built.folder, inputs(network))
+    assert_equal(answer, network, inputs(network))
+    told = answer["backend"], answer["fallback"], answer["tested"]
+    assert told == ("wasm", "no GPU is found, only software in its place", True)
+
+
+def test_chromium_gives_them_by_webgpu(network: Network, built: Artifact, page: Any) -> None:
+    form = "waves" if network is WAVES else "block"
+    assert f"on WebGPU {form}: " in built.report["why"]
+    answer = in_page(page, built.folder, inputs(network), "webgpu")
+    assert_equal(answer, network, inputs(network))
+    assert (answer["backend"], answer["fallback"], answer["tested"]) == ("webgpu", "", True)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +168,60 @@ await load({{ wasm: Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 99) }}).catch((e)
     assert damaged.startswith("lgn_built.wasm cannot be compiled here, which takes 128-bit vectors")
 
 
+def changed(artifact: Artifact, folder: Path, change: Callable[[dict[str, Any], bytearray], None]) -> Path:
+    """A copy of an artifact with other launches or another content of their tables."""
+    shutil.copytree(artifact.folder, folder)
+    text, content = folder / "lgn_built_webgpu.json", folder / "lgn_built_webgpu.bin"
+    launches, tables = json.loads(text.read_text()), bytearray(content.read_bytes())
+    change(launches, tables)
+    text.write_text(json.dumps(launches))
+    content.write_bytes(tables)
+    return folder
+
+
+def test_many_samples_go_to_the_gpu_in_pieces(small: Artifact, page: Any, tmp_path: Path) -> None:
+    def fewer(launches: dict[str, Any], _: bytearray) -> None:
+        launches["sequences"][-1]["most"] = 37  # of which no word is full
+
+    x = random_samples(test_artifact.ODD, 100)
+    answer = in_page(page, changed(small, tmp_path / "web", fewer), [x], "webgpu")
+    assert_equal(answer, test_artifact.ODD, [x])
+
+
+def test_a_gpu_that_is_wrong_is_not_taken(small: Artifact, page: Any, tmp_path: Path) -> None:
+    def negated(launches: dict[str, Any], _: bytearray) -> None:
+        for name, source in launches["kernels"].items():
+            launches["kernels"][name] = re.sub(r"(v_\d+) > (v_\d+)", r"\2 > \1", source, count=1)
+
+    def no_source(launches: dict[str, Any], _: bytearray) -> None:
+        launches["kernels"] = dict.fromkeys(launches["kernels"], "fn main( {")
+
+    x = random_samples(test_artifact.ODD, 5)
+    for change, words in ((negated, "its results are not those of the processor"), (no_source, "lgn_block")):
+        folder = changed(small, tmp_path / words[:3], change)
+        with pytest.raises(Exception, match=f"WebGPU cannot be used: .*{words}"):
+            in_page(page, folder, [x], "webgpu")
+
+
+def test_a_browser_without_a_gpu_says_so(small: Artifact, launch: Launch) -> None:
+    x = random_samples(test_artifact.ODD, 5)
+    answer = in_page(launch().new_page(), small.folder, [x])
+    assert_equal(answer, test_artifact.ODD, [x])
+    assert (answer["backend"], answer["fallback"]) == ("wasm", "no GPU is found")
+
+
+def test_a_network_that_webgpu_cannot_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = find_target("web")
+    assert target.gpu_beside is not None
+    tiny = replace(target, gpu_beside=replace(target.gpu_beside, buffer_bytes=64))
+    monkeypatch.setattr(builder, "find_target", lambda name: tiny)
+    artifact = build(test_artifact.ODD, "web", tmp_path / "web", name="built")
+    assert "WebGPU has no form of it: the " in artifact.report["why"]
+    assert not list(artifact.folder.glob("*.bin"))
+    first, *_ = node(artifact.folder / "examples" / "main.mjs").splitlines()
+    assert re.match(r"runs on wasm: the \w+ of \d+ samples take [\d,]+ bytes, and a buffer of webgpu has 64", first)
+
+
 def test_a_worker_loads_it(small: Artifact, page: Any) -> None:
     x = random_samples(test_artifact.ODD, 70)
     (small.folder / "worker.mjs").write_text(PREDICT + "onmessage = async (e) => postMessage(await predict(e.data));\n")
@@ -152,8 +234,9 @@ def test_a_worker_loads_it(small: Artifact, page: Any) -> None:
             asked.onerror = (e) => reject(new Error(e.message));
             asked.postMessage(given);
         })"""
-        given = ["./lgn_built_web.mjs", "auto", list(x.tobytes())]
-        assert_equal(page.evaluate(ask, [f"{address}/worker.mjs", *given]), test_artifact.ODD.evaluate(x))
+        answer = page.evaluate(ask, [f"{address}/worker.mjs", *asked("./lgn_built_web.mjs", "webgpu", [x])])
+    assert_equal(answer, test_artifact.ODD, [x])
+    assert answer["backend"] == "webgpu"
 
 
 def test_typescript_finds_the_types(small: Artifact, tmp_path: Path) -> None:

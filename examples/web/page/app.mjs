@@ -10,7 +10,7 @@ const TIMES = 3; // that it is measured; the shortest counts, as others have the
 const at = (id) => document.getElementById(id);
 const sketch = new Sketch(at("paper"));
 const answer = new Answer();
-let loaded = null; // { entry, module, model } of the chosen network
+let loaded = null; // { module, model } of the chosen network
 let pixels = null; // that were classified last; null: paper without ink
 let wanted = false; // whether something changed since
 let busy = false;
@@ -60,20 +60,31 @@ async function milliseconds(call) {
   return best;
 }
 
-async function choose(entry) {
+/* Load a network, on a backend that `load` of its module knows. */
+async function choose(entry, backend = "auto") {
   loaded = null;
   try {
     const module = await import(`./models/${entry.id}/${entry.module}`);
-    const model = await module.load();
     if (module.FEATURES !== PIXELS) throw new Error(`${entry.id} takes ${module.FEATURES} features, not ${PIXELS}`);
-    loaded = { entry, module, model };
+    const model = await module.load({ backend });
     answer.about(entry, model);
+    offerOther(entry, model, backend);
     await offerSamples(entry, module);
+    loaded = { module, model };
     say("");
     await classify();
   } catch (error) {
     say(error);
   }
+}
+
+/* A button for the other backend, where this browser has both. */
+function offerOther(entry, model, backend) {
+  const button = at("other");
+  button.hidden = model.backend === "wasm" && backend !== "wasm";
+  const [other, place] = model.backend === "webgpu" ? ["wasm", "processor"] : ["webgpu", "GPU"];
+  button.textContent = `Run it on the ${place}`;
+  button.onclick = () => choose(entry, other);
 }
 
 /* A button for each test image that came with the page. */

@@ -129,7 +129,8 @@ class Rows:
 
     def serves(self, task: Task) -> bool:
         """Machines with vector units."""
-        return task.target.gpu is None and task.target.shape.lanes > 1
+        target = task.target
+        return target.shape.lanes > 1 and target.gpu is None and target.gpu_beside is None
 
     def plan(self, task: Task) -> RowsPart:
         """The gates in an order that keeps rows in the cache.

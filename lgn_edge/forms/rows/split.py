@@ -46,20 +46,29 @@ def split(network: Network, target: Target) -> Split:
     network = simplify_images(network)
     layers = image_layers(network) if target.gpu is None and target.shape.lanes > 1 else ()
     if not layers:
-        return Split(None, simplify(flatten(network))[0])
+        return Split(None, _unrolled(network))
     behind, _ = simplify(flatten(network, layers))
     read = _read(behind)
     images = lay_out(network, layers, read)
-    unrolled = simplify(flatten(network))[0] if images.n_gates <= _COUNTED else None
+    unrolled = _unrolled(network) if images.n_gates <= _COUNTED else None
     gates = unrolled.n_gates if unrolled else behind.n_gates + _LEFT * images.n_gates
     kept, single = stages_ns(images) + gates_ns(behind.n_gates), gates_ns(gates)
     times = f"predicted {kept / 1e3:,.1f} µs a block as convolutions, {single / 1e3:,.1f} µs as single gates"
     if kept > single:
         why = f"its image layers become single gates, {times}"
-        return Split(None, unrolled or simplify(flatten(network))[0], why)
+        return Split(None, unrolled or _unrolled(network), why)
     some = few(network, layers, read, images)
     alone = f"; up to {some.most} samples at a time, one after the other" if some else ""
     return Split(Convolutions(images, some), behind, f"its image layers stay convolutions, {times}{alone}")
+
+
+def single_gates(network: Network) -> Circuit:
+    """All layers as a circuit, simplified."""
+    return _unrolled(simplify_images(network))
+
+
+def _unrolled(network: Network) -> Circuit:
+    return simplify(flatten(network))[0]
 
 
 def _read(circuit: Circuit) -> BoolArray:

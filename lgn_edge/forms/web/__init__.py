@@ -1,0 +1,1 @@
+"""How a page runs a network: in rows of samples on the processor, or launched on its GPU."""
