@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Final, Protocol
 
+import numpy as np
+
 from lgn_edge.errors import InputError
 
 CPU: Final = 1  # kinds of devices
@@ -141,7 +143,7 @@ def _side_by_side(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
 
 @dataclass(frozen=True)
 class GpuArray:
-    """An int32 array in a GPU's memory that is given to whoever speaks DLPack.
+    """An array in a GPU's memory that is given to whoever speaks DLPack.
 
     Attributes:
         address: of its first element.
@@ -149,6 +151,7 @@ class GpuArray:
         device: the index of the GPU.
         owner: what keeps the memory.
         ready: called with the taker's stream, which shall wait for the array.
+        dtype: of numpy's, a whole number or a float.
     """
 
     address: int
@@ -156,6 +159,7 @@ class GpuArray:
     device: int
     owner: object = field(repr=False)
     ready: Callable[[int], None] = field(repr=False, default=lambda stream: None)
+    dtype: str = "int32"
 
     def __dlpack_device__(self) -> tuple[int, int]:
         """A GPU."""
@@ -165,7 +169,8 @@ class GpuArray:
         """A capsule of version 0, which every taker knows."""
         self.ready(DEFAULT_STREAM if stream is None else stream)
         shape = (ctypes.c_int64 * len(self.shape))(*self.shape)
-        tensor = _Tensor(self.address, CUDA, self.device, len(self.shape), 0, 32, 1, shape, None, 0)
+        kind, bits = np.dtype(self.dtype).kind, 8 * np.dtype(self.dtype).itemsize
+        tensor = _Tensor(self.address, CUDA, self.device, len(shape), "iuf".index(kind), bits, 1, shape, None, 0)
         managed = _Managed(tensor, None, _release)
         kept = managed, shape, self
         managed.context = id(kept)
