@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lgn_edge.artifact.cuda import CUDA, CudaLibrary, GpuPrediction, gpu_of
+from lgn_edge.artifact.dlpack import DLPack
 from lgn_edge.artifact.gpu_library import GpuLibrary
 from lgn_edge.artifact.host_library import HostLibrary
 from lgn_edge.artifact.manifest import Manifest, read_manifest
@@ -78,7 +80,7 @@ class Artifact:
     def execution(self) -> str:
         """How it runs: "host", or "emulated" where this machine has another processor than the target."""
         manifest = self.manifest
-        here = manifest.execution in ("host", WEBGPU) or runs_here(manifest.triple)
+        here = manifest.execution in ("host", CUDA, WEBGPU) or runs_here(manifest.triple)
         return "host" if here else "emulated"
 
     def predict(self, samples: ArrayLike, *, threads: int | None = None, scale: float | None = None) -> Prediction:
@@ -99,6 +101,12 @@ class Artifact:
             UnsupportedError: nothing on this machine runs it.
         """
         manifest = self.manifest
+        gpu = gpu_of(samples)
+        if gpu is not None:
+            raise InputError(
+                f"the samples are in the memory of GPU {gpu}; give them to `predict_device` of an artifact for cuda, or"
+                " copy them to this machine's, as torch's cpu() does"
+            )
         checked = check_samples(
             samples, manifest.features, manifest.input_dtype, "the artifact", trained=manifest.scale, scale=scale
         )
@@ -132,6 +140,49 @@ class Artifact:
             )
         return self._decided(self.library.predict_packed(np.ascontiguousarray(words), n))
 
+    def predict_device(self, samples: DLPack, *, stream: int | None = None) -> GpuPrediction:
+        """Scores and classes of samples [n, features] that are in an NVIDIA GPU's memory, in that memory.
+
+        Nothing is copied, and nobody waits: the work goes behind what the stream was given before.
+
+        Args:
+            samples: of the artifact's input type, row by row: a tensor of torch, or anything that speaks DLPack.
+            stream: a cudaStream_t as a number; by default torch's current one for a tensor of torch, and the default
+                stream for others.
+
+        Raises:
+            InputError: another type, shape or layout, or in no GPU's memory.
+            UnsupportedError: the artifact is for another target, or the GPU does not run it.
+        """
+        return self._gpu_of(samples).predict_device(samples, stream)
+
+    def predict_packed_device(self, words: DLPack, n: int, *, stream: int | None = None) -> GpuPrediction:
+        """The same of n samples whose bits are packed, int32[bits, ceil(n / 32)], bit s % 32 of word s // 32."""
+        return self._gpu_of(words).predict_packed_device(words, whole_number(n, "n", least=0), stream)
+
+    def _gpu_of(self, array: DLPack) -> CudaLibrary:
+        """The artifact on the GPU that an array is in the memory of."""
+        if self.manifest.execution != CUDA:
+            raise UnsupportedError(f"an artifact for {self.target} takes no memory of a GPU; build one for cuda")
+        index = gpu_of(array)
+        if index is None:
+            raise InputError(
+                f"the {type(array).__name__} is in no memory of an NVIDIA GPU; `predict` takes other arrays"
+            )
+        return self._on_gpu(index)
+
+    def _on_gpu(self, index: int) -> CudaLibrary:
+        """The artifact on a GPU, which stays open."""
+        require_here(self.manifest.triple)
+        if index not in self._gpus:
+            self._gpus[index] = CudaLibrary(self.folder, self.manifest, index)
+        return self._gpus[index]
+
+    @cached_property
+    def _gpus(self) -> dict[int, CudaLibrary]:
+        """Those that are open, by their indices."""
+        return {}
+
     def _decided(self, given: Prediction) -> Prediction:
         """What the C interface gives, with its classes only where the model has some."""
         return given if self.manifest.decides else replace(given, decision=None)
@@ -154,6 +205,8 @@ class Artifact:
             return WebGpuModel.load(self.folder, manifest.features, manifest.input_dtype, manifest.classes)
         require_here(manifest.triple)
         path = self.folder / "lib" / f"liblgn_{self.name}.so"
+        if manifest.execution == CUDA:
+            return self._on_gpu(0)
         if manifest.target == "opencl":
             return GpuLibrary(path, f"lgn_{self.name}", manifest.classes, find_opencl().open())
         return HostLibrary(

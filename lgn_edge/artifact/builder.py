@@ -35,6 +35,7 @@ from lgn_edge.forms.rows.split import split
 from lgn_edge.network import Circuit, Network
 from lgn_edge.network.heads import MAX_CLASSES
 from lgn_edge.passes.layered import as_network
+from lgn_edge.targets.cuda import for_architectures
 from lgn_edge.targets.registry import find_target
 from lgn_edge.targets.target import Target
 from lgn_edge.templates import render
@@ -62,6 +63,7 @@ def build(
     clock_hz: int | None = None,
     packages: Sequence[str] = (),
     batch: int = 1,
+    arch: Sequence[str] = (),
     samples: ArrayLike | None = None,
     package_version: str | None = None,
     package_url: str | None = None,
@@ -86,6 +88,8 @@ def build(
         packages: of `lgn_edge.artifact.packaging.PACKAGES`: what the sources are made into besides.
         batch: samples that firmware shall take at once where a call has so many: 1, or the bits of the machine's word
             (32; on AVR 8), which takes a table, more code and a word of RAM for each value that is alive.
+        arch: GPUs that the target `cuda` shall be for, such as "sm_90" or "jetson-orin": machine code is made of each
+            where that can be done here, and no older GPU runs it; without any, every GPU from sm_75 on.
         samples: real ones [n, features], of which the examples classify the first eight; else made-up ones.
         package_version: of the packages, such as "1.2.3"; 1.0.0 by default.
         package_url: of the packages, their address in the web; one of example.com by default.
@@ -97,7 +101,7 @@ def build(
             says what it needs.
         MissingProgramError: the C toolchain is not installed.
     """
-    machine = find_target(target)
+    machine = for_architectures(find_target(target), arch)
     check_packages(packages, machine, package_version, package_url)
     check_batch(batch, machine)
     if clock_hz and not machine.clock_hz:
@@ -136,7 +140,7 @@ def build(
         about = package_values(identifier, package_version, package_url)
         about |= {"made": " ".join(rebuilt)}
         about |= example_values(real, tested)
-        values = _write_sources(folder, network, planned, vectors, manifest, machine, about)
+        values, kernels = _write_sources(folder, network, planned, vectors, manifest, machine, about)
         write_packages(folder, packages, identifier, values)
         with clock("compile"):
             objects = _compile(planned, vectors, machine, manifest, folder, work)
@@ -161,6 +165,7 @@ def build(
             predicted=planned.predicted,
             measured=measured,
             clock_hz=clock_hz or machine.clock_hz or None,
+            kernels=kernels,
         )
         (folder / REPORT_JSON).write_text(report.to_json())
         (folder / REPORT_TEXT).write_text(report_text(report, manifest))
@@ -246,8 +251,8 @@ def _write_sources(
     manifest: Manifest,
     target: Target,
     given: Mapping[str, object],
-) -> dict[str, object]:
-    """Write everything but libraries and reports; returns what the templates were filled with."""
+) -> tuple[dict[str, object], dict[str, str]]:
+    """Write everything but libraries and reports; returns what templates were filled with, and notes on kernels."""
     values: dict[str, object] = {
         **given,
         "name": manifest.name,
@@ -284,9 +289,11 @@ def _write_sources(
     levels = f"levels_{target.family}" if len(target.levels) > 1 else None
     values["levels"] = render(f"{levels}.h.in", values) if levels else ""
     written = dict(templates(target))
+    notes: dict[str, str] = {}
     for part in planned.parts:
         sources = part.sources(values, vectors)
         values |= sources.values
+        notes |= sources.notes
         written |= sources.templates
         files = {f"src/{file}": text.encode() for file, text in sources.files.items()}
         for file, content in {**files, **sources.data}.items():
@@ -298,7 +305,7 @@ def _write_sources(
         output.write_text(render(template, values))
     copy_board(folder, target)
     copy_license(folder)
-    return values
+    return values, notes
 
 
 def _compile(

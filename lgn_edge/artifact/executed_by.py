@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lgn_edge import emulate
+from lgn_edge.artifact.cuda import CUDA, missing_cuda
 from lgn_edge.artifact.opencl import missing_opencl
 from lgn_edge.artifact.webgpu import WEBGPU, missing_webgpu
 from lgn_edge.errors import UnsupportedError
@@ -12,6 +13,8 @@ from lgn_edge.targets.target import Target
 
 def executed_by(target: Target) -> str | None:
     """Its name, installed or not; None where nothing here can, and for sources, which run where they are compiled."""
+    if target.execution == CUDA:
+        return "an NVIDIA GPU"
     if target.gpu:
         return "wgpu" if target.execution == WEBGPU else "a device of OpenCL"
     if runs_here(target.triple):
@@ -21,6 +24,8 @@ def executed_by(target: Target) -> str | None:
 
 def not_executed(target: Target) -> str | None:
     """Why a target's code cannot be executed here, or None."""
+    if target.execution == CUDA:
+        return missing_cuda()
     if target.gpu:
         return missing_webgpu() if target.execution == WEBGPU else missing_opencl()
     if runs_here(target.triple):

@@ -26,6 +26,7 @@ _FAMILIES: Final = {
         ("Makefile_source.in", "Makefile"),
         ("CMakeLists_source.txt.in", "CMakeLists.txt"),
     ),
+    "cuda": _GPU,
     "opencl": _GPU,
     "webgpu": (),
     "wasm": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.artifact.measure import Measured
@@ -34,6 +34,7 @@ class Report:
         predicted: what each form was expected to cost; None where nothing is known about the core.
         measured: costs on the device.
         clock_hz: of the device; None where nothing depends on it.
+        kernels: what was made of the kernels of GPUs, by what it is for.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Report:
     predicted: Mapping[str, Cost | None]
     measured: Measured
     clock_hz: int | None = None
+    kernels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def microseconds(self) -> tuple[float, float] | None:
@@ -73,6 +75,7 @@ def report_text(report: Report, manifest: Manifest) -> str:
         _outputs_row(manifest),
         ("gates", f"{report.gates} trained, {report.gates_simplified} simplified, {report.gates_scheduled} scheduled"),
         ("form", report.why),
+        *((f"kernels for {gpu}", made) for gpu, made in report.kernels.items()),
         ("workspace", f"{manifest.workspace_bytes} bytes ({report.slots} slots)"),
         *_measured_rows(report.measured),
         *_time_rows(report),

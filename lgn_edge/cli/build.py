@@ -17,6 +17,7 @@ EXAMPLES: Final = """\b
 Examples:
   lgn-edge build model.onnx --target native -o host
   lgn-edge build model.onnx --target cortex-m4 -o firmware --json
+  lgn-edge build model.onnx --target cuda --arch sm_90 -o gpu
   lgn-edge build model.onnx --target cortex-m0 -o firmware --optimize size --flash 16K --ram 2K"""
 
 _UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20}
@@ -51,6 +52,10 @@ def build(
     batch: Annotated[
         int, typer.Option("--batch", help="Samples that firmware takes at once where a call has so many: 1 or 32.")
     ] = 1,
+    arch: Annotated[
+        list[str] | None,
+        typer.Option("--arch", help="GPU of the target cuda, such as sm_90 or jetson-orin; may be repeated."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the output folder whatever is in it.")] = False,
     samples_file: Annotated[
         Path | None,
@@ -82,6 +87,7 @@ def build(
         clock_hz=hertz(clock),
         packages=package or (),
         batch=batch,
+        arch=arch or (),
         force=force,
         progress=say,
         samples=None if samples_file is None else load_array(samples_file),

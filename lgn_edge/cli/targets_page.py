@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from lgn_edge import emulate
+from lgn_edge.artifact.cuda import CUDA
 from lgn_edge.artifact.executed_by import executed_by
 from lgn_edge.targets.registry import ALIASES, TARGETS, find_target
+from lgn_edge.targets.target import Target
 
 
 def table() -> str:
@@ -17,15 +19,19 @@ def table() -> str:
         target = find_target(name)
         aliases = [f"`{alias}`" for alias, meant in ALIASES.items() if meant == name]
         names = f"`{name}`" + (f" ({', '.join(aliases)})" if aliases else "")
-        if target.gpu:
-            executed = executed_by(target)
-        elif target.execution == "host":
-            executed = "this CPU, every level that it has"
-        else:
-            executed = emulate.emulator(target.execution)
         samples = target.shape.samples if target.shape.lanes > 1 else 1
-        lines.append(f"| {names} | {target.description} | {samples} | {executed or 'gcc and clang on this CPU'} |")
+        lines.append(
+            f"| {names} | {target.description} | {samples} | {_executed(target) or 'gcc and clang on this CPU'} |"
+        )
     return "\n".join(lines)
+
+
+def _executed(target: Target) -> str | None:
+    if target.execution == CUDA:
+        return "a driver that runs its PTX on this CPU"
+    if target.gpu:
+        return executed_by(target)
+    return "this CPU, every level that it has" if target.execution == "host" else emulate.emulator(target.execution)
 
 
 if __name__ == "__main__":

@@ -83,12 +83,14 @@ class Sources:
         data: other files, by their paths in the folder.
         templates: of deploy/artifact/, by the paths of what they become; "{name}" in them is the model's identifier.
         values: what templates are filled with, these and all others.
+        notes: what the report says of its kernels, by what they are for.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, bytes] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[str, object] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Part(Protocol):

@@ -65,6 +65,7 @@ class Gpu:
         octets: whether it loads single bytes.
         buffer_bytes: of a buffer at most.
         cache_bytes: of the cache in front of its memory; what several launches work in stays below.
+        architectures: by their makers' names, of which machine code is made where that can be done here.
     """
 
     kind: str
@@ -75,3 +76,4 @@ class Gpu:
     octets: bool = True
     buffer_bytes: int = 1 << 30
     cache_bytes: int = 16 << 20
+    architectures: tuple[str, ...] = ()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 from lgn_edge.errors import InputError
 from lgn_edge.kernels.shape import Gpu, Shape
+from lgn_edge.targets.aarch64 import AARCH64
+from lgn_edge.targets.native import native
 from lgn_edge.targets.target import Level, Target
-from lgn_edge.toolchain import LINUX
 from lgn_edge.words import meant
 
 
@@ -85,29 +86,55 @@ def capability(arch: str) -> int:
 
 
 def cuda(architectures: Sequence[str] = ()) -> Target:
-    """The target for GPUs of some architectures; without any, for every one from the oldest on.
+    """The target for GPUs of some architectures, launched from this machine; of Jetsons, from their own processor.
 
     Kernels are planned for the one with the least shared memory, and their PTX is that of the oldest: newer GPUs
-    take it, too, where they have as much.
+    take it, too, where they have as much. Without any architecture, that is the oldest that there is.
+
+    Args:
+        architectures: of ARCHITECTURES, the oldest first (`find_architectures`).
+
+    Raises:
+        InputError: Jetsons and others, which have different processors.
+        UnsupportedError: not Linux on x86-64 or aarch64.
     """
     known = tuple(architectures) or (OLDEST,)
-    return Target(
+    jetsons = [arch for arch in known if arch in ALIASES.values()]
+    if jetsons and len(jetsons) < len(known):
+        others = ", ".join(arch for arch in known if arch not in jetsons)
+        raise InputError(
+            f"{', '.join(jetsons)} is of a Jetson, whose processor is aarch64, and {others} is not; build twice"
+        )
+    host = AARCH64[0] if jetsons else native()
+    return replace(
+        host,
         name="cuda",
         family="cuda",
-        description="NVIDIA GPUs from Turing on, on Linux x86-64 and aarch64: Jetson Orin to H100",
-        triple="nvptx64-nvidia-cuda",
-        levels=tuple(Level(arch) for arch in known),
-        machine=LINUX["x86_64"],
+        description="NVIDIA GPUs from Turing on, Jetson Orin to H100: PTX, and machine code with --arch",
+        levels=(Level(known[0]),),
         shape=Shape(word_bits=32, lanes=32),
-        selftest_vectors=67,
         execution="cuda",
         gpu=Gpu(
             "nvptx",
             MappingProxyType({"mcpu": known[0]}),
             shared_bytes=min(ARCHITECTURES[arch].shared_bytes for arch in known),
             words=2,
+            architectures=tuple(architectures),
         ),
     )
+
+
+def for_architectures(target: Target, names: Sequence[str]) -> Target:
+    """The same target for GPUs of these names only.
+
+    Raises:
+        InputError: a name is unknown or too old, or the target is not for these GPUs.
+    """
+    if not names:
+        return target
+    if target.family != "cuda":
+        raise InputError(f"{target.name} is no target for NVIDIA's GPUs; leave out --arch, or build for cuda")
+    return cuda(find_architectures(names))
 
 
 def cuda_version(ptx: tuple[int, int]) -> int:

@@ -10,6 +10,7 @@ from lgn_edge.targets.aarch64 import AARCH64
 from lgn_edge.targets.avr import AVR
 from lgn_edge.targets.c import C
 from lgn_edge.targets.cortex_m import CORTEX_M
+from lgn_edge.targets.cuda import cuda
 from lgn_edge.targets.native import native
 from lgn_edge.targets.opencl import opencl
 from lgn_edge.targets.riscv import RISCV32, RISCV64
@@ -24,7 +25,7 @@ def _constant(target: Target) -> Callable[[], Target]:
     return lambda: target
 
 
-# A target is made when it is asked for: `native` and `opencl` look at this machine.
+# A target is made when it is asked for: `native`, `cuda` and `opencl` look at this machine.
 TARGETS: Mapping[str, Callable[[], Target]] = MappingProxyType(
     {
         "native": native,
@@ -32,6 +33,7 @@ TARGETS: Mapping[str, Callable[[], Target]] = MappingProxyType(
             target.name: _constant(target)
             for target in (X86_64, *AARCH64, RISCV64, *CORTEX_M, *RISCV32, *AVR, *WASM, C)
         },
+        "cuda": cuda,
         "opencl": opencl,
         WEBGPU.name: _constant(WEBGPU),
     }

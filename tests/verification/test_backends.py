@@ -75,7 +75,9 @@ def test_a_missing_emulator_is_a_reason_for_firmware_alone(monkeypatch):
 def test_a_missing_device_is_a_reason_for_code_of_gpus_alone(monkeypatch):
     monkeypatch.setattr(executed_by, "missing_opencl", lambda: "no device")
     monkeypatch.setattr(executed_by, "missing_webgpu", lambda: "no adapter")
-    opencl, webgpu = find_backends(["opencl", "webgpu"])
+    monkeypatch.setattr(executed_by, "missing_cuda", lambda: "no driver")
+    cuda, opencl, webgpu = find_backends(["cuda", "opencl", "webgpu"])
+    assert cuda.available(Subject(NETWORK)) == "no driver"
     assert opencl.available(Subject(NETWORK)) == "no device"
     assert webgpu.available(Subject(NETWORK)) == "no adapter"
     assert BACKENDS["native"].available(Subject(NETWORK)) is None

@@ -31,7 +31,12 @@ DEFAULT_BACKENDS: Final[tuple[Backend, ...]] = (
     ArtifactBackend("cortex-m4"),
 )
 """Those that `verify` runs when nobody says which."""
-NAMED_BACKENDS: Final[tuple[Backend, ...]] = (WebBackend(), ArtifactBackend("opencl"), ArtifactBackend("webgpu"))
+NAMED_BACKENDS: Final[tuple[Backend, ...]] = (
+    WebBackend(),
+    ArtifactBackend("cuda"),
+    ArtifactBackend("opencl"),
+    ArtifactBackend("webgpu"),
+)
 """Those that it runs besides where they are asked for; each target is one too."""
 
 
