@@ -100,7 +100,7 @@ class CudaLibrary(GpuLibrary):
         scores = self._made(array, (n, self._classes), stream, owner)
         classes = self._made(array, (n,), stream, owner)
         if n:
-            self._check(self._function(function)(self._device, stream, given.address, n, _at(scores), _at(classes)))
+            self._run(function, stream, given.address, n, _at(scores), _at(classes))
         return GpuPrediction(scores, classes if self._manifest.decides else None)
 
     def _made(self, like: DLPack, shape: tuple[int, ...], stream: int, owner: object) -> Any:

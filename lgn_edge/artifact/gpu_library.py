@@ -71,7 +71,7 @@ class GpuLibrary:
         Raises:
             UnsupportedError: the device failed.
         """
-        return self._taken("selftest")
+        return self._run("selftest")
 
     def takes(self, samples: NDArray[Any]) -> bool:
         """Whether `predict` reads these samples where they lie; else they must be copied."""
@@ -79,10 +79,10 @@ class GpuLibrary:
 
     def _call(self, name: str, given: NDArray[Any], n: int) -> Prediction:
         scores, classes = np.empty((n, self._classes), np.int32), np.empty(n, np.uint16)
-        self._taken(name, given.ctypes.data, n, scores.ctypes.data, classes.ctypes.data)
+        self._run(name, given.ctypes.data, n, scores.ctypes.data, classes.ctypes.data)
         return Prediction(scores, classes)
 
-    def _taken(self, name: str, *arguments: int) -> int:
+    def _run(self, name: str, *arguments: int) -> int:
         """What a function gives, when the calls of other threads are over."""
         with self._turn:
             code = int(self._function(name)(self._device, *arguments))
