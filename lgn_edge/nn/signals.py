@@ -49,11 +49,14 @@ def require_samples(x: Tensor, n_features: int, dtype: str, trained: Callable[[]
         InputError: they are no tensor [..., n_features] of that type; the message says what makes it one.
     """
     _require_tensor(x, "encoder: samples")
-    given = f"encoder: samples are {_name(x.dtype)} {list(x.shape)}; the model takes {dtype} [..., {n_features}]"
     if not x.ndim or not (traced() or x.shape[-1] == n_features):  # a traced size is not compared
-        raise InputError(f"{given}{flattened(x.shape, n_features)}")
-    if x.dtype not in _TAKEN[dtype]:
-        raise InputError(f"{given}: {_converted(x, dtype, trained())}")
+        mend = flattened(x.shape, n_features)
+    elif x.dtype not in _TAKEN[dtype]:
+        mend = f": {_converted(x, dtype, trained())}"
+    else:
+        return
+    given = f"{_name(x.dtype)} {list(x.shape)}"
+    raise InputError(f"encoder: samples are {given}; the model takes {dtype} [..., {n_features}]{mend}")
 
 
 def require_signals(x: Tensor | Blocks | Rows, n_inputs: int, taker: str = "logic layer") -> None:
