@@ -12,8 +12,9 @@ from lgn_edge.cli.build import hertz
 from lgn_edge.cli.console import flat
 from lgn_edge.errors import InputError
 from lgn_edge.programs import HIDE_VARIABLE
-from tests.artifact.test_artifact import OCTET, ODD
+from tests.artifact.test_artifact import ODD
 from tests.outside import needs_emulator
+from tests.strategies import random_network
 
 
 def test_cycles_and_microseconds_at_a_clock(tmp_path: Path) -> None:
@@ -59,7 +60,8 @@ def test_what_is_not_known_is_said(target: str, line: str, tmp_path: Path) -> No
 )
 def test_what_was_measured_stands_beside_what_was_predicted(optimize: str, workspace: str, tmp_path: Path) -> None:
     """Both for RAM with the stack; a workspace is told where there is one."""
-    artifact = build(OCTET, "cortex-m4", tmp_path / "m4", optimize=optimize)
+    network = random_network(22, features=64, bits=135, widths=(1000, 1000), classes=10, input_dtype="uint8")
+    artifact = build(network, "cortex-m4", tmp_path / "m4", optimize=optimize)
     report, measured = artifact.report, artifact.report["measured"]
     both = measured["ram_bytes"] + measured["stack_bytes"]
     assert measured["ram_with_stack_bytes"] == both
