@@ -22,10 +22,11 @@ def measure(options: Options) -> list[Row]:
             artifact = build(network, core, Path(folder) / core)
             assert artifact.predict(samples) == network.evaluate(samples), "the firmware differs from the reference"
         measured, gates = artifact.report["measured"], artifact.report["gates_simplified"]
+        of_32 = measured["instructions_for_a_word"] / 32
         note = f"{gates:,} of {network.n_gates:,} gates simplified; packing, sum and argmax included"
         rows += [
             Row(f"{core}: instructions a gate, 1 sample", measured["instructions"] / gates, "", note=note),
-            Row(f"{core}: instructions a gate and sample, 32 samples", measured["instructions_word"] / gates / 32, ""),
+            Row(f"{core}: instructions a gate and sample, 32 samples", of_32 / gates, ""),
             Row(f"{core}: flash a gate", measured["flash_bytes"] / gates, "bytes", note="code and tables"),
             Row(f"{core}: flash", measured["flash_bytes"], "bytes"),
             Row(f"{core}: RAM, static", measured["ram_bytes"], "bytes"),

@@ -124,9 +124,9 @@ def device_rows(trained: Trained, name: str, options: Options) -> Iterator[Row]:
         for form, optimize in (("straight", "speed"), ("table", "size")):
             m = checked(trained, CORE, optimize, Path(work), max(samples, 65), batch=32).report["measured"]
             yield Row(f"{CORE} {form}, {name}, 32 samples a call: instructions a live gate and sample",
-                      m["instructions_word"] / 32 / live, "",
-                      note=f"{m['instructions_word'] / 32:,.0f} a sample, with packing; {m['flash_bytes']:,} bytes of"
-                      f" flash, {ram(m):,} of RAM")  # fmt: skip
+                      m["instructions_for_a_word"] / 32 / live, "",
+                      note=f"{m['instructions_for_a_word'] / 32:,.0f} a sample, with packing; {m['flash_bytes']:,}"
+                      f" bytes of flash, {ram(m):,} of RAM")  # fmt: skip
         for target in OTHERS:
             reason = emulate.available(find_target(target).execution)
             if reason:

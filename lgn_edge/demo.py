@@ -236,7 +236,7 @@ def _ram(firmware: dict[str, Any]) -> str:
 
 
 def _instructions(firmware: dict[str, Any]) -> str:
-    one, word = firmware.get("instructions"), firmware.get("instructions_word")
+    one, word = firmware.get("instructions"), firmware.get("instructions_for_a_word")
     if one is None or word is None:
         return str(firmware.get("not_measured", "not measured"))
     return f"{one:,} for one sample, {word / 32:,.0f} a sample for 32 at once"

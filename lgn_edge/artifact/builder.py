@@ -148,8 +148,8 @@ def build(
             _link(objects, folder, identifier, machine)
         with clock("measure"):
             measured = measure(folder, manifest, machine)
-        if measured.ram_needed is not None:
-            cost = Cost(measured.flash_bytes or 0, measured.ram_needed, measured.instructions)
+        if measured.ram_with_stack_bytes is not None:
+            cost = Cost(measured.flash_bytes or 0, measured.ram_with_stack_bytes, measured.instructions)
             check_budget(network.name, machine, planned.form, cost, budget)
         report = Report(
             name=identifier,
@@ -269,9 +269,7 @@ def _write_sources(
         "block": manifest.block,
         "workspace_bytes": manifest.workspace_bytes,
         "workspace_align": manifest.workspace_align,
-        "no_workspace": " /* none is needed; an array has one byte at least */"
-        if manifest.workspace_bytes == 1
-        else "",
+        "no_workspace": "" if manifest.needs_workspace else " /* none is needed; an array has one byte at least */",
         "nan": _NAN if manifest.input_dtype == "float32" else "",
         "reentrant": int(manifest.workspace_bytes <= max(1, target.workspace_on_stack)),
         "input_type": _INPUT_TYPES[manifest.input_dtype],

@@ -81,6 +81,11 @@ class Manifest:
         """Whether the first maximum of the scores is the class of a sample."""
         return self.tau is not None and self.classes > 1
 
+    @property
+    def needs_workspace(self) -> bool:
+        """Whether a call needs memory besides its stack; else `workspace_bytes` is 1, the least that an array has."""
+        return self.workspace_bytes > 1
+
     def to_json(self) -> str:
         """The text of the file."""
         return json.dumps(asdict(self), indent=2) + "\n"

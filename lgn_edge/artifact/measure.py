@@ -43,7 +43,7 @@ class Measured:
         sections: bytes by kind of section.
         stack_bytes: high-water mark of a call.
         instructions: executed by `predict` for one sample.
-        instructions_word: executed by `predict` for as many samples as a word has bits.
+        instructions_for_a_word: executed by `predict` for as many samples as a word has bits.
         cycles: of `predict` for one sample: counted, or by the core's table of timings.
         no_cycles: why there are none.
         not_measured: why the figures that are None are missing.
@@ -54,14 +54,14 @@ class Measured:
     sections: dict[str, int] | None = None
     stack_bytes: int | None = None
     instructions: int | None = None
-    instructions_word: int | None = None
+    instructions_for_a_word: int | None = None
     cycles: Cycles | None = None
     no_cycles: str = ""
     not_measured: str = ""
 
     @property
-    def ram_needed(self) -> int | None:
-        """Static memory and stack together, where both were measured."""
+    def ram_with_stack_bytes(self) -> int | None:
+        """Static memory and stack together, as RAM is predicted; None where one of them was not measured."""
         if self.ram_bytes is None or self.stack_bytes is None:
             return None
         return self.ram_bytes + self.stack_bytes
@@ -110,7 +110,7 @@ def measure(folder: Path, manifest: Manifest, target: Target) -> Measured:
         linked,
         stack_bytes=max(one.stack_bytes, word.stack_bytes if word else 0),
         instructions=one.instructions or None,  # not every emulator counts
-        instructions_word=(word.instructions or None) if word else None,
+        instructions_for_a_word=(word.instructions or None) if word else None,
         cycles=one.cycles,
         no_cycles="" if one.cycles else emulate.untimed(manifest.execution) or "no table has all of its instructions",
     )
@@ -129,7 +129,7 @@ def _measure_wasm(folder: Path, manifest: Manifest) -> Measured:
         ram_bytes=machine.initial_bytes,
         sections=firmware.image.section_bytes(),
         instructions=one.instructions,
-        instructions_word=word.instructions,
+        instructions_for_a_word=word.instructions,
         no_cycles="every engine compiles WebAssembly in its own way",
     )
 

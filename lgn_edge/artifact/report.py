@@ -63,7 +63,8 @@ class Report:
 
     def to_json(self) -> str:
         """The text of report.json."""
-        return json.dumps(asdict(self) | {"microseconds": self.microseconds}, indent=2) + "\n"
+        measured = asdict(self.measured) | {"ram_with_stack_bytes": self.measured.ram_with_stack_bytes}
+        return json.dumps(asdict(self) | {"measured": measured, "microseconds": self.microseconds}, indent=2) + "\n"
 
 
 def report_text(report: Report, manifest: Manifest) -> str:
@@ -76,7 +77,7 @@ def report_text(report: Report, manifest: Manifest) -> str:
         ("gates", f"{report.gates} trained, {report.gates_simplified} simplified, {report.gates_scheduled} scheduled"),
         ("form", report.why),
         *((f"kernels for {gpu}", made) for gpu, made in report.kernels.items()),
-        ("workspace", f"{manifest.workspace_bytes} bytes ({report.slots} slots)"),
+        ("workspace", _workspace(report, manifest)),
         *_measured_rows(report.measured),
         *_time_rows(report),
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
@@ -92,6 +93,11 @@ def _outputs_row(manifest: Manifest) -> tuple[str, str]:
     return what, f"{manifest.classes}" + (f": {names}" if names else "")
 
 
+def _workspace(report: Report, manifest: Manifest) -> str:
+    slots = f"{report.slots} slot{'s' * (report.slots != 1)}"
+    return f"{manifest.workspace_bytes} bytes ({slots})" if manifest.needs_workspace else f"none ({slots} on the stack)"
+
+
 def _measured_rows(measured: Measured) -> list[tuple[str, str]]:
     if measured.sections is None:
         return [("flash, RAM, stack, instructions", f"not measured: {measured.not_measured}")]
@@ -103,14 +109,16 @@ def _measured_rows(measured: Measured) -> list[tuple[str, str]]:
     ]
     if measured.not_measured:
         return [*rows, ("stack, instructions, cycles", f"not measured: {measured.not_measured}")]
-    stack = "not known" if measured.stack_bytes is None else f"{measured.stack_bytes} bytes"
-    return [*rows, ("stack of a call", stack), ("instructions", _instructions(measured))]
+    stack, both = measured.stack_bytes, measured.ram_with_stack_bytes
+    rows.append(("stack of a call", "not known" if stack is None else f"{stack} bytes"))
+    rows += [] if both is None else [("RAM with stack", f"{both} bytes")]
+    return [*rows, ("instructions", _instructions(measured))]
 
 
 def _instructions(measured: Measured) -> str:
     if measured.instructions is None:
         return "not counted"
-    word = measured.instructions_word
+    word = measured.instructions_for_a_word
     return f"{measured.instructions} for 1 sample" + (f", {word} for a word of samples" if word else "")
 
 

@@ -34,6 +34,9 @@ def targets(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.
         emit_table(_table(rows), _WIDTH)
         for reason, names in _missing(rows).items():
             emit(f"  missing for {', '.join(names)}: {reason}")
+        for row in rows:
+            if row["not_executed"]:
+                emit(f"  nothing is missing for {row['name']}: {row['not_executed']}")
 
 
 def describe() -> list[dict[str, Any]]:
@@ -51,6 +54,7 @@ def _row(name: str, aliases: list[str]) -> dict[str, Any]:
     from lgn_edge.targets.registry import find_target
 
     row: dict[str, Any] = {"name": name, "aliases": aliases, "needs": ["ziglang"], "last_executed": None}
+    row["not_executed"] = None
     try:
         target = find_target(name)
     except UnsupportedError as error:
@@ -58,6 +62,8 @@ def _row(name: str, aliases: list[str]) -> dict[str, Any]:
     execution = executed_by(target)
     elsewhere = execution is None and target.execution == "host"
     unexecuted = f"a machine for {target.triple}" if elsewhere else not_executed(target)
+    if target.execution == "source":  # nothing is to be installed
+        row["not_executed"], unexecuted = unexecuted, None
     last = last_executed().get(name)
     return row | {
         "needs": [*row["needs"], *([execution] if execution and execution != "this CPU" else [])],

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from lgn_edge import toolchain
-from lgn_edge.files import scratch_folder
+from lgn_edge.files import scratch_folder, write_atomic
 from lgn_edge.forms.rows import any_network, image_layers, layers
 from lgn_edge.forms.rows.any_network import COMPARED, PACK_FORMS
 from lgn_edge.forms.rows.schedule import CACHE_ROWS, LATENCY
@@ -26,7 +26,12 @@ from lgn_edge.templates import render
 _PREFIX: Final = "lgn_onnx"
 
 
-def build_library(target: Target, output: Path, progress: Callable[[int, int], None] = lambda done, jobs: None) -> None:
+def build_library(
+    target: Target,
+    output: Path,
+    progress: Callable[[int, int], None] = lambda done, jobs: None,
+    kept: Path | None = None,
+) -> None:
     """Build the library for a hosted target with rows of eight words.
 
     The same sources give the same bytes.
@@ -35,6 +40,7 @@ def build_library(target: Target, output: Path, progress: Callable[[int, int], N
         target: what it is for.
         output: the shared object to write.
         progress: told how many jobs are done, and how many there are; from several threads, one after the other.
+        kept: folder of objects that an earlier try left, and this one leaves; of these sources and this target only.
 
     Raises:
         MissingProgramError: the C toolchain is not installed.
@@ -58,7 +64,22 @@ def build_library(target: Target, output: Path, progress: Callable[[int, int], N
         sources = [*sorted(own.glob("*.c")), *sorted(work.glob("*.c")), *sorted(own.glob("*.cc"))]
         jobs = kernel_jobs(kernels.all, target, work)
         jobs += [partial(compile_source, source) for source in sources]
+        jobs = jobs if kept is None else keeping(jobs, kept)
         toolchain.link_library(run_jobs(_counted(jobs, progress)), output, target.machine)
+
+
+def keeping(jobs: Sequence[Job], folder: Path) -> list[Job]:
+    """The same jobs; each leaves its object in the folder, whole, and takes the one that is there from an earlier try.
+
+    An object is known by the number of its job.
+    """
+
+    def kept(job: Job, path: Path) -> Path:
+        if not path.exists():
+            write_atomic(path, job().read_bytes())
+        return path
+
+    return [partial(kept, job, folder / f"{number}.o") for number, job in enumerate(jobs)]
 
 
 def _counted(jobs: Sequence[Job], progress: Callable[[int, int], None]) -> list[Job]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import cache
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from lgn_edge.targets.x86_64 import X86_64
 
 TARGETS: Final = (X86_64, AARCH64[0])
 _STEM: Final = "onnxruntime"
+_OBJECTS: Final = ".objects"  # a folder beside the library while it is made, so that a stopped build goes on
 _PACKAGES: Final = ("apache-tvm", "ziglang")
 
 
@@ -27,8 +29,9 @@ _PACKAGES: Final = ("apache-tvm", "ziglang")
 def onnx_library_path() -> Path:
     """The shared library to give to ONNX Runtime's `SessionOptions.register_custom_ops_library`.
 
-    A wheel of this project's own build carries it. Elsewhere it is built on first use, which takes some ten seconds of
-    two cores, and kept in the user's cache folder until something changes that it is made from.
+    A wheel of this project's own build carries it. Elsewhere it is built on first use, which takes half a minute of a
+    processor, and kept in the user's cache folder until something changes that it is made from. A build that was
+    stopped goes on where it was.
 
     Raises:
         MissingProgramError: it must be built, and the C toolchain is not installed.
@@ -60,12 +63,21 @@ def library_for(target: Target, progress: Callable[[int, int], None] = lambda do
     if reason:
         raise MissingProgramError(f"the ONNX Runtime library must be built first, which needs a compiler: {reason}")
 
+    ingredients = _ingredients(target)
+    objects = cached_path(_STEM, ingredients).with_suffix(_OBJECTS)
+
     def build(output: Path) -> None:
         from lgn_edge.onnx_library.build import build_library  # which imports TVM
 
-        build_library(target, output, progress)
+        for old in objects.parent.glob(f"{_STEM}-*{_OBJECTS}"):  # of other sources; only one process builds at a time
+            if old != objects:
+                shutil.rmtree(old, ignore_errors=True)
+        objects.mkdir(exist_ok=True)
+        build_library(target, output, progress, kept=objects)
 
-    return cached_library(_STEM, _ingredients(target), build)
+    library = cached_library(_STEM, ingredients, build)
+    shutil.rmtree(objects, ignore_errors=True)
+    return library
 
 
 def library_target() -> Target:
@@ -88,6 +100,9 @@ def _ingredients(target: Target) -> tuple[object, ...]:
         *(deploy_folder() / "artifact").glob("levels_*"),
         *(package / "kernels").glob("*.py"),
         *(package / "forms" / "rows").glob("*.*"),  # schedule.c, too, but no folder of compiled Python
+        *(package / "forms" / "images").glob("*.py"),
+        package / "passes" / "push_complements.py",
+        package / "network" / "truth_table.py",
         *(package / "targets" / f"{name}.py" for name in ("compile", "target", "x86_64", "aarch64")),
         package / "toolchain.py",
         *Path(__file__).parent.glob("*.py"),

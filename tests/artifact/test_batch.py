@@ -75,7 +75,7 @@ def test_a_word_of_samples_costs_much_less(tmp_path: Path) -> None:
     for optimize, times in (("size", 5), ("speed", 1.5)):
         plain = build(network, "arm", tmp_path / "plain", optimize=optimize).report["measured"]
         words = build(network, "arm", tmp_path / "words", optimize=optimize, batch=32).report["measured"]
-        assert words["instructions_word"] * times < plain["instructions_word"]
+        assert words["instructions_for_a_word"] * times < plain["instructions_for_a_word"]
         assert words["instructions"] <= plain["instructions"] + 10, "one sample costs what it did"
 
 

@@ -71,7 +71,7 @@ def test_samples_that_fill_the_memory_of_a_part(features: int, measured: bool, t
     artifact = build(network, "atmega328p", tmp_path / "avr")
     report = artifact.report["measured"]
     assert report["flash_bytes"] > 0
-    assert report["instructions_word"] is None
+    assert report["instructions_for_a_word"] is None
     assert (report["cycles"] is not None) == (report["stack_bytes"] is not None) == measured
     page = (artifact.folder / "report.md").read_text()
     assert ("not measured: a sample and its scores do not fit" in page) != measured

@@ -14,6 +14,7 @@ from lgn_edge.errors import InputError
 from lgn_edge.programs import HIDE_VARIABLE
 from tests.artifact.test_artifact import ODD
 from tests.outside import needs_emulator
+from tests.strategies import random_network
 
 
 def test_cycles_and_microseconds_at_a_clock(tmp_path: Path) -> None:
@@ -52,6 +53,22 @@ def test_what_is_not_known_is_said(target: str, line: str, tmp_path: Path) -> No
     artifact = build(ODD, target, tmp_path / "a")
     assert line in (artifact.folder / "report.md").read_text()
     assert artifact.report["microseconds"] is None
+
+
+@pytest.mark.parametrize(
+    ("optimize", "workspace"), [("speed", "none ({} slots on the stack)"), ("size", "{0} bytes ({0} slots)")]
+)
+def test_what_was_measured_stands_beside_what_was_predicted(optimize: str, workspace: str, tmp_path: Path) -> None:
+    """Both for RAM with the stack; a workspace is told where there is one."""
+    network = random_network(22, features=64, bits=135, widths=(1000, 1000), classes=10, input_dtype="uint8")
+    artifact = build(network, "cortex-m4", tmp_path / "m4", optimize=optimize)
+    report, measured = artifact.report, artifact.report["measured"]
+    both = measured["ram_bytes"] + measured["stack_bytes"]
+    assert measured["ram_with_stack_bytes"] == both
+    assert report["predicted"][report["form"]]["ram"] == pytest.approx(both, rel=0.1)
+    page = (artifact.folder / "report.md").read_text()
+    assert f"| workspace | {workspace.format(report['slots'])} |" in page
+    assert f"| RAM with stack | {both} bytes |" in page
 
 
 @pytest.mark.parametrize(("target", "emulator"), [("atmega328p", "simavr"), ("cortex-m55", "qemu-system-arm")])

@@ -128,11 +128,15 @@ def test_targets(lgn_edge_command):
     assert max(map(len, head.splitlines())) <= 100
     for name in TARGETS:
         assert re.search(f"^ +{name}\\b", head, re.MULTILINE), name
+    assert "  nothing is missing for c: sources run where they are compiled\n" in done.stdout
+    assert not re.search(r"^  missing for .*\bc\b.*:", done.stdout, re.MULTILINE)
 
 
 def test_targets_json(lgn_edge_command):
     rows = {row["name"]: row for row in lgn_edge_command("targets", "--json").json["targets"]}
     assert rows["cortex-m4"]["aliases"] == ["arm"]
+    assert rows["c"]["missing"] == []
+    assert [name for name, row in rows.items() if row["not_executed"]] == ["c"]
     assert all({"family", "description", "execution", "missing"} <= set(row) for row in rows.values())
 
 

@@ -19,6 +19,7 @@ from tests.strategies import convolutional_network, random_network
 from tests.thinning import combinations
 
 CORES = ("cortex-m0", "cortex-m4", "riscv32")
+MODELS = Path(__file__).parents[2] / "examples" / "models"
 TRUE_GATES = (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)  # those whose output depends on both inputs
 NETWORKS = {
     "small": random_network(21, features=32, bits=64, widths=(200, 160), classes=8, input_dtype="uint8"),
@@ -39,6 +40,16 @@ def test_predictions_are_within_a_tenth(network: Network, core: str, tmp_path: P
         assert predicted["flash"] == pytest.approx(measured["flash_bytes"], rel=0.1)
         assert predicted["ram"] == pytest.approx(measured["ram_bytes"] + measured["stack_bytes"], rel=0.1)
         assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_predictions_of_small_programs_are_within_100_bytes(core: str, tmp_path: Path) -> None:
+    report = build(MODELS / "monk-1" / "model.onnx", core, tmp_path / "a").report
+    predicted, measured = report["predicted"][report["form"]], report["measured"]
+    assert measured["flash_bytes"] < 1000
+    assert predicted["flash"] == pytest.approx(measured["flash_bytes"], abs=100)
+    assert predicted["ram"] == pytest.approx(measured["ram_with_stack_bytes"], abs=100)
+    assert predicted["instructions"] == pytest.approx(measured["instructions"], abs=100)
 
 
 @pytest.mark.parametrize(("optimize", "core"), combinations(["speed", "size"], CORES))
