@@ -20,11 +20,6 @@ _BACKWARD: Final = 4
 _LANES: Final = 32
 
 
-def _each(numbers: Tensor, batch: int) -> int:
-    """How many samples of a row a lane takes, so that it reads 16 bytes at once."""
-    return 8 if numbers.element_size() == 2 and batch > 4 * _LANES else 4
-
-
 # Gradients, of rows or of packed bits x.
 
 
@@ -68,7 +63,7 @@ def _gradients(
         COEFFICIENTS=wants_coefficients,
         CHAIN=_BACKWARD,
         LANES=_LANES,
-        EACH=_each(grad, batch),
+        EACH=gpu.tile(grad.dtype, batch).samples // _LANES,
         num_warps=1,
     )
     if several and starts is not None:
@@ -110,8 +105,8 @@ def _gates(
     visits: Tensor,
     starts: Tensor | None,
 ) -> None:
-    batch = y.shape[1]
-    _forward(y, x, coefficients, signals, entries, visits, bits=False, group=1, columns=_LANES * _each(x, batch))
+    columns = gpu.tile(x.dtype, y.shape[1]).samples
+    _forward(y, x, coefficients, signals, entries, visits, bits=False, group=1, columns=columns)
 
 
 def _forward(
@@ -182,7 +177,7 @@ def _bit_gates(
     visits: Tensor,
     starts: Tensor | None,
 ) -> None:
-    columns = min(_LANES, 1 << max(0, bits.shape[1] - 1).bit_length())  # few words leave lanes for more chains
+    columns = min(_LANES, gpu.power_of_two(bits.shape[1]))  # few words leave lanes for more chains
     chains = signals, entries, visits
     _forward(bits_out, bits, coefficients, *chains, bits=True, group=_LANES // columns, columns=columns)
 
