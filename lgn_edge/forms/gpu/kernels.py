@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from tvm import tirx
@@ -22,6 +23,8 @@ from lgn_edge.kernels.tir import Buffer, Expr, Kernel, Parameter, as_index, cons
 
 _ANY: Final = 1  # elements of a pointer; the number is not known
 _WORD: Final = "uint32"
+_SAMPLES: Final = 8  # that a thread loads before it compares the first of them
+_GATES: Final = 4  # that a thread loads before it runs the first of them, where a wave has as many
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,14 @@ class Input:
 
 
 class Program:
-    """The table, read by its header."""
+    """The table, read by its header, which is loaded where this is made; compilers drop what a kernel does not use."""
 
     def __init__(self, table: Buffer) -> None:
         self._table = table
-        self._header: dict[str, Expr] = {}
+        self._header = {name: T.Bind(as_index(table[i])) for i, name in enumerate(HEADER)}
 
     def number(self, name: str) -> Expr:
         """A number or place of the header."""
-        if name not in self._header:
-            self._header[name] = T.Bind(as_index(self._table[HEADER.index(name)]))
         return self._header[name]
 
     def word(self, place: str, at: Expr) -> Expr:
@@ -140,38 +141,54 @@ def encode(program: Program, given: Input, samples: Buffer, count: Expr, bit: Ex
     features = program.number("features")
     word = scratch(_WORD, 1)
     T.buffer_store(word, constant(0, _WORD), [0])
-    with T.serial(0, tirx.min(count - first, WORD_BITS)) as s:
-        start = T.Bind((first + s) * features)
-        x = T.Bind(given.load(samples, start + feature))
+
+    def add(s: Expr, number: int) -> None:
+        """Emit the bits of samples s.. of the word; their loads first, as a thread waits for them."""
+        start = [T.Bind((first + s + i) * features) for i in range(number)]
+        values = [T.Bind(given.load(samples, at + feature)) for at in start]
         if minus is not None:
-            other = T.Bind(given.load(samples, start + tirx.max(minus, 0)))
-            x = T.Bind(x - tirx.Select(minus < 0, constant(0, "int32"), other))
-        above = float_above(x, level) if given.element == "int32" else x > level
-        T.buffer_store(word, word[0] | (tirx.Cast(_WORD, above) << tirx.Cast(_WORD, s)), [0])
+            others = [T.Bind(given.load(samples, at + tirx.max(minus, 0))) for at in start]
+            none = constant(0, "int32")
+            values = [T.Bind(x - tirx.Select(minus < 0, none, y)) for x, y in zip(values, others, strict=True)]
+        for i, x in enumerate(values):
+            above = float_above(x, level) if given.element == "int32" else x > level
+            T.buffer_store(word, word[0] | (tirx.Cast(_WORD, above) << tirx.Cast(_WORD, s + i)), [0])
+
+    count_here = T.Bind(tirx.min(count - first, WORD_BITS))
+    several = T.Bind(tirx.max(count_here, 0) >> (_SAMPLES.bit_length() - 1))
+    with T.serial(0, several) as part:
+        add(T.Bind(part * _SAMPLES), _SAMPLES)
+    with T.serial(several * _SAMPLES, count_here) as s:
+        add(s, 1)
     return word[0]
 
 
-def run_gate(program: Program, slots: Slots, gate: Expr, narrow: bool) -> None:
-    """Emit one gate for all words of its slots (`program.wave_gate`)."""
+def run_gates(program: Program, slots: Slots, gates: Sequence[Expr], narrow: bool) -> None:
+    """Emit some gates of a wave for all words of their slots (`program.wave_gate`)."""
+    fetched = [_fetch(program, gate, narrow) for gate in gates]
+    values = [(T.Bind(slots.load(a)), T.Bind(slots.load(b))) for a, b, _, _ in fetched]
+    for (_, _, dst, kind), (x, y) in zip(fetched, values, strict=True):
+        ka, kb, kab = (_mask(kind, bit, slots.words) for bit in range(3))
+        slots.store(dst, (ka & x) ^ (y & (kb ^ (kab & x))))
+
+
+def _fetch(program: Program, gate: Expr, narrow: bool) -> tuple[Expr, Expr, Expr, Expr]:
+    """Emit the loads of a gate; gives a, b and dst, int32, and the kind, uint32."""
     at = T.Bind(gate * GATE[narrow])
-    if narrow:
-        low, high = (T.Bind(program.word("gate", at + i)) for i in range(2))
-        mask, half = constant(0xFFFF, _WORD), constant(16, _WORD)
-        a, b = as_index(low & mask), as_index(low >> half)
-        dst, kind = as_index(high & mask), T.Bind(high >> half)
-    else:
+    if not narrow:
         a, b, dst = (T.Bind(program.index("gate", at + i)) for i in range(3))
-        kind = T.Bind(program.word("gate", at + 3))
-    one = constant(1, _WORD)
+        return a, b, dst, T.Bind(program.word("gate", at + 3))
+    low, high = (T.Bind(program.word("gate", at + i)) for i in range(2))
+    mask, half = constant(0xFFFF, _WORD), constant(16, _WORD)
+    return as_index(low & mask), as_index(low >> half), as_index(high & mask), T.Bind(high >> half)
 
-    def mask_of(bit: int) -> Expr:
-        # signed, as TVM tells LLVM that a subtraction of unsigned numbers never wraps
-        mask = T.Bind(tirx.Cast(_WORD, constant(0, "int32") - as_index((kind >> constant(bit, _WORD)) & one)))
-        return mask if slots.words == 1 else tirx.Broadcast(mask, slots.words)
 
-    ka, kb, kab = (mask_of(bit) for bit in range(3))
-    x, y = T.Bind(slots.load(a)), T.Bind(slots.load(b))
-    slots.store(dst, (ka & x) ^ (y & (kb ^ (kab & x))))
+def _mask(kind: Expr, bit: int, words: int) -> Expr:
+    """Emit a bit of a kind as ones or zeros in all bits of all words."""
+    # signed, as TVM tells LLVM that a subtraction of unsigned numbers never wraps
+    number = as_index((kind >> constant(bit, _WORD)) & constant(1, _WORD))
+    mask = T.Bind(tirx.Cast(_WORD, constant(0, "int32") - number))
+    return mask if words == 1 else tirx.Broadcast(mask, words)
 
 
 def run_tree(program: Program, slots: Slots, tree: Expr, word: Expr | None = None) -> None:
@@ -235,25 +252,28 @@ def block_kernels(given: Input, n_slots: int, words: int, threads: int) -> tuple
         shift = words.bit_length() - 1
 
         def each_word(items: Expr, emit: Callable[[Expr, Expr], None]) -> None:
-            with place.share(items * words) as item:
-                emit(item >> shift, item & (words - 1))
+            place.share(items * words, lambda some: emit(some[0] >> shift, some[0] & (words - 1)))
 
         first = T.Bind(place.block * words)  # word of samples
         each_word(program.number("bits"), lambda bit, word: slots.store(bit, fill(bit, first + word), word))
         barrier()
         with T.serial(0, program.number("steps")) as step:
             gate, gates = T.Bind(program.index("wave", step)), T.Bind(program.index("wave", step + 1))
-            with place.share(gates - gate) as i:
-                run_gate(program, slots, gate + i, narrow=True)
+            wave = T.Bind(gates - gate)
+            place.share(wave, partial(_some_gates, program, slots, gate), _GATES)
             barrier()
             tree, trees = T.Bind(program.index("round", step)), T.Bind(program.index("round", step + 1))
             with T.If(trees > tree), T.Then():  # the same for all threads
                 each_word(trees - tree, lambda i, word: run_tree(program, slots, T.Bind(tree + i), word))
                 barrier()
-        with place.share(constant(words * WORD_BITS, "int32")) as s:
+
+        def give(some: Sequence[Expr]) -> None:
+            (s,) = some
             sample = T.Bind(first * WORD_BITS + s)
             with T.If(sample < count), T.Then():
                 finish(program, slots, s >> 5, s & (WORD_BITS - 1), sample, *results)
+
+        place.share(constant(words * WORD_BITS, "int32"), give)
 
     def from_samples(place: Place, samples: Buffer, table: Buffer, *rest: Buffer) -> None:
         *results, count = rest
@@ -273,6 +293,10 @@ def block_kernels(given: Input, n_slots: int, words: int, threads: int) -> tuple
         gpu_kernel("lgn_block", (given.parameter, _TABLE, *_RESULTS, _COUNT), threads, from_samples),
         gpu_kernel("lgn_block_packed", (_WORDS, _TABLE, *_RESULTS, _COUNT), threads, from_words),
     )
+
+
+def _some_gates(program: Program, slots: Slots, first: Expr, some: Sequence[Expr]) -> None:
+    run_gates(program, slots, [first + i for i in some], narrow=True)
 
 
 def load(program: Program, packed: Buffer, count: Expr, bit: Expr, word: Expr) -> Expr:
@@ -324,7 +348,7 @@ def wave_kernels(given: Input, narrow: bool, threads: int, tile: int = TILE, suf
         program, here, item = step(place, table, slots)
         gate = T.Bind(program.index("wave", number) + item)
         with T.If(gate < program.index("wave", number + 1)), T.Then():
-            run_gate(program, here, gate, narrow)
+            run_gates(program, here, [gate], narrow)
 
     def trees(place: Place, table: Buffer, slots: Buffer, number: Expr) -> None:
         program, here, item = step(place, table, slots)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tvm import tirx
@@ -29,12 +28,24 @@ class Place:
     thread: Expr
     threads: int
 
-    @contextmanager
-    def share(self, stop: Expr | int) -> Iterator[Expr]:
-        """A loop over 0..stop - 1 of which each thread of the block takes every `threads`-th."""
-        shift = self.threads.bit_length() - 1
-        with T.serial(0, stop - self.thread + (self.threads - 1) >> shift) as turn:
-            yield T.Bind(turn * self.threads + self.thread)
+    def share(self, stop: Expr | int, emit: Callable[[list[Expr]], None], together: int = 1) -> None:
+        """Emit a loop over 0..stop - 1 of which each thread of the block takes every `threads`-th.
+
+        Args:
+            stop: how many there are.
+            emit: emits the work on some of them.
+            together: that a thread takes at once while there are enough, so that it waits once for all their loads; a
+                power of two.
+        """
+        done: Expr | int = 0
+        if together > 1:
+            full = T.Bind(stop >> ((self.threads * together).bit_length() - 1))
+            with T.serial(0, full) as turn:
+                first = T.Bind(turn * (self.threads * together) + self.thread)
+                emit([first + i * self.threads for i in range(together)])
+            done = full * together
+        with T.serial(done, stop - self.thread + (self.threads - 1) >> (self.threads.bit_length() - 1)) as turn:
+            emit([T.Bind(turn * self.threads + self.thread)])
 
 
 def gpu_kernel(
