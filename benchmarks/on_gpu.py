@@ -70,7 +70,7 @@ STEPS: Final = (
     Step("peers", ("gpu/peers.py",), 0, 150, behind=True),
     Step("steps", ("training_speed.py", "--gpu"), 60, 170),
     Step("kernels", ("gpu/kernels.py",), 30, 70),
-    # Artifacts come here: they are built by `prepare` and lie in CARRIED.
+    Step("artifacts", ("gpu/artifacts.py",), 40, 110),
     Step("trainings", ("gpu/trainings.py",), 30, 120),
 )
 

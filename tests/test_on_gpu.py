@@ -21,7 +21,7 @@ def test_all_steps_run_without_a_gpu(tmp_path: Path) -> None:
     done = run("--smoke", "--budget", "1500", "--output", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     steps = json.loads((tmp_path / "on_gpu.json").read_text())["steps"]
-    assert {"machine", "tests", "bandwidth", "peers", "steps", "kernels", "trainings"} <= steps.keys()
+    assert {"machine", "tests", "bandwidth", "peers", "steps", "kernels", "artifacts", "trainings"} <= steps.keys()
     for name, step in steps.items():
         assert step["rows"], name
         assert not any(row["failed"] for row in step["rows"]), step

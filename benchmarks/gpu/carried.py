@@ -28,6 +28,9 @@ def prepare() -> None:
     shutil.copytree(mnist, CARRIED / "data" / "mnist", dirs_exist_ok=True, copy_function=shutil.copyfile)
     for name in PEERS:
         _download(name)
+    from gpu.artifacts import prepare_artifacts  # which asks for torch
+
+    prepare_artifacts(CARRIED / "artifacts")
     size = sum(path.stat().st_size for path in CARRIED.rglob("*") if path.is_file())
     if size > MOST:
         raise SystemExit(f"{CARRIED} holds {size >> 20} MiB, and {MOST >> 20} may travel; leave something out")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lgn_edge.artifact import dlpack
-from lgn_edge.artifact.dlpack import DEFAULT_STREAM, DLPack, GpuArray, Taken, device_of, take
+from lgn_edge.artifact.dlpack import DEFAULT_STREAM, NO_WAITING, DLPack, GpuArray, Taken, device_of, take
 from lgn_edge.artifact.gpu_library import GpuLibrary
 from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.errors import InputError, UnsupportedError
@@ -84,9 +84,12 @@ class CudaLibrary(GpuLibrary):
 
     def _taken(self, array: DLPack, stream: int | None, dtype: str, what: str, shape: str) -> tuple[Taken, int]:
         """The array where it lies, and the stream that works on it."""
-        if stream is None:
-            stream = _torch().cuda.current_stream(self._index).cuda_stream if _of_torch(array) else 0
-        given = take(array, stream or DEFAULT_STREAM)
+        if stream is None and _of_torch(array):
+            stream = int(_torch().cuda.current_stream(self._index).cuda_stream)
+            given = take(array, NO_WAITING)  # as torch's work on it is in that stream
+        else:
+            stream = stream or 0
+            given = take(array, stream or DEFAULT_STREAM)
         if given.device != self._index:
             raise InputError(f"the {what} are on GPU {given.device}, and the artifact is open on GPU {self._index}")
         if given.dtype != dtype:

@@ -19,6 +19,7 @@ from lgn_edge.errors import InputError
 CPU: Final = 1  # kinds of devices
 CUDA: Final = 2
 DEFAULT_STREAM: Final = 1  # the protocol's name of CUDA's default stream, as 0 might be two of them
+NO_WAITING: Final = -1  # its name of a taker who knows that the array is ready
 
 _CODES: Final = {0: "int", 1: "uint", 2: "float", 6: "bool"}
 _NEW: Final = b"dltensor"
@@ -104,7 +105,7 @@ def device_of(given: object) -> tuple[int, int] | None:
 
 
 def take(given: DLPack, stream: int) -> Taken:
-    """The array, when all that was done to it is done for whoever works on `stream`.
+    """The array, when all that was done to it is done for whoever works on `stream`, or at once with NO_WAITING.
 
     Raises:
         InputError: it is no array of a GPU, or whoever has it does not give it away.
@@ -167,7 +168,8 @@ class GpuArray:
 
     def __dlpack__(self, *, stream: int | None = None, **_: Any) -> Any:
         """A capsule of version 0, which every taker knows."""
-        self.ready(DEFAULT_STREAM if stream is None else stream)
+        if stream != NO_WAITING:
+            self.ready(DEFAULT_STREAM if stream is None else stream)
         shape = (ctypes.c_int64 * len(self.shape))(*self.shape)
         kind, bits = np.dtype(self.dtype).kind, 8 * np.dtype(self.dtype).itemsize
         tensor = _Tensor(self.address, CUDA, self.device, len(shape), "iuf".index(kind), bits, 1, shape, None, 0)

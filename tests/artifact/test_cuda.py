@@ -5,15 +5,17 @@ from __future__ import annotations
 import ctypes
 import gc
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lgn_edge import build, load_artifact
+from lgn_edge import build, load_artifact, verify
 from lgn_edge.artifact import Artifact, builder
 from lgn_edge.artifact import cuda as cuda_module
 from lgn_edge.artifact.cuda import CudaLibrary, missing_cuda
@@ -26,7 +28,7 @@ from tests.artifact.test_gpu import FORMS, NETWORKS
 from tests.artifact.test_makefiles import HERE, make
 from tests.cuda.stand_in import StandIn
 from tests.strategies import random_network, random_samples
-from tests.thinning import combinations
+from tests.thinning import few
 
 BYTES = NETWORKS["bytes"]
 FLOATS = NETWORKS["floats"]
@@ -67,8 +69,12 @@ def made(folder: Path, name: str, form: str) -> Artifact:
         return build(NETWORKS[name], "cuda", path)
 
 
-@pytest.mark.parametrize(("form", "name"), combinations(list(FORMS), list(NETWORKS)))
-def test_every_network_and_any_number_of_samples(driver: StandIn, folders: Path, form: str, name: str) -> None:
+ALL = {f"{form}, {name}": (form, name) for form in FORMS for name in NETWORKS}
+
+
+@pytest.mark.parametrize("case", few(ALL, "block, bytes", "waves, floats", "block, images", "waves, edges"))
+def test_every_network_and_any_number_of_samples(driver: StandIn, folders: Path, case: tuple[str, str]) -> None:
+    form, name = case
     network, built = NETWORKS[name], made(folders, name, form)
     assert built.report["form"] == form
     for n in (0, 1, 31, 33, 65, 257):
@@ -244,6 +250,44 @@ def test_whoever_takes_results_on_another_stream_gets_them_when_they_are_there(d
     driver.destroy(stream)
 
 
+def test_tensors_of_torch_are_worked_on_in_its_current_stream(
+    driver: StandIn, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a torch that stands in, as the real one has no GPU here."""
+
+    class Tensor:
+        __module__ = "torch"
+
+        def __init__(self, array: GpuArray) -> None:
+            self.array, self.streams = array, list[int]()
+
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return self.array.__dlpack_device__()
+
+        def __dlpack__(self, *, stream: int) -> object:
+            self.streams.append(stream)
+            return self.array.__dlpack__(stream=stream)
+
+        def data_ptr(self) -> int:
+            return self.array.address
+
+    def empty(shape: tuple[int, ...], *, dtype: str, device: str) -> Tensor:
+        assert (dtype, device) == ("torch.int32", "cuda:0")
+        return Tensor(driver.give(np.zeros(shape, np.int32)))
+
+    built, samples, stream = made(folders, "bytes", "block"), random_samples(BYTES, 64), driver.stream()
+    cuda = SimpleNamespace(current_stream=lambda index: SimpleNamespace(cuda_stream=stream + index))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda, int32="torch.int32", empty=empty))
+    tensor = Tensor(driver.give(samples))
+    result = built.predict_device(tensor)
+    assert isinstance(result.scores, Tensor)
+    assert tensor.streams == [-1]
+    assert driver.wait(stream) == 0
+    np.testing.assert_array_equal(driver.read(result.scores.array), BYTES.evaluate(samples).scores)
+    np.testing.assert_array_equal(driver.read(result.decision.array), BYTES.evaluate(samples).classes)
+    driver.destroy(stream)
+
+
 def test_words_of_pieces_are_gathered(driver: StandIn, folders: Path) -> None:
     """Of more samples than a sequence takes, or memory holds, the words of a piece lie apart."""
     built, n = made(folders, "bytes", "waves"), 2500
@@ -301,6 +345,13 @@ def test_other_artifacts_take_no_memory_of_a_gpu(driver: StandIn, tmp_path: Path
     built = build(BYTES, "native", tmp_path / "native")
     with pytest.raises(UnsupportedError, match="an artifact for native takes no memory of a GPU; build one for cuda"):
         built.predict_device(driver.give(random_samples(BYTES, 8)))
+
+
+def test_verify_runs_it_and_says_why_not(driver: StandIn) -> None:
+    report = verify(FLOATS, backends=["cuda"], samples=40)
+    assert report.ok, report
+    driver.device(count=0)
+    assert "the CUDA driver finds no GPU (its error 100)" in str(verify(FLOATS, backends=["cuda"], samples=40).results)
 
 
 def test_why_nothing_runs_here(driver: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
