@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy, pad
 
 from lgn_edge.errors import InputError
 from lgn_edge.nn import LogicGateNetwork
@@ -25,6 +26,7 @@ from lgn_edge.training.replay import Replayed
 from lgn_edge.training.samples import Samples, augmented
 
 _NO_LABEL: Final = -100  # which cross-entropy leaves out
+_WHOLE: Final = 16  # samples: rows of a multiple of it are read 16 bytes at once
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class OneByOne(Steps):
         subject, processes = self.subject, self.subject.processes
         logits = subject.model.logits(self._bits(chosen))
         targets = subject.targets[processes.part(chosen)]
-        loss = torch.nn.functional.cross_entropy(logits, targets, reduction="sum") / len(chosen)
+        loss = cross_entropy(logits, targets, reduction="sum") / len(chosen)
         subject.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         value = loss.detach()
@@ -152,7 +154,8 @@ class OneByOne(Steps):
 class Recorded(Steps):
     """One recorded step that reads all that changes from tensors, so that a GPU goes through an epoch without Python.
 
-    The last batch of an epoch is filled up with samples that have no label, which changes neither sums nor gradients.
+    Batches are filled up with samples that have no label, which changes neither sums nor gradients: the last one of an
+    epoch, so that all are of one size, and each to a multiple of 16, so that a GPU reads rows of any batch widely.
     Whether losses are finite is looked at after the epoch; from the first one on that is not, the model stays as it
     was.
     """
@@ -164,9 +167,9 @@ class Recorded(Steps):
         device, groups = training.device, len(subject.optimizer.param_groups)
         # A CPU's optimiser computes with rates in float64, a GPU's reads them in float32.
         self._numbers = torch.float32 if device == "cuda" else torch.float64
-        steps, batch = subject.steps, training.batch
+        steps, width = subject.steps, -(-training.batch // _WHOLE) * _WHOLE
         self._at = torch.zeros(1, dtype=torch.int64, device=device)  # the step
-        self._order = torch.zeros(steps, 2, batch, dtype=torch.int64, device=device)  # samples, and their targets
+        self._order = torch.zeros(steps, 2, width, dtype=torch.int64, device=device)  # samples, and their targets
         self._table = torch.zeros(steps, groups + len(self.choices) + 1, dtype=self._numbers, device=device)
         self._now = torch.zeros_like(self._table[:1])  # its row: rates, temperatures, 1 / samples of the batch
         self._losses = torch.zeros(steps, dtype=torch.float32, device=device)
@@ -175,7 +178,7 @@ class Recorded(Steps):
         targets = subject.targets
         none = targets.new_full((1,), _NO_LABEL) if targets.ndim == 1 else torch.zeros_like(targets[:1])
         self._targets = torch.cat([targets, none])
-        self._raw = subject.samples.raw(slice(0, 1)).repeat(batch, 1) if subject.recipe.data.augments else None
+        self._raw = subject.samples.raw(slice(0, 1)).repeat(width, 1) if subject.recipe.data.augments else None
         self._replayed: tuple[Any, Replayed] | None = None
         setattr(subject.optimizer, "found_inf", self._broken)  # noqa: B010  as torch's gradient scaler tells it
 
@@ -206,10 +209,17 @@ class Recorded(Steps):
     def _begin(self, order: Tensor, progress: list[float]) -> None:
         """Set the tensors to an epoch's first step."""
         subject, samples = self.subject, len(self.subject.samples)
-        filled = order.new_empty(2, self._order[:, 0].numel())
-        filled[:, : len(order)] = order
-        filled[:, len(order) :] = torch.tensor([[0], [samples]])  # any sample, without a label
-        self._order.copy_(filled.reshape(2, *self._order[:, 0].shape).transpose(0, 1))
+        steps, _, width = self._order.shape
+        batch = subject.recipe.training.batch
+        planes = [  # filled up with any sample, and with no label
+            pad(
+                pad(order, (0, steps * batch - samples), value=none).reshape(steps, batch),
+                (0, width - batch),
+                value=none,
+            )
+            for none in (0, samples)
+        ]
+        self._order.copy_(torch.stack(planes, 1))
         rows = [
             [*subject.rates(share), *(wiring.temperature_at(share) for _, wiring in self.choices), 1 / self._length(i)]
             for i, share in enumerate(progress)
@@ -241,7 +251,7 @@ class Recorded(Steps):
         chosen, aims = self._order.index_select(0, self._at)[0]
         bits = subject.samples.bits(chosen) if self._raw is None else subject.model.encoder(self._raw)
         logits = subject.model.logits(bits)
-        loss = torch.nn.functional.cross_entropy(logits, self._targets[aims], reduction="sum")
+        loss = cross_entropy(logits, self._targets[aims], reduction="sum")
         subject.optimizer.zero_grad()
         loss.backward(self._now[0, -1].to(loss.dtype))  # type: ignore[no-untyped-call]
         value = loss.detach()

@@ -42,7 +42,7 @@ def compiled(
 
     Args:
         name: of the program.
-        types: of its pointers, such as "*fp32"; all other arguments are int32, multiples of 16.
+        types: of its pointers, such as "*fp32", and of numbers that are "fp32"; all others are int32, multiples of 16.
         sizes: its constants.
         capability: of the GPU, such as 90.
         ones: whether numbers are 1 instead, of which Triton makes constants.
@@ -56,7 +56,11 @@ def compiled(
         program,
         signature={argument: kinds[argument] for argument in program.arg_names},
         constexprs={(i,): constants[a] for i, a in enumerate(program.arg_names) if a in constants},
-        attrs={(i,): [["tt.divisibility", 16]] for i, a in enumerate(program.arg_names) if a not in constants},
+        attrs={
+            (i,): [["tt.divisibility", 16]]
+            for i, a in enumerate(program.arg_names)
+            if a not in constants and kinds[a] != "fp32"
+        },
     )
     ptx = triton.compile(source, target=GPUTarget("cuda", capability, 32), options={"num_warps": warps}).asm["ptx"]
     patterns = r"ld\.global\.v4\.b32", r"st\.global\.v4\.b32", r"(?<![a-z])(?:atom|red)[.]"

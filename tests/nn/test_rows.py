@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -249,3 +250,42 @@ def test_compiles_to_machine_code_without_atomics(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("\n") == 3 * (2 * 14 + 6)
+
+
+WIDE = """
+from tests.nn.machine_code import compiled
+
+POINTERS = dict.fromkeys(("wires", "starts", "ends", "readers", "candidates", "numbers"), "*i32")
+POINTERS |= {"c": "*fp32", "gc": "*fp32", "dots": "*fp32", "which": "*i64"}
+
+for capability in (80, 90):
+    for kind, gates, samples in (("*fp32", 4, 128), ("*bf16", 4, 256), ("*bf16", 8, 128)):
+        rows = POINTERS | {"x": kind, "y": kind, "g": kind, "gx": kind}
+        tile = {"GATES": gates, "SAMPLES": samples}
+        code = compiled("forward", rows, tile, capability, warps=4)
+        assert code.loads == 2 and code.stores == 1, code
+        code = compiled("coefficient_gradient", rows, tile | {"BITS": False}, capability, warps=4)
+        assert code.loads >= 3, code
+        each = {"SAMPLES": samples, "BITS": False}
+        code = compiled("input_gradient", rows, each, capability)
+        assert code.loads == (2 if samples * int(kind[3:]) == 32 * 128 else 0), code
+        compiled("input_gradient", rows | {"x": "*i32"}, each | {"BITS": True}, capability)
+        choices = {"CANDIDATES": 64, "SAMPLES": 128}
+        compiled("choice_gradient", rows | {"x": "*i32"}, choices, capability, warps=4)
+    for words in (4, 32):
+        tile = {"GATES": 128 // words, "WORDS": words}
+        compiled("bits_forward", POINTERS | {"x": "*i32", "y": "*i32"}, tile, capability, warps=4)
+    compiled("chosen_readers", POINTERS, {"K": 32, "NUMBERS": 64}, capability)
+"""
+
+
+@exhaustive
+def test_dense_gates_read_widely_and_spill_nothing(tmp_path: Path) -> None:
+    environment = {"TRITON_INTERPRET": "0", "TRITON_DUMP_PTXAS_LOG": "1", "TRITON_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", WIDE]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    registers = [int(number) for number in re.findall(r"Used (\d+) registers", done.stdout)]
+    assert len(registers) == 2 * (3 * 5 + 3)
+    assert max(registers) <= 168  # of four warps: an SM has three programs of the widest one under way
+    assert set(re.findall(r"(\d+) bytes spill stores", done.stdout)) == {"0"}

@@ -25,13 +25,14 @@ DEVICE = "cpu" if os.environ["TRITON_INTERPRET"] == "1" else "cuda"
 IMAGES = recipe_from(SMALL).changed({"epochs": 3, "device": DEVICE})  # 360 samples in batches of 32: the last has 8
 XOR = RECIPE.changed({"epochs": 3, "device": DEVICE})
 LEARNED = {"wiring": "learned", "candidates": 4, "redraw": 0.3, "choice_temperature_end": 0.2}
+WHOLE = {"validation": 0.2, "batch": 64}
 CASES: dict[str, tuple[Recipe, Dataset]] = {
     "straight-through": (XOR, dataset()),
     "soft": (XOR.changed({"estimator": "soft", "parametrization": "raw", "optimizer": "adamw"}), dataset()),
-    "noise": (XOR.changed({"estimator": "gumbel"}), dataset()),
+    "noise": (XOR.changed({"estimator": "gumbel", "batch": 33}), dataset()),
     "learned wiring": (XOR.changed({"levels": 2, **LEARNED}), dataset()),
     # torch adds the gradients of thresholds in an order that depends on the batch, so here none is filled up.
-    "learned thresholds": (XOR.changed({"threshold_rate": 0.1, "schedule": "constant", "batch": 40}), dataset()),
+    "learned thresholds": (XOR.changed({"threshold_rate": 0.1, "schedule": "constant", **WHOLE}), dataset()),
     "some layers learn to the end": (XOR.changed({"layers.0.learns_until": 0.5, "layers.0.rate": 0.3}), dataset()),
     "convolutions": (IMAGES.changed({"layers.0.revive_until": 0.7}), bars()),
     "images that change": (IMAGES.changed({"shift": 1, "flip": True}), bars()),
