@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from benchmarks import browser
 from lgn_edge.artifact.executed_by import not_executed
 from lgn_edge.programs import find_program, missing_program
 from lgn_edge.targets.registry import find_target
@@ -33,3 +36,12 @@ def needs_made(path: Path, command: str) -> Path:
     if not path.exists():
         pytest.skip(f"there is no {path.name}; run: {command}")
     return path
+
+
+@contextmanager
+def needs_chromium() -> Iterator[browser.Launch]:
+    """What starts browsers, where Chromium and what drives it are installed."""
+    if reason := browser.missing():
+        pytest.skip(reason)
+    with browser.chromium() as launch:
+        yield launch

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import lgn_edge
+from benchmarks.browser import WEBGPU, Launch, served
 from lgn_edge.errors import InputError
-from tests.browser import WEBGPU, Launch, chromium, served
-from tests.outside import needs
+from tests.outside import needs, needs_chromium
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "web"
@@ -46,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def launch() -> Iterator[Launch]:
-    with chromium() as launch:
+    with needs_chromium() as launch:
         yield launch
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.browser import WEBGPU, Launch, served
 from lgn_edge.artifact import Artifact, build, builder
 from lgn_edge.artifact.javascript import predict_in_node
 from lgn_edge.emulate import EmulationError
@@ -21,8 +22,7 @@ from lgn_edge.network import Network
 from lgn_edge.targets.registry import find_target
 from tests.artifact import test_artifact, test_heads
 from tests.artifact.test_wasm import node
-from tests.browser import WEBGPU, Launch, chromium, served
-from tests.outside import BUILD, needs, needs_made
+from tests.outside import BUILD, needs, needs_chromium, needs_made
 from tests.strategies import random_network, random_samples
 from tests.thinning import few
 
@@ -58,7 +58,7 @@ def built(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Artifac
 
 @pytest.fixture(scope="module")
 def launch() -> Iterator[Launch]:
-    with chromium() as launch:
+    with needs_chromium() as launch:
         yield launch
 
 

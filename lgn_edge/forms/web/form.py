@@ -66,7 +66,9 @@ class Web(Rows):
         rows = super().plan(task)
         gpu, without = _beside(task)
         why = f"WebGPU has no form of it: {without}" if gpu is None else f"on WebGPU {gpu.form}: {gpu.why}"
-        return WebPart(rows.network, rows.convolutions, rows.program, rows.target, rows.form, why, gpu, without)
+        return WebPart(
+            rows.network, rows.convolutions, rows.program, rows.target, why=why, gpu=gpu, without_gpu=without
+        )
 
 
 def _beside(task: Task) -> tuple[GpuPlan | None, str]:

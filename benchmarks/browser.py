@@ -1,4 +1,4 @@
-"""Chromium without a window, driven from here: Debian's, where it is installed, through what `make browser` gets."""
+"""Chromium without a window, driven from Python: Debian's program, through what `make browser` gets."""
 
 from __future__ import annotations
 
@@ -9,22 +9,27 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from tests.outside import BUILD, needs, needs_made
+from lgn_edge.programs import find_program, missing_program
 
-_PACKAGES = BUILD / "browser"
-WEBGPU = "--enable-unsafe-webgpu"  # Chromium's own software adapter, where there is no GPU
-
+PROGRAM: Final = "chromium"
+WEBGPU: Final = "--enable-unsafe-webgpu"  # Chromium's own software in the place of a GPU, where there is none
+_PACKAGES: Final = Path(__file__).parents[1] / "build" / "browser"
 
 Launch = Callable[..., Any]
 
 
+def missing() -> str | None:
+    """Why no browser can be driven here, or None."""
+    if reason := missing_program(PROGRAM):
+        return reason
+    return None if (_PACKAGES / "playwright").exists() else "playwright is not installed; run: make browser"
+
+
 @contextmanager
 def chromium() -> Iterator[Launch]:
-    """What starts browsers, as playwright has them, given their arguments; the test is skipped where there is none."""
-    program = needs("chromium")
-    needs_made(_PACKAGES / "playwright", "make browser")
+    """What starts browsers, as playwright has them, given their arguments; `missing` has nothing to say."""
     if str(_PACKAGES) not in sys.path:
         sys.path.append(str(_PACKAGES))
     from playwright.sync_api import sync_playwright
@@ -32,7 +37,7 @@ def chromium() -> Iterator[Launch]:
     with sync_playwright() as playwright, ExitStack() as browsers:
 
         def launch(*arguments: str) -> Any:
-            browser = playwright.chromium.launch(executable_path=program, args=list(arguments))
+            browser = playwright.chromium.launch(executable_path=find_program(PROGRAM), args=list(arguments))
             browsers.callback(browser.close)
             return browser
 
