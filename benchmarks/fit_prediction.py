@@ -1,8 +1,8 @@
 """The rates by which costs are predicted, fitted to networks that are built and executed on each core.
 
-Prints for each core and form the largest errors of the rates in forms/table/cost.py, forms/straight/cost.py and
-forms/positions/cost.py, and with --fit new rates, to be copied there. Relative errors are made small, not absolute
-ones: a small network counts as much as a large one. The tape behind words of positions has the rates of the table.
+Prints for each core and form the largest errors of the rates in forms/FORM/cost.py, and with --fit new rates, to be
+copied there. Relative errors are made small, not absolute ones: a small network counts as much as a large one. The tape
+behind words of positions has the rates of the table.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from lgn_edge.forms.choice import Plan
 from lgn_edge.forms.form import Form, Task
 from lgn_edge.forms.positions.cost import positions_units
 from lgn_edge.forms.positions.form import POSITIONS, PositionsForm, PositionsPart
+from lgn_edge.forms.positions_straight.cost import positions_straight_units
+from lgn_edge.forms.positions_straight.form import POSITIONS_STRAIGHT, PositionsStraight, PositionsStraightPart
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.forms.straight.cost import straight_units
 from lgn_edge.forms.straight.form import STRAIGHT, Straight, StraightPart
 from lgn_edge.forms.table.cost import table_units, tape_cost
 from lgn_edge.forms.table.form import TABLE, Table, TablePart
-from lgn_edge.kernels.encoding import comparisons
 from lgn_edge.network import GroupSum, Layer, LogicConv2d, LogicDense, Network, OrPool2d, Threshold, flatten
 from lgn_edge.network.truth_table import PASS_A
 from lgn_edge.nn.edges import EdgeRecipe
@@ -83,7 +84,12 @@ IMAGES: tuple[tuple[int, int, int, int, tuple[int, ...], bool, float, int, int, 
     (6, 6, 2, 3, (7, 7), True, 0.1, 60, 3, False),
     (32, 32, 3, 5, (12, 24, 48), True, 0.2, 600, 10, True),
 )
-FORMS: dict[str, Form] = {TABLE: Table(), STRAIGHT: Straight(), POSITIONS: PositionsForm()}
+FORMS: dict[str, Form] = {
+    TABLE: Table(),
+    STRAIGHT: Straight(),
+    POSITIONS: PositionsForm(),
+    POSITIONS_STRAIGHT: PositionsStraight(),
+}
 FLASH = (
     "one", "loops", "deep", "mixed", "large", "tables", "gates", "outputs", "fused", "reads", "writes", "far", "floats",
     "edges",
@@ -93,18 +99,32 @@ INSTRUCTIONS = (
     "float_bits", "fast_float_bits", "edge_bits", "fast_edge_bits",
 )  # fmt: skip
 OF_GATES = {"flash": FLASH, "instructions": INSTRUCTIONS, "stack": ("one", "alive", "far", "floats")}
+AROUND_FLASH = (
+    "one", "tables", "halo_code", "pack_loops", "pack_code", "float_pack_code", "edge_pack_code", "listed_edge_code",
+    "groups", "slot_code", "floats",
+)  # fmt: skip
+AROUND_INSTRUCTIONS = (
+    "one", "bits", "float_bits", "edge_bits", "listed_bits", "packed_words", "halos", "slot_words", "slots",
+)  # fmt: skip
 COLUMNS = {
     TABLE: OF_GATES,
     STRAIGHT: OF_GATES,
     POSITIONS: {
         "flash": (
-            "one", "tables", "half_loops", "root_loops", "half_code", "root_code", "fold_code", "halo_code",
-            "pack_loops", "pack_code", "float_pack_code", "edge_pack_code", "listed_edge_code", "groups", "slot_code",
-            "floats", "nests", "nest_code",
+            *AROUND_FLASH, "half_loops", "root_loops", "half_code", "root_code", "fold_code", "nests", "nest_code",
         ),
         "instructions": (
-            "one", "bits", "float_bits", "edge_bits", "listed_bits", "packed_words", "halves", "taps", "half_words",
-            "seen", "reads", "values", "kernels", "kernel_words", "root_reads", "folds", "halos", "slot_words", "slots",
+            *AROUND_INSTRUCTIONS, "halves", "taps", "half_words", "seen", "reads", "values", "kernels", "kernel_words",
+            "root_reads", "folds",
+        ),
+        "stack": ("one", "floats"),
+    },
+    POSITIONS_STRAIGHT: {
+        "flash": (
+            *AROUND_FLASH, "operations", "pointers", "far_pointers", "loops", "functions",
+        ),
+        "instructions": (
+            *AROUND_INSTRUCTIONS, "operations_executed", "pointers_executed", "looped_executed", "loops",
         ),
         "stack": ("one", "floats"),
     },
@@ -167,7 +187,7 @@ def image_network(seed: int, shape: tuple[Any, ...], dtype: str) -> Network:
 
 def networks(form: str) -> Iterator[Network]:
     """What a form is measured on."""
-    make, shapes = (image_network, IMAGES) if form == POSITIONS else (network, SHAPES)
+    make, shapes = (image_network, IMAGES) if form in (POSITIONS, POSITIONS_STRAIGHT) else (network, SHAPES)
     for seed, shape in enumerate(shapes):
         if form != STRAIGHT or sum(shape[2]) <= LARGEST_STRAIGHT:
             yield from (make(seed, shape, dtype) for dtype in ("uint8", "float32", "edges"))
@@ -215,9 +235,10 @@ def units(part: TablePart | StraightPart | PositionsPart) -> dict[str, int]:
     """How often a part has what rates are for."""
     if isinstance(part, TablePart):
         return table_units(part.tape, part.network)
+    if isinstance(part, PositionsStraightPart):
+        return positions_straight_units(part.positions, part.slots, part.network, part.input_bit)
     if isinstance(part, PositionsPart):
-        bits = comparisons(part.network.encoder, part.input_bit)
-        return positions_units(part.positions, part.slots, bits)
+        return positions_units(part.positions, part.slots, part.network, part.input_bit)
     return straight_units(part.steps, part.network, part.input_bit, part.complemented)
 
 

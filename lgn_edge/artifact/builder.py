@@ -33,6 +33,7 @@ from lgn_edge.forms.form import Vectors
 from lgn_edge.forms.prediction import Cost
 from lgn_edge.forms.rows.split import split
 from lgn_edge.network import Circuit, Network
+from lgn_edge.network.facts import layer_facts
 from lgn_edge.network.heads import MAX_CLASSES
 from lgn_edge.passes.layered import as_network
 from lgn_edge.targets.cuda import for_architectures
@@ -166,6 +167,7 @@ def build(
             measured=measured,
             clock_hz=clock_hz or machine.clock_hz or None,
             kernels=kernels,
+            layers=layer_facts(network),
         )
         (folder / REPORT_JSON).write_text(report.to_json())
         (folder / REPORT_TEXT).write_text(report_text(report, manifest))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from lgn_edge.artifact.manifest import Manifest
 from lgn_edge.artifact.measure import Measured
 from lgn_edge.forms.prediction import Cost
+from lgn_edge.network.facts import LayerFacts, layer_columns
 from lgn_edge.words import listed
 
 REPORT_JSON = "report.json"
@@ -35,6 +36,7 @@ class Report:
         measured: costs on the device.
         clock_hz: of the device; None where nothing depends on it.
         kernels: what was made of the kernels of GPUs, by what it is for.
+        layers: of the model.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Report:
     measured: Measured
     clock_hz: int | None = None
     kernels: Mapping[str, str] = field(default_factory=dict)
+    layers: tuple[LayerFacts, ...] = ()
 
     @property
     def microseconds(self) -> tuple[float, float] | None:
@@ -83,7 +86,16 @@ def report_text(report: Report, manifest: Manifest) -> str:
         ("versions", ", ".join(f"{name} {version}" for name, version in manifest.versions.items())),
     ]
     table = "\n".join(f"| {key} | {value} |" for key, value in rows)
-    return f"# {report.name} for {report.target}\n\n| | |\n|---|---|\n{table}\n"
+    return f"# {report.name} for {report.target}\n\n| | |\n|---|---|\n{table}\n{_layers_text(report.layers)}"
+
+
+def _layers_text(layers: Sequence[LayerFacts]) -> str:
+    """A table of the layers, where some are over images."""
+    if all(layer.shape is None for layer in layers):
+        return ""
+    rows = [layer_columns(i, layer) for i, layer in enumerate(layers)]
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
+    return "\n## Layers\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _outputs_row(manifest: Manifest) -> tuple[str, str]:

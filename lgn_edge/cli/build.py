@@ -11,6 +11,7 @@ import typer
 
 from lgn_edge.cli.arrays import load_array
 from lgn_edge.cli.console import command, detail, emit_json, flat, properties, say, tell
+from lgn_edge.cli.layers import layers_table
 from lgn_edge.errors import InputError
 
 EXAMPLES: Final = """\b
@@ -75,6 +76,7 @@ def build(
     self-test, the report and the manifest.
     """
     import lgn_edge
+    from lgn_edge.network.facts import LayerFacts
 
     artifact = lgn_edge.build(
         model,
@@ -99,7 +101,11 @@ def build(
         document = {"schema": 1, "folder": str(output), "seconds": dict(artifact.seconds)}
         emit_json(document | {"manifest": asdict(artifact.manifest), "report": dict(artifact.report)})
     else:
-        tell(properties(str(output), flat(artifact.report)))
+        facts = dict(artifact.report)
+        layers = [LayerFacts(**layer) for layer in facts.pop("layers")]
+        tell(properties(str(output), flat(facts)))
+        if any(layer.shape for layer in layers):
+            tell(layers_table(layers))
     say(f"next: {command('verify', model, '--artifact', output)}")
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from lgn_edge.cli.console import emit_json, emit_table, flat, properties
+from lgn_edge.cli.console import emit_json, emit_table, flat, properties, readable
+from lgn_edge.cli.layers import layers_table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from lgn_edge.network import Network
 
+_RECIPE: Final = "recipe"  # in the provenance of what `lgn-edge train` made: JSON
 EXAMPLES: Final = """\b
 Examples:
   lgn-edge inspect model.onnx
@@ -29,16 +31,23 @@ def inspect(
     Layers, gates by kind, what simplification leaves of them, and how much of the input matters.
     """
     import lgn_edge
+    from lgn_edge.network.facts import VARYING, layer_facts
 
-    facts = describe(lgn_edge.load(model), model.stat().st_size)
+    network = lgn_edge.load(model)
+    facts = describe(network, model.stat().st_size)
     if as_json:
         emit_json({"schema": 1, **facts})
         return
     hidden = {"layers", "operations", "provenance"}
     plain = flat({name: value for name, value in facts.items() if name not in hidden})
-    emit_table(properties(facts["name"], plain | facts["provenance"]))
-    emit_table(_layers(facts["layers"]))
+    recipe = _recipe(network.provenance.get(_RECIPE, ""))
+    elsewhere = {VARYING, _RECIPE} if recipe else {VARYING}
+    provenance = {name: text for name, text in network.provenance.items() if name not in elsewhere}
+    emit_table(properties(facts["name"], plain | provenance))
+    emit_table(layers_table(layer_facts(network)))
     emit_table(properties("operations", facts["operations"]))
+    if recipe:
+        emit_table(properties("recipe", recipe))
 
 
 def describe(network: Network, file_bytes: int) -> dict[str, Any]:
@@ -46,6 +55,7 @@ def describe(network: Network, file_bytes: int) -> dict[str, Any]:
     import numpy as np
 
     from lgn_edge.network import flatten
+    from lgn_edge.network.facts import layer_facts
     from lgn_edge.network.truth_table import FALSE, NAMES
     from lgn_edge.passes import simplify
 
@@ -59,10 +69,6 @@ def describe(network: Network, file_bytes: int) -> dict[str, Any]:
     watched = encoder.feature[bits]
     if encoder.minus is not None:
         watched = np.append(watched, encoder.minus[bits][encoder.is_edge[bits]])
-    layers: list[dict[str, Any]] = [
-        {"kind": type(layer).__name__, "inputs": layer.n_inputs, "outputs": layer.n_outputs, "gates": layer.n_applied}
-        for layer in network.layers
-    ]
     tau, beta = network.head.scale or (None, None)
     return {
         "name": network.name,
@@ -85,20 +91,36 @@ def describe(network: Network, file_bytes: int) -> dict[str, Any]:
         "bits_used": len(bits),
         "features_used": len(np.unique(watched)),
         "file_bytes": file_bytes,
-        "layers": layers,
+        "layers": [asdict(layer) for layer in layer_facts(network)],
         "operations": {NAMES[i]: int(counts[i]) for i in range(16)},
         "provenance": dict(network.provenance),
     }
 
 
-def _layers(layers: list[dict[str, Any]]) -> Table:
-    from rich import box
-    from rich.table import Table
+def _recipe(text: str) -> dict[str, str]:
+    """A recipe, a row for each of its tables and layers; nothing where it is not one of ours."""
+    try:
+        recipe = json.loads(text)
+    except ValueError:
+        return {}
+    if not isinstance(recipe, dict):
+        return {}
+    rows: dict[str, str] = {}
+    for name, table in recipe.items():
+        layers = isinstance(table, list) and all(isinstance(layer, dict) for layer in table)
+        titles = {f"layer {i}": layer for i, layer in enumerate(table)} if layers else {name: table}
+        rows |= {title: _settings(values) for title, values in titles.items()}
+    return rows
 
-    table = Table(title="layers", title_justify="left", box=box.SIMPLE)
-    for column in ("layer", "kind", "inputs", "outputs", "gates"):
-        table.add_column(column, justify="left" if column == "kind" else "right")
-    for i, layer in enumerate(layers):
-        sizes = (f"{layer[key]:,}" for key in ("inputs", "outputs", "gates"))
-        table.add_row(str(i), layer["kind"], *sizes)
-    return table
+
+def _settings(values: object) -> str:
+    """The settings of a table on a line, without those that are empty; the kind of a layer needs no name."""
+    if not isinstance(values, dict):
+        return readable(values)
+    return ", ".join(_setting(name, value) for name, value in values.items() if value not in ("", [], None))
+
+
+def _setting(name: str, value: object) -> str:
+    if isinstance(value, dict):
+        return f"{name} ({_settings(value)})"
+    return readable(value) if name == "kind" else f"{name} {readable(value)}"

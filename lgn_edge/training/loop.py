@@ -26,6 +26,7 @@ from lgn_edge._version import __version__
 from lgn_edge.checks import any_path, of_kind, true_or_false
 from lgn_edge.errors import InputError
 from lgn_edge.network import Network
+from lgn_edge.network.facts import VARYING, shares_text
 from lgn_edge.network.samples import SCALE
 from lgn_edge.nn import LogicConv2d, LogicGateNetwork, discretise
 from lgn_edge.nn.convolution import ConvRecipe
@@ -322,6 +323,7 @@ class _Run:
             "dataset": self.dataset.name,
             "recipe": json.dumps(self.recipe.to_dict()),
             **{name: f"{accuracy:.6f}" for name, accuracy in measured.items()},
+            VARYING: shares_text(varying(self.model, self.held)),
             "lgn-edge": __version__,
         }
         if self.dataset.input_dtype == "uint8":

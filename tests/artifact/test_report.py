@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from lgn_edge.artifact import build
 from lgn_edge.cli.build import hertz
 from lgn_edge.cli.console import flat
 from lgn_edge.errors import InputError
+from lgn_edge.network.facts import VARYING, shares_text
 from lgn_edge.programs import HIDE_VARIABLE
 from tests.artifact.test_artifact import ODD
 from tests.outside import needs_emulator
-from tests.strategies import random_network
+from tests.strategies import convolutional_network, random_network
 
 
 def test_cycles_and_microseconds_at_a_clock(tmp_path: Path) -> None:
@@ -109,6 +111,16 @@ def test_a_clock_where_no_cycles_are_known(target: str, tmp_path: Path) -> None:
 )
 def test_clocks(text: str | None, rate: int | None) -> None:
     assert hertz(text) == rate
+
+
+def test_layers_over_images(tmp_path: Path) -> None:
+    network = replace(convolutional_network(1), provenance={VARYING: shares_text({1: 0.75})})
+    artifact = build(network, "c", tmp_path / "images")
+    page = (artifact.folder / "report.md").read_text()
+    assert "| layer | kind | reads | inputs | outputs | shape | kernels | field | varying | gates |\n| --- |" in page
+    assert "| 1 | OrPool2d | 1 | 5,376 | 1,344 | 24 x 8 x 7 | - | 4 x 4 | 75.0% | 4,032 |\n" in page
+    assert artifact.report["layers"][3]["field"] == [10, 10]
+    assert "## Layers" not in (build(ODD, "c", tmp_path / "dense").folder / "report.md").read_text()
 
 
 @pytest.mark.parametrize("text", ["", "0", "32 k", "fast", "-1M", "64MM", "0.1"])

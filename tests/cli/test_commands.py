@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import os
 import re
 from pathlib import Path
@@ -18,7 +19,7 @@ from lgn_edge.onnx_model.runtime import onnxruntime_session
 from lgn_edge.targets.registry import TARGETS
 from lgn_edge.verification.backends.circuit import CircuitBackend
 from tests.cli.conftest import small_network
-from tests.strategies import random_image_network
+from tests.strategies import convolutional_network, random_image_network
 from tests.verification.planting import flipped_table_bit
 
 NETWORK = small_network()
@@ -92,6 +93,40 @@ def test_inspect_json(lgn_edge_command, files):
     assert [layer["gates"] for layer in facts["layers"]] == [40, 30]
     assert facts["bits_used"] <= facts["bits"] == 24
     assert facts["file_bytes"] == (files / "model.onnx").stat().st_size
+
+
+def test_inspect_shows_image_layers_and_a_recipe(lgn_edge_command, tmp_path):
+    recipe = {"name": "it", "data": {"shift": 1, "flip": False}, "layers": [{"kind": "conv", "size": 3, "reads": []}]}
+    provenance = {"varying": '{"1": 0.5, "4": 1.0}', "recipe": json.dumps(recipe), "dataset": "pixels"}
+    network = dataclasses.replace(convolutional_network(1), provenance=provenance)
+    write(network, tmp_path / "m.onnx")
+    facts = lgn_edge_command("inspect", tmp_path / "m.onnx", "--json").json
+    assert facts["layers"][2] == {
+        "kind": "LogicConv2d",
+        "reads": [2],
+        "inputs": 1344,
+        "outputs": 1792,
+        "gates": 12544,
+        "shape": [32, 8, 7],
+        "kernels": 32,
+        "field": [8, 8],
+        "varying": None,
+    }
+    assert [layer["varying"] for layer in facts["layers"]] == [None, 0.5, None, None, 1.0]
+    assert facts["provenance"] == provenance
+    page = lgn_edge_command("inspect", tmp_path / "m.onnx").stdout
+    lines = [" ".join(line.split()) for line in page.splitlines()]
+    assert "1 OrPool2d 1 5,376 1,344 24 x 8 x 7 - 4 x 4 50.0% 4,032" in lines
+    assert "data shift 1, flip no" in lines
+    assert "layer 0 conv, size 3" in lines
+    assert "{" not in page
+
+
+@pytest.mark.parametrize("text", ["by hand", "[1]", '{"layers": [8, 4]}', "{}"])
+def test_a_recipe_of_others_is_shown_as_it_is(lgn_edge_command, tmp_path, text):
+    write(dataclasses.replace(NETWORK, provenance={"recipe": text, "varying": text}), tmp_path / "m.onnx")
+    lines = [line.split() for line in lgn_edge_command("inspect", tmp_path / "m.onnx").stdout.splitlines()]
+    assert (["layers", "8,", "4"] if "layers" in text else ["recipe", *text.split()]) in lines
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -10,9 +10,13 @@ import pytest
 from lgn_edge.artifact import build
 from lgn_edge.cli.build import size_in_bytes
 from lgn_edge.errors import InputError
+from lgn_edge.forms import choice
 from lgn_edge.forms.choice import OPTIMIZE, Budget, check_budget, plan
+from lgn_edge.forms.form import Form
+from lgn_edge.forms.positions.form import PositionsForm
+from lgn_edge.forms.positions_straight.form import PositionsStraight
 from lgn_edge.forms.prediction import Cost
-from lgn_edge.network import GroupSum, LogicConv2d, Network, Threshold, flatten
+from lgn_edge.network import GroupSum, LogicConv2d, Network, OrPool2d, Threshold, flatten
 from lgn_edge.passes import simplify
 from lgn_edge.targets.registry import find_target
 from tests.strategies import convolutional_network, random_network
@@ -20,6 +24,7 @@ from tests.thinning import combinations
 
 CORES = ("cortex-m0", "cortex-m4", "riscv32")
 MODELS = Path(__file__).parents[2] / "examples" / "models"
+IMAGE_FORMS = {"positions": PositionsForm(), "positions_straight": PositionsStraight()}
 TRUE_GATES = (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)  # those whose output depends on both inputs
 NETWORKS = {
     "small": random_network(21, features=32, bits=64, widths=(200, 160), classes=8, input_dtype="uint8"),
@@ -62,11 +67,13 @@ def test_predictions_of_words_are_within_a_tenth(optimize: str, core: str, tmp_p
     assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
 
 
-@pytest.mark.parametrize("core", CORES)
-def test_predictions_of_image_layers_are_within_a_tenth(core: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "core"), combinations(IMAGE_FORMS, CORES))
+def test_predictions_of_image_layers_are_within_a_tenth(
+    form: Form, core: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "FORMS", (form,))
     report = build(convolutional_network(1), core, tmp_path / "a").report
-    assert report["form"] == "positions"
-    predicted, measured = report["predicted"]["positions"], report["measured"]
+    predicted, measured = report["predicted"][form.name], report["measured"]
     assert predicted["flash"] == pytest.approx(measured["flash_bytes"], rel=0.1)
     assert predicted["ram"] == pytest.approx(measured["ram_bytes"] + measured["stack_bytes"], rel=0.1)
     assert predicted["instructions"] == pytest.approx(measured["instructions"], rel=0.1)
@@ -90,14 +97,27 @@ def test_image_layers_stay_where_that_is_predicted_to_cost_less() -> None:
     network = convolutional_network(1)
     circuit, _ = simplify(flatten(network))
     planned = plan(network, circuit, find_target("cortex-m4"), "balanced", Budget())
-    assert planned.form == "positions"
-    assert {form for form, cost in planned.predicted.items() if cost is not None} == {"positions", "table"}
+    assert planned.form == "positions_straight"
+    known = {form for form, cost in planned.predicted.items() if cost is not None}
+    assert known == {"positions_straight", "positions", "table"}
     assert "positions needs " in planned.why
     assert "table needs " in planned.why
     leaf = np.zeros((1, 2, 3), np.int32)
     layer = LogicConv2d(1, 2, 2, 1, leaf, np.full((1, 1), 1, np.uint8))
     tiny = Network(Threshold.bits(4), (layer,), GroupSum(4, 2))
     assert chosen(tiny, "speed") == "straight"
+
+
+def test_many_kernels_are_code_or_a_table_by_aim_and_budget() -> None:
+    rng = np.random.default_rng(0)
+    leaf, table = rng.integers(0, (2, 3, 3), (500, 8, 3)), rng.choice(TRUE_GATES, (500, 7))
+    conv = LogicConv2d(2, 6, 6, 3, leaf.astype(np.int32), table.astype(np.uint8))
+    layers = (conv, OrPool2d(*conv.out_shape, 2))
+    network = Network(Threshold.bits(72), layers, GroupSum(layers[-1].n_outputs, 10))
+    assert chosen(network, "speed") == "positions_straight"
+    assert chosen(network, "size") == "positions"
+    assert chosen(network, "speed", flash=20_000) == "positions"
+    assert "positions_straight" not in chosen(network, "speed", "atmega2560")
 
 
 def test_what_does_not_fit_is_refused_with_the_numbers(tmp_path: Path) -> None:

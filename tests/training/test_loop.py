@@ -45,6 +45,9 @@ def test_learns_and_reports_what_it_reaches(tmp_path: Path) -> None:
         assert float(row["gradient_first"]) > 0 < float(row["gradient_last"])
         assert row["gap"] == row["soft_accuracy"] == ""  # a straight-through run trains no soft network
         assert 0 < float(row["varying"]) <= 1
+    shares = json.loads(result.network.provenance["varying"])
+    kept = result.history[int(result.metrics["best_epoch"]) - 1]
+    assert min(shares.values()) == round(kept.varying, 4)
     assert "soft_accuracy" not in {**result.metrics, **result.network.provenance}
 
 

@@ -32,6 +32,16 @@ COUNTING: Final = """\
 #endif
 """
 
+KEEP: Final = """\
+/* lgn_keep: a value in a register, of which compilers know nothing. They would put off additions until the end, and
+   have to keep every bit until then; or they would put the distance to some words into each of their addresses. */
+#if defined(__GNUC__)
+#define lgn_keep(x) __extension__({ __typeof__(x) kept = (x); __asm__("" : "+r"(kept)); kept; })
+#else
+#define lgn_keep(x) (x)
+#endif
+"""
+
 FLOAT_BITS: Final = """\
 /* The bit pattern of a float, by way of a union: no pointer of another type reads what a caller wrote as floats. */
 static inline int32_t lgn_bits(float value) {

@@ -55,8 +55,8 @@ def masks_of(image: Image) -> NDArray[np.uint64]:
     return np.array([image.grid.mask(y, x) for y, x in image.homes()], np.uint64)
 
 
-def _words(stage: Stage, emit: Callable[[Expr, Expr, Expr], None]) -> None:
-    """Emit for each word of a kernel's output: its number, how far its points and its place are from the first's."""
+def each_word(stage: Stage, emit: Callable[[Expr, Expr, Expr], None]) -> None:
+    """Emit for each word of a kernel's output, given its number, how far its points, its place are from the first's."""
     rows, columns = stage.out.grid.y.phases, stage.out.grid.x.phases
     first = stage.points[:, 0].reshape(rows, columns)
     down, right = (int(index[at]) for index, at in ((first, (min(1, rows - 1), 0)), (first, (0, min(1, columns - 1)))))
@@ -85,7 +85,7 @@ def _halves(stage: Stage, memory: Buffer, values: int, tap: Buffer, first_tap: i
         with T.serial(0, stop - start) as h:
             taps = [T.Bind(as_index(tap[first_tap + h * leaves + i])) for i in range(leaves)]
             to = T.Bind((h + start) * stage.points.size + values)
-            _words(stage, partial(_half, HALVES[kind], stage.points[0].tolist(), memory, taps, to))
+            each_word(stage, partial(_half, HALVES[kind], stage.points[0].tolist(), memory, taps, to))
         first_tap += (stop - start) * leaves
 
 
@@ -122,7 +122,7 @@ def _roots(
         with T.serial(0, stop - start) as k:
             found = [T.Bind(as_index(half[first_half + k * halves + i]) + values) for i in range(halves)]
             plane = T.Bind((k + start) * image.plane + image.first + image.offset(0, 0))
-            _words(stage, partial(_root, stage, operation, flip, memory, found, plane, inside))
+            each_word(stage, partial(_root, stage, operation, flip, memory, found, plane, inside))
         first_half += (stop - start) * halves
 
 
@@ -146,11 +146,16 @@ def _root(
     if flip:
         whole = [value ^ constant(2 ** (8 * np.dtype(word).itemsize) - 1, word) for value in whole]
     result = reduce(operator.or_, whole)
-    for up in stage.folds:
-        result = T.Bind(result)
-        result = result | result >> constant(up, word)
     mask = constant(inside, word) if isinstance(inside, int) else inside(number)
-    T.buffer_store(memory, result & mask, [plane + place])
+    T.buffer_store(memory, folded(result, stage.folds, word) & mask, [plane + place])
+
+
+def folded(value: Expr, folds: Sequence[int], word: str) -> Expr:
+    """Emit the lanes of a word that are ORed to others, as `Stage.folds` has them."""
+    for up in folds:
+        value = T.Bind(value)
+        value = value | value >> constant(up, word)
+    return value
 
 
 def _at(table: Buffer, first: int, number: Expr) -> Expr:

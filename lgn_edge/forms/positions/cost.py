@@ -122,20 +122,31 @@ def positions_cost(
     rates, behind = _RATES.get(core_kind(target)), tape_cost(tape, network, target)
     if rates is None or behind is None:
         return None
-    return rates.cost(positions_units(positions, slots, comparisons(network.encoder, input_bit)), bytes) + behind
+    return rates.cost(positions_units(positions, slots, network, input_bit), bytes) + behind
 
 
-def positions_units(positions: Positions, slots: Slots, bits: Comparisons) -> dict[str, int]:
+def positions_units(positions: Positions, slots: Slots, network: Network, input_bit: Int32Array) -> dict[str, int]:
     """How often words of positions and their encoder have what rates are for; the tape has its own units.
 
     Args:
         positions: the image layers.
         slots: what the tape reads of them.
-        bits: what is compared, position by position.
+        network: whose encoder it is.
+        input_bit: its bits, position by position.
     """
-    found = Counter(_encoder_units(positions.images[0], bits))
+    from lgn_edge.forms.positions.convolve import convolve_tables
+
+    found = Counter(around_units(positions, slots, network, input_bit))
     for stage in positions.stages:
         found.update(_stage_units(stage))
+    found.update(tables=sum(table.nbytes for table in convolve_tables(positions).values()))
+    return found
+
+
+def around_units(positions: Positions, slots: Slots, network: Network, input_bit: Int32Array) -> dict[str, int]:
+    """Those of the encoder, of halos and of slots; whatever runs the kernels."""
+    bits = comparisons(network.encoder, input_bit)
+    found = Counter(_encoder_units(positions.images[0], bits))
     for image in positions.images.values():
         found.update(_halo_units(image))
     found.update(_slot_units(slots))
@@ -208,10 +219,8 @@ def _slot_units(slots: Slots) -> dict[str, int]:
 
 
 def _table_bytes(positions: Positions, slots: Slots, bits: Comparisons) -> int:
-    from lgn_edge.forms.positions.convolve import convolve_tables
     from lgn_edge.forms.positions.pack import pack_tables, planes_of
     from lgn_edge.kernels.tir import narrow
 
-    image = positions.images[0]
-    tables: list[Any] = [*convolve_tables(positions).values(), *pack_tables(bits, planes_of(bits, image)).values()]
+    tables: list[Any] = list(pack_tables(bits, planes_of(bits, positions.images[0])).values())
     return sum(table.nbytes for table in [*tables, *(narrow(group.words) for group in slots.groups)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
@@ -69,8 +69,8 @@ class PositionsPart:
 
     @property
     def memory(self) -> Memory:
-        """Words, and behind them first what halves leave for roots, then the slots."""
-        behind = max(4 * self.positions.n_values, self.tape.n_slots)
+        """Words, and behind them first what image layers keep there, then the slots."""
+        behind = max(4 * self.n_values, self.tape.n_slots)
         return Memory(block=1, bytes=4 * (self.positions.n_words + -(-behind // 4)), align=4)
 
     def cost(self) -> Cost | None:
@@ -79,27 +79,38 @@ class PositionsPart:
             self.positions, self.slots, self.tape, self.network, self.input_bit, self.target, self.memory.bytes
         )
 
+    @property
+    def n_values(self) -> int:
+        """Words besides that image layers work in: what halves leave for roots."""
+        return self.positions.n_values
+
+    def image_code(self, prefix: str) -> Code:
+        """The kernels of the image layers, and C before them."""
+        from lgn_edge.forms.positions.convolve import convolve
+
+        return Code((convolve(self.positions, prefix),), (), ())
+
     def code(self, prefix: str) -> Code:
         """The kernels and the functions around them."""
         from lgn_edge.forms.one_sample.classify import COUNTING
         from lgn_edge.forms.one_sample.encode import sample_parameter, sample_type
         from lgn_edge.forms.positions.classify import classify_positions
-        from lgn_edge.forms.positions.convolve import convolve
         from lgn_edge.forms.positions.expand import expand
         from lgn_edge.forms.positions.pack import load, pack
         from lgn_edge.forms.table.kernels import run_tape
         from lgn_edge.kernels.encoding import comparisons
 
         bits, word = comparisons(self.network.encoder, self.input_bit), self.target.shape.word
+        of_images = self.image_code(prefix)
         return Code(
             kernels=(
                 pack(self.positions, bits, sample_parameter(bits), prefix),
                 load(self.positions, word, prefix),
-                convolve(self.positions, prefix),
+                *of_images.kernels,
                 expand(self.positions, self.slots, self.tape.n_slots, prefix),
                 run_tape(self.tape, self.network.head, prefix),
             ),
-            before=(COUNTING,),
+            before=(COUNTING, *of_images.before),
             behind=(classify_positions(prefix, sample_type(bits), word, self.positions.n_words),),
         )
 
@@ -114,6 +125,9 @@ class PositionsPart:
         return (), ()
 
 
+AnyPart = TypeVar("AnyPart", bound=PositionsPart)
+
+
 @dataclass(frozen=True)
 class PositionsForm:
     """Words of positions (`forms.form.Form`)."""
@@ -123,22 +137,27 @@ class PositionsForm:
     unpredicted: tuple[str, ...] = ("speed", "size", "balanced")
 
     def serves(self, task: Task) -> bool:
-        """Machines without vector units, and networks with image layers whose positions lie in words.
+        """Networks with image layers whose positions lie in words, on machines without vector units.
 
         Where costs are not predicted, words must have less to do than there are gates at all places.
         """
-        part = _planned(task) if task.target.shape.lanes == 1 else None
+        part = planned(PositionsPart, task)
         return part is not None and (part.cost() is not None or part.n_gates < task.circuit.n_gates)
 
     def plan(self, task: Task) -> PositionsPart:
         """The stages of the image layers, and the tape of the others."""
-        part = _planned(task)
+        part = planned(PositionsPart, task)
         assert part is not None, "serves() has looked"
         return part
 
 
-def _planned(task: Task) -> PositionsPart | None:
-    """The network in this form; None where no image layer stays, or their positions do not lie in words."""
+def planned(kind: type[AnyPart], task: Task) -> AnyPart | None:
+    """The network as a part of a kind.
+
+    None on machines with vector units, and where no image layer stays or their positions do not lie in words.
+    """
+    if task.target.shape.lanes > 1:
+        return None
     network = simplify_images(task.network)
     layers = image_layers(network)
     if not layers:
@@ -150,7 +169,7 @@ def _planned(task: Task) -> PositionsPart | None:
         return None
     slots = slots_of(positions, live, _widths(network, layers))
     tape = make_tape(slots.read_by(circuit), network.head, loaded=np.arange(slots.size))
-    return PositionsPart(task.network, positions, slots, tape, task.target)
+    return kind(task.network, positions, slots, tape, task.target)
 
 
 def _widths(network: Network, layers: Sequence[int]) -> dict[int, int]:

@@ -84,7 +84,7 @@ class StraightPart:
 
     def code(self, prefix: str) -> Code:
         """The kernels and the functions around them."""
-        from lgn_edge.forms.one_sample.classify import COUNTING
+        from lgn_edge.forms.one_sample.classify import COUNTING, KEEP
         from lgn_edge.forms.one_sample.encode import load_one, pack_one, sample_type
         from lgn_edge.forms.straight.classify import classify_straight, gates_are_inlined
         from lgn_edge.forms.straight.kernels import MACROS, straight
@@ -98,7 +98,7 @@ class StraightPart:
                 load_one(self.input_bit, self.complemented, slot, n_slots, word, prefix),
                 straight(self.circuit, head, self.steps, slot, core, prefix),
             ),
-            before=(COUNTING, MACROS, *([gates_are_inlined(prefix, slot)] if core.values else [])),
+            before=(COUNTING, KEEP, MACROS, *([gates_are_inlined(prefix, slot)] if core.values else [])),
             behind=(classify_straight(prefix, sample_type(bits), word, slot, n_slots, head.n_outputs),),
         )
 

@@ -23,13 +23,6 @@ from lgn_edge.network import Circuit, Head
 from lgn_edge.passes.push_complements import EXECUTE, OPERATIONS
 
 MACROS: Final = """\
-/* lgn_keep: tells a compiler not to put off additions until the end; it would have to keep every bit until then. */
-#if defined(__GNUC__)
-#define lgn_keep(x) __extension__({ __typeof__(x) kept = (x); __asm__("" : "+r"(kept)); kept; })
-#else
-#define lgn_keep(x) (x)
-#endif
-
 /* Read anew: a compiler that remembers the value instead would run out of registers. */
 #define lgn_read(x) (*(const volatile __typeof__(x)*)&(x))
 
@@ -43,7 +36,7 @@ _EXECUTE_TABLE: Final = dict(zip(OPERATIONS, EXECUTE, strict=True))
 def straight(circuit: Circuit, head: Head, program: RegisterProgram, slot: str, core: Core, prefix: str) -> Kernel:
     """`void PREFIX_gates(slot *slots, int32_t *scores)`: all gates and scores.
 
-    C around it has MACROS and `classify.COUNTING`.
+    C around it has MACROS, and COUNTING and KEEP of `one_sample.classify`.
 
     Args:
         circuit: simplified; its gates are `push_complements.OPERATIONS`.

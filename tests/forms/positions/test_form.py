@@ -10,13 +10,17 @@ import pytest
 from lgn_edge import emulate
 from lgn_edge.artifact import build
 from lgn_edge.artifact.measure import link
+from lgn_edge.errors import UnsupportedError
 from lgn_edge.forms import choice
+from lgn_edge.forms.form import Form
 from lgn_edge.forms.positions.form import PositionsForm
+from lgn_edge.forms.positions_straight.form import PositionsStraight
 from lgn_edge.network import GroupSum, LogicConv2d, LogicDense, Network, OrPool2d, Threshold
 from lgn_edge.nn.edges import EdgeRecipe
 from tests.artifact.test_devices import packed_equals
 from tests.outside import needs_emulator
 from tests.strategies import random_samples
+from tests.thinning import combinations
 
 
 def image_network(size: int, kernels: int, kind: str, planes: bool, edges: bool = False) -> Network:
@@ -51,24 +55,31 @@ def image_network(size: int, kernels: int, kind: str, planes: bool, edges: bool 
     return Network(encoder, tuple(layers), GroupSum(60, 3), f"image{size}", reads=((0,), (1,), (2,), (3,), (0, 2, 4)))
 
 
-@pytest.mark.parametrize(
-    ("size", "kind", "planes", "edges", "target"),
-    [
-        (11, "uint8", True, False, "cortex-m4"),
-        (8, "uint8", False, False, "riscv32"),
-        (9, "float32", True, False, "cortex-m0plus"),
-        (7, "float32", False, False, "cortex-m4"),
-        (10, "uint8", True, True, "cortex-m4"),
-        (6, "uint8", False, True, "riscv32"),
-        (6, "uint8", True, False, "atmega2560"),
-        (8, "uint8", True, True, "atmega2560"),
-    ],
-)
+# size, input type, whether neighbouring positions are neighbouring features, whether there are edges, target
+CASES = {
+    "11-planes": (11, "uint8", True, False, "cortex-m4"),
+    "8": (8, "uint8", False, False, "riscv32"),
+    "9-float32-planes": (9, "float32", True, False, "cortex-m0plus"),
+    "7-float32": (7, "float32", False, False, "cortex-m4"),
+    "10-planes-edges": (10, "uint8", True, True, "cortex-m4"),
+    "6-edges": (6, "uint8", False, True, "riscv32"),
+    "6-planes-avr": (6, "uint8", True, False, "atmega2560"),
+    "8-planes-edges-avr": (8, "uint8", True, True, "atmega2560"),
+}
+FORMS = {"positions": PositionsForm(), "positions_straight": PositionsStraight()}
+
+
+@pytest.mark.parametrize(("case", "form"), combinations(CASES, FORMS))
 def test_firmware_equals_the_reference(
-    size: int, kind: str, planes: bool, edges: bool, target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    case: tuple[int, str, bool, bool, str], form: Form, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choice, "FORMS", (PositionsForm(),))
+    size, kind, planes, edges, target = case
+    monkeypatch.setattr(choice, "FORMS", (form,))
     network = image_network(size, 7, kind, planes, edges)
+    if target == "atmega2560" and isinstance(form, PositionsStraight):
+        with pytest.raises(UnsupportedError, match="no form runs encode, gates, head on atmega2560"):
+            build(network, target, tmp_path / "a")
+        return
     artifact = build(network, target, tmp_path / "a")
     needs_emulator(target)
     firmware = link(artifact.folder, artifact.manifest, keep=("predict", "predict_packed", "selftest"))
