@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from string import Template
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lgn_edge.deploy_files import deploy_folder
+
+_LEAST: Final = -(2**31)  # of an int, which C has no constant for
 
 
 class _At(Template):
@@ -33,5 +34,5 @@ def c_rows(values: NDArray[Any]) -> str:
 def c_literal(value: float | int) -> str:
     """A C constant of a whole number, or of a float32 exactly."""
     if isinstance(value, int):
-        return str(value) if value > np.iinfo(np.int32).min else "(-2147483647 - 1)"
+        return str(value) if value > _LEAST else "(-2147483647 - 1)"
     return f"{value!r}f" if "." in repr(value) or "e" in repr(value) else f"{value!r}.0f"

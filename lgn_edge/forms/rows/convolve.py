@@ -265,16 +265,19 @@ class _Loops:
     def _values(self, operations: tuple[int, ...], taps: Sequence[Expr], output: Expr) -> list[Expr]:
         """What a half gives at the cells of an output."""
         p, lanes = self.places, self.shape.lanes
-        at = T.Bind(p.read[output])
-        cells = [at]
+        lines = [T.Bind(p.read[output])]
         if self.square:
-            below = T.Bind(at + p.window[p.first_cell + 2])
-            cells = [at, at + lanes, below, below + lanes]
+            lines.append(T.Bind(lines[0] + p.window[p.first_cell + 2]))
+        first = [[T.Bind(tap + line) for line in lines] for tap in taps[: len(operations) + 1]]
 
-        def leaf(cell: Expr, n: int) -> Expr:
-            return tirx.BufferLoad(self.slots, [tirx.Ramp(taps[n] + cell, 1, lanes)])
+        def leaf(line: int, beside: int, n: int) -> Expr:
+            return tirx.BufferLoad(self.slots, [tirx.Ramp(first[n][line] + beside, 1, lanes)])
 
-        return [half_value(operations, partial(leaf, cell)) for cell in cells]
+        return [
+            half_value(operations, partial(leaf, line, beside * lanes))
+            for line in range(len(lines))
+            for beside in range(len(lines))
+        ]
 
 
 def _switch(number: Expr, cases: Mapping[int, Callable[[], None]]) -> None:
