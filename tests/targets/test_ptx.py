@@ -162,4 +162,4 @@ def test_a_target_of_several_gpus_suits_all_of_them() -> None:
     target = cuda(find_architectures(["sm_90", "sm_86"]))
     assert target.gpu is not None
     assert (target.gpu.options["mcpu"], target.gpu.shared_bytes) == ("sm_86", 99 << 10)
-    assert [level.cpu for level in target.levels] == ["sm_86", "sm_90"]
+    assert target.gpu.architectures == ("sm_86", "sm_90")
