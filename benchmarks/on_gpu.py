@@ -7,7 +7,7 @@ A machine with a GPU may be lent for minutes only, and may have no network. So w
 
 There, with Python 3.12, torch 2.11, Triton 3.6, nvcc and pytest, in the root of the checkout:
 
-    python3 benchmarks/on_gpu.py --budget 470       # carry build/gpu; allow 540 seconds
+    PYTHONPATH=. python3 benchmarks/on_gpu.py --budget 470   # carry build/gpu; allow 540 seconds
 
 It writes `on_gpu.json` into `$OUT` (or `--output`), anew every second, so that nothing is lost when the machine goes
 away. Steps run in processes of their own, since one that faults takes CUDA along; each is left out when too few seconds
@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +37,8 @@ from typing import Any, Final
 from gpu.carried import CARRIED, prepare
 from gpu.report import write_report
 from harness import Row, show
+
+from lgn_edge.programs import find_program
 
 HERE: Final = Path(__file__).resolve().parent
 NAME: Final = "on_gpu.json"
@@ -203,7 +204,7 @@ def main() -> int:
     if arguments.report:
         print(write_report(arguments.report, HERE / "results"))
         return 0
-    if not arguments.smoke and not shutil.which("nvidia-smi"):
+    if not arguments.smoke and not find_program("nvidia-smi"):
         parser.error("there is no GPU here (no nvidia-smi); --smoke runs the steps without one")
     arguments.output.mkdir(parents=True, exist_ok=True)
     run = Run(arguments.smoke, arguments.output, time.monotonic() + arguments.budget)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import torch
 from harness import Options, Row, machine, run
 
 from lgn_edge.nn.kernels import gpu
+from lgn_edge.programs import find_program
 
 
 def measure(options: Options) -> Iterator[Row]:
@@ -28,7 +28,7 @@ def measure(options: Options) -> Iterator[Row]:
     yield Row("multiprocessors", card.multi_processor_count, "")
     yield Row("second cache", card.L2_cache_size / 2**20, "MiB")
     yield Row("memory", card.total_memory / 2**30, "GiB")
-    if shutil.which("nvidia-smi"):
+    if find_program("nvidia-smi"):
         query = ["nvidia-smi", "--query-gpu=driver_version,clocks.max.sm,clocks.max.mem", "--format=csv,noheader"]
         done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
         yield fact("driver, greatest clocks of processors and memory", done.stdout.strip())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -21,6 +20,7 @@ import torch
 from harness import Options, Row, run
 
 from gpu.carried import CARRIED
+from lgn_edge.programs import find_program
 
 SITE: Final = CARRIED / "site"
 _CHANGED: Final = re.compile(r'\b([xb])\.type\(\), "'), r'\1.scalar_type(), "'
@@ -34,7 +34,7 @@ def measure(options: Options) -> Iterator[Row]:
     archives = sorted(CARRIED.glob("difflogic-*.tar.gz"))
     if not archives:
         yield _absent("difflogic", "no source is carried")
-    elif shutil.which("nvcc") is None or not torch.cuda.is_available():
+    elif find_program("nvcc") is None or not torch.cuda.is_available():
         yield _absent("difflogic", "there is no nvcc, or no GPU")
     else:
         with tempfile.TemporaryDirectory() as folder:
