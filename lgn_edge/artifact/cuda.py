@@ -164,16 +164,15 @@ class _Memory:
     """Memory of a GPU, given back with this."""
 
     def __init__(self, size: int, index: int) -> None:
-        self.address = ctypes.c_uint64()
-        self._index = index
-        with _Context(index) as driver:
+        self.address, self._context = ctypes.c_uint64(), _Context(index)
+        with self._context as driver:
             code = driver.cuMemAlloc_v2(ctypes.byref(self.address), ctypes.c_size_t(size))
         if code:
             raise UnsupportedError(f"GPU {index} has no {size:,} bytes for the results (the driver's error {code})")
 
     def __del__(self) -> None:
         if self.address.value:
-            with _Context(self._index) as driver:
+            with self._context as driver:
                 driver.cuMemFree_v2(self.address)
 
 
