@@ -67,15 +67,21 @@ class Gpu:
     Attributes:
         give: an array of the GPU's memory with these values.
         read: the values of such an array, when all is done.
+        address: of such an array.
     """
 
     give: Callable[[NDArray[Any]], Any]
     read: Callable[[Any], NDArray[Any]]
+    address: Callable[[Any], int]
 
 
 def real_gpu() -> Gpu:
     """That of torch."""
-    return Gpu(lambda values: torch.from_numpy(values).to(DEVICE), lambda array: array.cpu().numpy())
+    return Gpu(
+        lambda values: torch.from_numpy(values).to(DEVICE),
+        lambda array: array.cpu().numpy(),
+        lambda array: int(array.data_ptr()),
+    )
 
 
 def stand_in() -> Gpu:
@@ -90,7 +96,7 @@ def stand_in() -> Gpu:
         driver.wait(0)
         return driver.read(array)
 
-    return Gpu(driver.give, read)
+    return Gpu(driver.give, read, lambda array: int(array.address))
 
 
 def measure(options: Options) -> Iterator[Row]:
@@ -157,12 +163,28 @@ def equal(artifact: Artifact, network: Network, gpu: Gpu, counts: tuple[int, ...
     return 100 * right / total
 
 
+def called(artifact: Artifact, function: str, gpu: Gpu, given: Any, n: int, times: int) -> float | None:
+    """Seconds of a call of the C interface on the GPU's memory, one behind the other; None without a GPU."""
+    library = artifact.library
+    assert isinstance(library, CudaLibrary), "these are artifacts for CUDA"
+    scores = gpu.give(np.zeros((n, artifact.manifest.classes), np.int32))
+    classes = gpu.give(np.zeros(n, np.int32))
+    places = gpu.address(given), n, gpu.address(scores), gpu.address(classes)
+
+    def calls() -> None:
+        for _ in range(times):
+            library.call_device(function, 0, *places)
+
+    took = seconds(calls)
+    gpu.read(classes)
+    return took and took / times
+
+
 def packed(
     artifact: Artifact, name: str, network: Network, gpu: Gpu, n: int, theirs: Mapping[int, float]
 ) -> Iterator[Row]:
     """Packed words in, scores out."""
-    words = gpu.give(words_of(network, n))
-    took = seconds(lambda: artifact.predict_packed_device(words, n))
+    took = called(artifact, "predict_packed_device", gpu, gpu.give(words_of(network, n)), n, 10)
     title = f"{name}: packed words in, scores out, {n:,} samples"
     yield Row(title, took and took * 1e6, "us", note=timed())
     must, aim = BARS.get(n, ("", ""))
@@ -176,11 +198,9 @@ def bulk(artifact: Artifact, name: str, network: Network, gpu: Gpu, n: int) -> I
     """Gates and samples a second, features in and classes out, and packed bits in."""
     work = network.n_gates * n / 1e12
     left = f"{network.n_gates:,} gates, of which {artifact.report['gates_scheduled']:,} run; {timed()}"
-    samples = gpu.give(random_samples(network, n))
-    took = seconds(lambda: artifact.predict_device(samples))
+    took = called(artifact, "predict_device", gpu, gpu.give(random_samples(network, n)), n, 1)
     yield Row(f"{name}: features in, classes out", took and work / took, "T gate-samples/s", ">= 1", ">= 2", left)
-    words = gpu.give(words_of(network, n))
-    took = seconds(lambda: artifact.predict_packed_device(words, n))
+    took = called(artifact, "predict_packed_device", gpu, gpu.give(words_of(network, n)), n, 1)
     yield Row(f"{name}: packed bits in", took and work / took, "T gate-samples/s", ">= 3", ">= 8", left)
 
 

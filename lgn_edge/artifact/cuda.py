@@ -82,6 +82,22 @@ class CudaLibrary(GpuLibrary):
             raise InputError(f"packed bits have shape {list(given.shape)}; {n} samples take {list(shape)}")
         return self._there("predict_packed_device", words, given, n, on)
 
+    def call_device(self, function: str, stream: int, given: int, n: int, scores: int, classes: int) -> None:
+        """`lgn_NAME_FUNCTION` of the C interface on addresses of the GPU, which nobody checks.
+
+        Args:
+            function: "predict_device" or "predict_packed_device".
+            stream: a cudaStream_t as a number.
+            given: address of samples, or of words.
+            n: samples.
+            scores: address of int32[n, classes].
+            classes: address of int32[n].
+
+        Raises:
+            UnsupportedError: the GPU failed.
+        """
+        self._run(function, stream, given, n, scores, classes)
+
     def _taken(self, array: DLPack, stream: int | None, dtype: str, what: str, shape: str) -> tuple[Taken, int]:
         """The array where it lies, and the stream that works on it."""
         if stream is None and _of_torch(array):
@@ -103,7 +119,7 @@ class CudaLibrary(GpuLibrary):
         scores = self._made(array, (n, self._classes), stream, owner)
         classes = self._made(array, (n,), stream, owner)
         if n:
-            self._run(function, stream, given.address, n, _at(scores), _at(classes))
+            self.call_device(function, stream, given.address, n, _at(scores), _at(classes))
         return GpuPrediction(scores, classes if self._manifest.decides else None)
 
     def _made(self, like: DLPack, shape: tuple[int, ...], stream: int, owner: object) -> Any:
@@ -148,16 +164,15 @@ class _Memory:
     """Memory of a GPU, given back with this."""
 
     def __init__(self, size: int, index: int) -> None:
-        self.address = ctypes.c_uint64()
-        self._index = index
-        with _Context(index) as driver:
+        self.address, self._context = ctypes.c_uint64(), _Context(index)
+        with self._context as driver:
             code = driver.cuMemAlloc_v2(ctypes.byref(self.address), ctypes.c_size_t(size))
         if code:
             raise UnsupportedError(f"GPU {index} has no {size:,} bytes for the results (the driver's error {code})")
 
     def __del__(self) -> None:
         if self.address.value:
-            with _Context(self._index) as driver:
+            with self._context as driver:
                 driver.cuMemFree_v2(self.address)
 
 

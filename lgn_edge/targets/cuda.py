@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -14,37 +14,24 @@ from lgn_edge.targets.native import native
 from lgn_edge.targets.target import Level, Target
 from lgn_edge.words import meant
 
-
-@dataclass(frozen=True)
-class Architecture:
-    """GPUs of a compute capability.
-
-    Attributes:
-        description: for people.
-        shared_bytes: of shared memory that a block may have when it asks for it (CUDA C++ Programming Guide, table
-            "Technical Specifications per Compute Capability").
-    """
-
-    description: str
-    shared_bytes: int
-
-
 _KIB: Final = 1024
-ARCHITECTURES: Final[Mapping[str, Architecture]] = MappingProxyType(
+ARCHITECTURES: Final[Mapping[str, int]] = MappingProxyType(
     {
-        "sm_75": Architecture("Turing: T4, RTX 20", 64 * _KIB),
-        "sm_80": Architecture("Ampere: A100, A30", 163 * _KIB),
-        "sm_86": Architecture("Ampere: A10, A40, RTX 30", 99 * _KIB),
-        "sm_87": Architecture("Jetson Orin", 163 * _KIB),
-        "sm_89": Architecture("Ada: L4, L40, RTX 40", 99 * _KIB),
-        "sm_90": Architecture("Hopper: H100, H200", 227 * _KIB),
-        "sm_100": Architecture("Blackwell: B200, GB200", 227 * _KIB),
-        "sm_103": Architecture("Blackwell: B300, GB300", 227 * _KIB),
-        "sm_110": Architecture("Jetson Thor", 227 * _KIB),
-        "sm_120": Architecture("Blackwell: RTX 50, RTX PRO", 99 * _KIB),
-        "sm_121": Architecture("Blackwell: DGX Spark", 99 * _KIB),
+        "sm_75": 64 * _KIB,  # Turing: T4, RTX 20
+        "sm_80": 163 * _KIB,  # Ampere: A100, A30
+        "sm_86": 99 * _KIB,  # Ampere: A10, A40, RTX 30
+        "sm_87": 163 * _KIB,  # Jetson Orin
+        "sm_89": 99 * _KIB,  # Ada: L4, L40, RTX 40
+        "sm_90": 227 * _KIB,  # Hopper: H100, H200
+        "sm_100": 227 * _KIB,  # Blackwell: B200, GB200
+        "sm_103": 227 * _KIB,  # Blackwell: B300, GB300
+        "sm_110": 227 * _KIB,  # Jetson Thor
+        "sm_120": 99 * _KIB,  # Blackwell: RTX 50, RTX PRO
+        "sm_121": 99 * _KIB,  # Blackwell: DGX Spark
     }
 )
+"""Each with the bytes of shared memory that a block may ask for: CUDA C++ Programming Guide, table "Technical
+Specifications per Compute Capability"."""
 ALIASES: Final[Mapping[str, str]] = MappingProxyType({"jetson-orin": "sm_87", "jetson-thor": "sm_110"})
 OLDEST: Final = "sm_75"
 # CUDA's release that brought each version of PTX (PTX ISA, "Release History"), of those that LLVM writes for the above.
@@ -117,7 +104,7 @@ def cuda(architectures: Sequence[str] = ()) -> Target:
         gpu=Gpu(
             "nvptx",
             MappingProxyType({"mcpu": known[0]}),
-            shared_bytes=min(ARCHITECTURES[arch].shared_bytes for arch in known),
+            shared_bytes=min(ARCHITECTURES[arch] for arch in known),
             words=2,
             architectures=tuple(architectures),
         ),

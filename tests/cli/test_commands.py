@@ -75,6 +75,20 @@ def test_an_artifact_is_no_model(lgn_edge_command, artifact):
         refused(lgn_edge_command(*words), "is an artifact; give the model that it was built from")
 
 
+@pytest.mark.parametrize(
+    ("target", "gpus", "text"),
+    [
+        ("cuda", ("sm_70",), "kernels cannot be made for sm_70: PTX of sm_75, the oldest, does not run on it"),
+        ("cuda", ("sm_90", "jetson-oren"), "unknown GPU 'jetson-oren'; did you mean jetson-orin"),
+        ("native", ("sm_90",), "native is no target for NVIDIA's GPUs; leave out --arch, or build for cuda"),
+    ],
+)
+def test_gpus_that_cannot_be_built_for(lgn_edge_command, files, tmp_path, target, gpus, text):
+    options = [word for gpu in gpus for word in ("--arch", gpu)]
+    refused(lgn_edge_command("build", files / "model.onnx", "-t", target, "-o", tmp_path / "gpu", *options), text)
+    assert not (tmp_path / "gpu").exists()
+
+
 # inspect
 
 
