@@ -32,6 +32,8 @@ Case = tuple[str, float | None, Callable[[], object]]  # name, bytes asked for, 
 def measure(options: Options) -> Iterator[Row]:
     """Microseconds and bytes a second of each kernel."""
     gates, batches = (8, (33,)) if options.quick else (GATES, BATCHES)
+    for name, asked, call in parameter_cases(gates):
+        yield from _timed(f"{name}, {gates:,} gates", asked, call)
     for dtype in (torch.float32, torch.bfloat16):
         for batch in batches:
             for name, asked, call in cases(gates, batch, dtype):
@@ -62,8 +64,6 @@ def cases(gates: int, batch: int, dtype: torch.dtype) -> Iterator[Case]:
     c = torch.randn(gates, 4, device=DEVICE)
     x, g = torch.rand(gates, batch, device=DEVICE).to(dtype), torch.randn(gates, batch, device=DEVICE).to(dtype)
     size, rows = x.element_size(), float(gates * batch)
-    if dtype == torch.float32 and batch == BATCHES[0]:
-        yield from _parameter_cases(gates)
     yield "gates forward", 3 * size * rows, lambda: OPERATORS.rows_gates(x, c, entries, *read)
     yield "coefficients", 3 * size * rows, lambda: OPERATORS.rows_coefficient_gradient(x, entries, g)
     yield "inputs", 5 * size * rows, lambda: OPERATORS.rows_input_gradient(x, c, entries, *read, g)
@@ -87,7 +87,8 @@ def cases(gates: int, batch: int, dtype: torch.dtype) -> Iterator[Case]:
         yield from _lookup_cases(x, g, Connections(gates, several), k)
 
 
-def _parameter_cases(gates: int) -> Iterator[Case]:
+def parameter_cases(gates: int) -> Iterator[Case]:
+    """Kernels between weights and coefficients."""
     for kind, numbers in (("light", 4), ("raw", 16)):
         weight, gradient = (torch.randn(gates, n, device=DEVICE) for n in (numbers, 4))
         seed = torch.zeros(1, dtype=torch.int64, device=DEVICE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -231,11 +231,14 @@ class GateLayer(LogicLayer, ABC):
         """
         if not isinstance(x, Rows):
             return collapse(self.corners())
+        made = x.made.get(self.weight)
+        return _made([self])[0] if made is None else made
+
+    @property
+    def _making(self) -> tuple[str, float, bool, bool]:
+        """What decides how weights become gates in the present mode; the last one is whether they get noise."""
         noise = self.training and "gumbel" in self.estimator
-        seed = torch.randint(2**62, (1,), device=self.weight.device) if noise else None
-        given = self.parametrization, self.temperature, self.discrete
-        found: Tensor = gpu_operators.coefficients(self.weight, seed, *given)
-        return found
+        return self.parametrization, self.temperature, self.discrete, noise
 
     def soft_corners(self) -> Tensor:
         """Soft corners [gates, 2**arity], without noise."""
@@ -244,6 +247,33 @@ class GateLayer(LogicLayer, ABC):
     def hard_corners(self) -> Tensor:
         """Corners [gates, 2**arity] of the discrete gates, exactly 0 or 1."""
         return self._gates.hard(self.weight)
+
+
+def made_at_once(layers: Sequence[GateLayer]) -> dict[Tensor, Tensor]:
+    """Coefficients [gates, 4] of layers of two-input gates for rows, by the weight of each.
+
+    Layers whose gates are made in one way share a kernel, and backward another one: a GPU takes longer to begin one
+    than to make the gates of a layer.
+    """
+    alike: dict[Any, list[GateLayer]] = {}
+    for layer in layers:
+        if layer._gates.numbers == PARAMETRIZATIONS[layer.parametrization].numbers:  # of more inputs they have more
+            alike.setdefault((layer._making, layer.weight.requires_grad), []).append(layer)
+    return {
+        layer.weight: coefficients
+        for several in alike.values()
+        for layer, coefficients in zip(several, _made(several), strict=True)
+    }
+
+
+def _made(layers: Sequence[GateLayer]) -> Sequence[Tensor]:
+    """Coefficients of layers whose gates are made in one way, by one kernel."""
+    weights: list[Tensor] = [layer.weight for layer in layers]
+    weight = weights[0] if len(weights) == 1 else torch.cat(weights)
+    *making, noise = layers[0]._making
+    seed = torch.randint(2**62, (1,), device=weight.device) if noise else None
+    found: Tensor = gpu_operators.coefficients(weight, seed, *making)
+    return torch.split(found, [len(each) for each in weights])
 
 
 def truth_tables(corners: Tensor) -> Tensor:

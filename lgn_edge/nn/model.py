@@ -18,7 +18,7 @@ from lgn_edge.network.samples import SCALE
 from lgn_edge.nn.blocks import Blocks
 from lgn_edge.nn.convolution import LogicConv2d, OrPool2d
 from lgn_edge.nn.encoder import Threshold
-from lgn_edge.nn.gate_layer import GateLayer
+from lgn_edge.nn.gate_layer import GateLayer, made_at_once
 from lgn_edge.nn.kernels import cpu, gpu
 from lgn_edge.nn.layers import GroupSum
 from lgn_edge.nn.logic_layer import LogicLayer, Signals, joined
@@ -203,7 +203,10 @@ class LogicGateNetwork(MeantModule):
         kernels, bits = self.kernels(bits.device.type), rows(bits)
         if kernels == "torch":
             return real(bits, self._dtype).to(self._dtype)
-        return Blocks.pack(bits) if kernels == "compiled" else Rows.pack(bits, self._dtype)
+        if kernels == "compiled":
+            return Blocks.pack(bits)
+        made = {} if torch.compiler.is_compiling() else made_at_once(self.gate_layers)
+        return Rows.pack(bits, self._dtype, made)
 
     @torch.no_grad()
     def activations(self, bits: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -10,8 +10,8 @@ which defines it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -30,11 +30,13 @@ class Rows:
         batch: samples.
         values: float32 or bfloat16 [signals, batch]. For bits it has no memory and no meaning: gradients flow through.
         bits: int32 [signals, words], bit i of a word belongs to sample 32 * word + i; None for real values.
+        made: coefficients of the gates of layers that will read them, by weight (see `gate_layer.made_at_once`).
     """
 
     batch: int
     values: Tensor
     bits: Tensor | None = None
+    made: Mapping[Tensor, Tensor] = field(default_factory=dict)
 
     @property
     def signals(self) -> int:
@@ -42,25 +44,25 @@ class Rows:
         return self.values.shape[0]
 
     @classmethod
-    def pack(cls, x: Tensor, dtype: torch.dtype = torch.float32) -> Rows:
+    def pack(cls, x: Tensor, dtype: torch.dtype = torch.float32, made: Mapping[Tensor, Tensor] | None = None) -> Rows:
         """Rows of bits [batch, signals] of any type, set where it is not 0; gradients, also x's, are of dtype."""
         batch, signals = x.shape
         values = x.t().to(dtype) if x.requires_grad else carrier(x, signals, batch, dtype)
-        return cls(batch, values, gpu_operators.pack(x.bool()))
+        return cls(batch, values, gpu_operators.pack(x.bool()), made or {})
 
     @classmethod
     def join(cls, several: Sequence[Rows]) -> Rows:
         """The signals of several sources of one batch, in their order."""
-        batch, bits = several[0].batch, [each.bits for each in several if each.bits is not None]
+        bits = [each.bits for each in several if each.bits is not None]
         if len(bits) < len(several):
-            return cls(batch, torch.cat([each.real().values for each in several]))
-        return cls(batch, torch.cat([each.values for each in several]), torch.cat(bits))
+            return several[0]._with(torch.cat([each.real().values for each in several]))
+        return several[0]._with(torch.cat([each.values for each in several]), torch.cat(bits))
 
     def real(self) -> Rows:
         """The same signals as real values."""
         if self.bits is None:
             return self
-        return Rows(self.batch, gpu_operators.unpack(self.values, self.bits))
+        return self._with(gpu_operators.unpack(self.values, self.bits))
 
     def tensor(self) -> Tensor:
         """Signals [batch, signals]."""
@@ -70,8 +72,8 @@ class Rows:
         """A layer of real-valued gates, `gates.gates_definition` on rows."""
         x = self.real().values
         if wires.lasting:
-            return Rows(self.batch, gpu_operators.chain_gates(x, coefficients, *wires.chains.tensors))
-        return Rows(self.batch, gpu_operators.gates(x, coefficients, wires.entries, *self._lists(wires)))
+            return self._with(gpu_operators.chain_gates(x, coefficients, *wires.chains.tensors))
+        return self._with(gpu_operators.gates(x, coefficients, wires.entries, *self._lists(wires)))
 
     def bit_gates(
         self,
@@ -83,26 +85,24 @@ class Rows:
         """A layer of discrete gates on bits; see `Blocks.bit_gates`."""
         if wires.lasting and share is None:
             chains = wires.chains.tensors
-            return Rows(self.batch, *gpu_operators.chain_bit_gates(self.values, coefficients, self.bits, *chains))
+            return self._with(*gpu_operators.chain_bit_gates(self.values, coefficients, self.bits, *chains))
         arguments = self.values, coefficients, share, self.bits, candidates, wires.entries, *self._lists(wires)
-        return Rows(self.batch, *gpu_operators.bit_gates(*arguments))
+        return self._with(*gpu_operators.bit_gates(*arguments))
 
     def lookup_gates(self, wires: Connections, corners: Tensor) -> Rows:
         """A layer of real-valued gates of 3 to 6 inputs, `lookup.interpolated` on rows; see `Blocks.lookup_gates`."""
         arguments = self.real().values, corners, wires.entries, *self._readers(wires)
-        return Rows(self.batch, gpu_operators.lookup(*arguments))
+        return self._with(gpu_operators.lookup(*arguments))
 
     def trees(self, trees: Trees, coefficients: Tensor) -> Rows:
         """Real-valued trees at the places of an image and a pool; see `Blocks.trees`."""
         arguments = self.real().values, trees.leaf, coefficients, *self._readers(trees), trees.sizes
-        return Rows(self.batch, gpu_operators.trees(*arguments))
+        return self._with(gpu_operators.trees(*arguments))
 
     def bit_trees(self, trees: Trees, coefficients: Tensor, share: Tensor | None = None) -> Rows:
         """The same for discrete gates on bits; see `Blocks.bit_trees`."""
         wires = trees.leaf, trees.candidates, *self._readers(trees)
-        return Rows(
-            self.batch, *gpu_operators.bit_trees(self.values, coefficients, share, self.bits, *wires, trees.sizes)
-        )
+        return self._with(*gpu_operators.bit_trees(self.values, coefficients, share, self.bits, *wires, trees.sizes))
 
     def group_sums(self, groups: int) -> Tensor:
         """Sums float32 [batch, groups] of equal contiguous parts of the signals."""
@@ -110,6 +110,10 @@ class Rows:
             return self.values.reshape(groups, self.signals // groups, self.batch).sum(1, dtype=torch.float32).t()
         sums: Tensor = gpu_operators.count(self.values, self.bits, groups)
         return sums.t()
+
+    def _with(self, values: Tensor, bits: Tensor | None = None) -> Rows:
+        """Other signals of the same batch."""
+        return replace(self, values=values, bits=bits)
 
     def _lists(self, wires: Connections) -> tuple[Tensor, Tensor, Tensor] | tuple[None, None, None]:
         """The same of gates of two inputs: where the list of each signal starts, where it ends, and the lists."""

@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from lgn_edge.nn import LogicDense
+from lgn_edge.nn import LogicDense, LookupDense
 from lgn_edge.nn.estimator import hard, soft
+from lgn_edge.nn.gate_layer import made_at_once
 from lgn_edge.nn.gates import collapse
 from lgn_edge.nn.kernels import gpu_operators
 from lgn_edge.nn.parametrization import PARAMETRIZATIONS
@@ -100,6 +101,27 @@ def test_a_layer_of_rows_has_them(estimator: str) -> None:
     assert torch.equal(discrete, discrete.round()) == (estimator in ("hard", "gumbel"))
     layer.eval()
     assert torch.equal(layer.coefficients(rows).cpu(), collapse(layer.hard_corners()).cpu())
+
+
+def test_layers_alike_are_made_at_once() -> None:
+    """Each has the coefficients and the gradient that it has alone."""
+    kinds = [{}, {"estimator": "hard"}, {"parametrization": "raw"}, {"estimator": "hard"}, {}, {"estimator": "gumbel"}]
+    layers = [LogicDense(5, 7 + i, seed=i, **kind).to(DEVICE) for i, kind in enumerate(kinds)]
+    made = made_at_once([*layers, LookupDense(5, 6, arity=3).to(DEVICE)])
+    assert len(made) == len(layers)
+    rows = Rows.pack(torch.zeros(3, 5, dtype=torch.bool, device=DEVICE), made=made)
+    for layer in layers:
+        assert layer.coefficients(rows) is made[layer.weight]
+    along = [torch.linspace(-1, 1, made[layer.weight].numel(), device=DEVICE).reshape(-1, 4) for layer in layers]
+    sum((made[layer.weight] * each).sum() for layer, each in zip(layers, along, strict=True)).backward()
+    alone = Rows.pack(torch.zeros(3, 5, dtype=torch.bool, device=DEVICE))
+    for layer, each in zip(layers[:-1], along, strict=False):  # the last one has other noise alone
+        weight = layer.weight
+        together, weight.grad = weight.grad, None
+        mine = layer.coefficients(alone)
+        assert torch.equal(mine, made[weight])
+        (mine * each).sum().backward()
+        assert torch.equal(weight.grad, together)
 
 
 COMPILE = """
