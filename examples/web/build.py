@@ -86,7 +86,7 @@ def _gates(network: Network) -> str:
     """Those of kernels once, and how often all are applied."""
     if network.n_distinct == network.n_gates:
         return f"{network.n_gates:,}"
-    return f"{network.n_distinct:,}; {network.n_gates:,} times applied"
+    return f"{network.n_distinct:,}, applied {network.n_gates:,} times"
 
 
 def _offline(page: Path) -> str:
