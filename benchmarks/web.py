@@ -68,7 +68,8 @@ def rows(where: str, artifact: Artifact, network: Network, ask: Ask, backend: st
     first, one, all_of_them = (statistics.median(answer[key] for answer in answers) for key in ("first", "one", "many"))
     bars = ("<= 1000", "<= 200") if backend == "wasm" else ("", "")
     size = (artifact.folder / f"lgn_{artifact.name}.wasm").stat().st_size
-    note = f"import, fetch, compile, predict; median of {len(answers)}; module of {size:,} bytes"
+    fastest = min(answer["first"] for answer in answers)
+    note = f"import, fetch, compile, predict; median of {len(answers)}, the fastest {fastest:.0f}; {size:,} bytes"
     yield Row(f"{where}: first answer", first, "ms", *bars, note)
     yield Row(f"{where}: one image", one, "ms", note="later on")
     yield Row(f"{where}: {many:,} images a call", many / all_of_them * 1e3, "images/s")

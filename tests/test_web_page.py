@@ -18,6 +18,7 @@ import lgn_edge
 from benchmarks.browser import WEBGPU, Launch, served
 from lgn_edge.errors import InputError
 from tests.outside import needs, needs_chromium
+from tests.thinning import exhaustive
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "web"
@@ -199,6 +200,7 @@ def test_the_page_says_what_the_network_is_and_what_it_runs_on(page: Any, folder
     assert page.locator("#other").is_hidden()
 
 
+@exhaustive
 def test_a_gpu_reads_a_drawing_too(launch: Launch, address: str) -> None:
     """Chromium's software in the place of a GPU, which the page takes for one."""
     context = launch(WEBGPU).new_context()
@@ -215,6 +217,11 @@ def test_a_gpu_reads_a_drawing_too(launch: Launch, address: str) -> None:
     assert page.inner_text("#backend") == "Runs on the processor, as WebAssembly."
     assert_answered(page, "7")
     assert page.inner_text("#other") == "Run it on the GPU"
+    page.evaluate("() => navigator.serviceWorker.ready.then(() => {})")
+    opened(page, address)  # now the service worker keeps what the GPU takes
+    context.set_offline(True)
+    opened(page, address)
+    assert page.inner_text("#backend") == "Runs on the GPU, by WebGPU."
 
 
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
@@ -262,10 +269,12 @@ def test_everything_that_the_page_names_is_there(folder: Path) -> None:
     assert (folder / "models" / MODEL / entry["module"]).is_file()
 
 
-def test_the_service_worker_keeps_every_file(folder: Path) -> None:
+def test_the_service_worker_keeps_every_file_but_those_of_gpus(folder: Path) -> None:
     kept = json.loads(re.findall(r"FILES = (\[.*?\]);", (folder / "offline.js").read_text(), re.DOTALL)[0])
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert set(kept) == {"./", *files} - {"offline.js", ".lgn-edge.json"}
+    of_gpus = {f"models/{MODEL}/lgn_mnist_4000_webgpu.{kind}" for kind in ("json", "bin")}
+    assert of_gpus < files
+    assert set(kept) == {"./", *files} - of_gpus - {"offline.js", ".lgn-edge.json"}
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:

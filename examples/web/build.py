@@ -34,6 +34,8 @@ SHIPPED: Final = (
     "mnist-48000",
     "fashion-mnist-32000",
 )  # the first is the one that the page begins with
+# Large, and for GPUs alone: page/offline.js.in keeps what was taken.
+KEPT_LATER: Final = re.compile(r"_webgpu\.(json|bin)$")
 DATA: Final = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 
 
@@ -84,16 +86,16 @@ def _gates(network: Network) -> str:
     """Those of kernels once, and how often all are applied."""
     if network.n_distinct == network.n_gates:
         return f"{network.n_gates:,}"
-    return f"{network.n_distinct:,}; {network.n_gates:,} times applied"
+    return f"{network.n_distinct:,}, applied {network.n_gates:,} times"
 
 
 def _offline(page: Path) -> str:
-    """The service worker, which keeps every file of the page; another content is another worker."""
+    """The service worker, which keeps the files of the page; another content is another worker."""
     files = sorted(path for path in page.rglob("*") if path.is_file())
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.name.encode() + path.read_bytes())
-    names = ["./", *(path.relative_to(page).as_posix() for path in files)]
+    names = ["./", *(path.relative_to(page).as_posix() for path in files if not KEPT_LATER.search(path.name))]
     text = (HERE / "page" / "offline.js.in").read_text()
     return text.replace("@{digest}", digest.hexdigest()[:16]).replace("@{files}", json.dumps(names, indent=2))
 

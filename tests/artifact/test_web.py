@@ -27,7 +27,7 @@ from tests.strategies import random_network, random_samples
 from tests.thinning import few
 
 # with more values alive at once than WebGPU promises shared memory for
-WAVES = random_network(16, features=90, bits=7000, widths=(7000, 7000), classes=7, input_dtype="uint8")
+WAVES = random_network(16, 90, bits=5200, widths=(5201,), classes=7, input_dtype="uint8", tables=(6, 9))
 NETWORKS = test_artifact.NETWORKS | test_heads.NETWORKS | {"waves": WAVES}
 SIZES = (0, 1, 33, 513)
 BLANK = "<!doctype html><title>a page of somebody else</title>"
