@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,6 +150,8 @@ def _adapters() -> Sequence[Any]:
     """The adapters of WebGPU, GPUs first."""
     import wgpu
 
+    # Without a display, Mesa's layer that puts devices in order would write to stderr; the order is made below.
+    os.environ.setdefault("NODEVICE_SELECT", "1")
     found = wgpu.gpu.enumerate_adapters_sync()
     return sorted(found, key=lambda adapter: adapter.info["adapter_type"] == "CPU")
 
