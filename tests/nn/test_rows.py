@@ -268,10 +268,12 @@ for capability in (80, 90):
         assert code.loads >= 3, code
         each = {"SAMPLES": samples, "BITS": False}
         code = compiled("input_gradient", rows, each, capability)
-        assert code.loads == (2 if samples * int(kind[3:]) == 32 * 128 else 0), code
+        bits = samples * int(kind[3:]) // 32  # that a lane takes of a row
+        assert code.loads == (2 if bits == 128 else 0), code
         compiled("input_gradient", rows | {"x": "*i32"}, each | {"BITS": True}, capability)
-        choices = {"CANDIDATES": 64, "SAMPLES": 128}
-        compiled("choice_gradient", rows | {"x": "*i32"}, choices, capability, warps=4)
+    for kind in ("*fp32", "*bf16"):
+        rows = POINTERS | {"x": "*i32", "g": kind}
+        compiled("choice_gradient", rows, {"CANDIDATES": 64, "SAMPLES": 128}, capability, warps=4)
     for words in (4, 32):
         tile = {"GATES": 128 // words, "WORDS": words}
         compiled("bits_forward", POINTERS | {"x": "*i32", "y": "*i32"}, tile, capability, warps=4)
@@ -286,6 +288,6 @@ def test_dense_gates_read_widely_and_spill_nothing(tmp_path: Path) -> None:
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     registers = [int(number) for number in re.findall(r"Used (\d+) registers", done.stdout)]
-    assert len(registers) == 2 * (3 * 5 + 3)
+    assert len(registers) == 2 * (3 * 4 + 2 + 3)
     assert max(registers) <= 168  # of four warps: an SM has three programs of the widest one under way
     assert set(re.findall(r"(\d+) bytes spill stores", done.stdout)) == {"0"}
