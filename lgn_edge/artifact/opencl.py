@@ -37,7 +37,7 @@ class OpenCl:
         if self.driver:
             # the loader of the wheel asks for its driver by its name alone, and finds the folder by this variable
             os.environ.setdefault("PYOPENCL_HOME", str(self.driver.parents[1]))
-            ctypes.CDLL(str(self.driver), mode=ctypes.RTLD_GLOBAL)
+            ctypes.CDLL(str(self.driver), mode=ctypes.RTLD_LOCAL)
         return self.library
 
 

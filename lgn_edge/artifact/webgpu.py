@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 from collections.abc import Mapping, Sequence
@@ -148,6 +149,9 @@ def missing_webgpu() -> str | None:
 
 def _adapters() -> Sequence[Any]:
     """The adapters of WebGPU, GPUs first."""
+    if importlib.util.find_spec("triton"):
+        # Triton's library and a driver of Vulkan on the CPU each hold LLVM; the process ends where the driver is first.
+        importlib.import_module("triton._C.libtriton")
     import wgpu
 
     # Without a display, Mesa's layer that puts devices in order would write to stderr; the order is made below.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +85,14 @@ def test_an_artifact_is_loaded_and_the_same_bytes_again(tmp_path: Path, target: 
     assert built[0].manifest.files == built[1].manifest.files
     samples = random_samples(network, 70)
     assert load_artifact(tmp_path / "one").predict(samples[::2]) == network.evaluate(samples[::2])
+
+
+def test_triton_is_loaded_behind_a_driver_of_vulkan() -> None:
+    needs_emulator("webgpu")
+    pytest.importorskip("triton")
+    opened = "from lgn_edge.artifact.webgpu import _adapters; _adapters()[0].request_device_sync()"
+    code = f"{opened}; import triton._C.libtriton"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
 def test_threads_take_turns(tmp_path: Path) -> None:
