@@ -11,13 +11,16 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from lgn_edge.errors import InputError
+from lgn_edge.nn.kernels import gpu
 from lgn_edge.training import Dataset, loop, replay, train
 from lgn_edge.training.processes import Processes
 from lgn_edge.training.recipe import Recipe, recipe_from
 from lgn_edge.training.steps import OneByOne, Recorded, Subject, steps_of
-from tests.thinning import few
+from tests.nn.gpu_kernels import with_triton
+from tests.thinning import exhaustive, few
 from tests.training.runs import RECIPE, dataset, files
 from tests.training.test_images import SMALL, bars
 
@@ -84,3 +87,51 @@ def test_a_model_stays_as_it_was_when_a_loss_is_not_finite(monkeypatch: pytest.M
     assert not torch.equal(taken[0]["layers.0.weight"], taken[1]["layers.0.weight"])
     for name, value in taken[1].items():
         assert torch.equal(value.nan_to_num(), taken[-1][name].nan_to_num())
+
+
+VIEWS = {
+    *("view", "_unsafe_view", "t", "transpose", "unbind", "expand", "detach", "select", "slice", "split", "alias"),
+    *("unsqueeze", "squeeze", "as_strided", "split_with_sizes", "empty", "new_empty", "empty_like", "empty_strided"),
+}
+
+
+class Operators(TorchDispatchMode):
+    """Names of torch's operators that compute; a kernel on a GPU, each of them."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch has none
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        space, name = str(function).split(".")[:2]
+        if space == "aten" and name not in VIEWS:
+            self.names.append(name)
+        return function(*args, **(kwargs or {}))
+
+
+@with_triton
+@exhaustive
+@pytest.mark.skipif(DEVICE == "cuda", reason="kernels are counted where the interpreter executes them")
+@pytest.mark.parametrize("settings", [{"estimator": "soft", "parametrization": "raw"}, {"estimator": "gumbel"}])
+def test_a_step_of_six_layers_launches_forty_kernels_at_most(
+    settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "usable", lambda _: True)
+    launched: list[str] = []
+    launch = gpu.launch
+
+    def counted(name: str, *arguments: Any, **sizes: Any) -> None:
+        launched.append(name)
+        with _disable_current_modes():
+            launch(name, *arguments, **sizes)
+
+    monkeypatch.setattr(gpu, "launch", counted)
+    recorded = Recorded(subject(XOR.changed({"widths": [12] * 6, **settings}), dataset()))
+    recorded.subject.model.train()
+    recorded._begin(torch.arange(len(recorded.subject.samples)), recorded.progress(1))
+    recorded._step()
+    launched.clear()
+    with Operators() as torchs:
+        recorded._step()
+    assert launched.count("coefficients") == launched.count("weight_gradient") == 1
+    assert len(launched) + len(torchs.names) <= 40, (launched, torchs.names)
