@@ -14,10 +14,11 @@ from lgn_edge.deploy_files import deploy_folder
 from tests.artifact.test_artifact import ODD
 
 # what has no place for a word about it: the manifest names the licence of these
-DATA = {".lgn-edge.json", "report.json", "report.md", ".a", ".so", ".wasm", "LICENSE.txt"}
+DATA = {".lgn-edge.json", "report.json", "report.md", ".a", ".so", ".wasm", ".bin", "LICENSE.txt"}
+TARGETS = ("c", "cortex-m0", "riscv32", "atmega2560", "wasm", "web", "x86-64", "opencl", "webgpu", "cuda")
 
 
-@pytest.mark.parametrize("target", ["c", "cortex-m0", "riscv32", "atmega2560", "wasm", "web", "x86-64"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_every_file_names_its_licence(target: str, tmp_path: Path) -> None:
     packages = PACKAGES if target == "c" else ()
     folder = build(ODD, target, tmp_path / "a", packages=packages).folder

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lgn_edge.forms.gpu.cuda import CudaCode
     from lgn_edge.kernels.tir import Kernel, Table
 
+_LICENCE: Final = "// SPDX-License-Identifier: MIT-0\n"
+
 
 @dataclass(frozen=True)
 class GpuPart:
@@ -98,7 +100,7 @@ def _launched_by_c(
     return Sources(
         files={
             f"lgn_{name}_launches.h": tables + launches.to_c(f"lgn_{name}"),
-            **{f"lgn_{name}.{ending}": text for ending, text in kernels.items()},
+            **{f"lgn_{name}.{ending}": _LICENCE + text for ending, text in kernels.items()},
         },
         templates={"src/lgn_{name}.c": "launcher.c.in", "src/lgn_{name}_selftest.c": "launcher_selftest.c.in"},
         values=values,
@@ -137,7 +139,7 @@ def _webgpu(part: GpuPart, common: Mapping[str, object], vectors: Vectors) -> So
     from lgn_edge.targets.gpu_source import gpu_source
 
     plan = part.plan
-    sources = {f"kernels/{kernel.symbol}.wgsl": gpu_source([kernel], plan.gpu) for kernel in plan.kernels()}
+    sources = {f"kernels/{kernel.symbol}.wgsl": _LICENCE + gpu_source([kernel], plan.gpu) for kernel in plan.kernels()}
     return Sources(
         data={
             "launches.json": plan.launches.to_json().encode(),

@@ -162,7 +162,8 @@ class Launches:
             where[name] = [place, content.nbytes]
             place += content.nbytes
         buffers, sequences = ([asdict(each) for each in records] for records in (self.buffers, self.sequences))
-        return json.dumps({"buffers": buffers, "tables": where, "sequences": sequences}, indent=1) + "\n"
+        document = {"license": "MIT-0", "buffers": buffers, "tables": where, "sequences": sequences}
+        return json.dumps(document, indent=1) + "\n"
 
     @classmethod
     def from_json(cls, text: str, content: bytes) -> Launches:
