@@ -72,7 +72,7 @@ def made(folder: Path, name: str, form: str) -> Artifact:
 ALL = {f"{form}, {name}": (form, name) for form in FORMS for name in NETWORKS}
 
 
-@pytest.mark.parametrize("case", few(ALL, "block, bytes", "waves, floats", "block, images", "waves, edges"))
+@pytest.mark.parametrize("case", few(ALL, "block, bytes", "waves, edges"))
 def test_every_network_and_any_number_of_samples(driver: StandIn, folders: Path, case: tuple[str, str]) -> None:
     form, name = case
     network, built = NETWORKS[name], made(folders, name, form)

@@ -61,9 +61,7 @@ def predicted(library: ctypes.CDLL, artifact: Artifact, samples: np.ndarray) -> 
     return Prediction(scores, classes)
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "zig"])
-@pytest.mark.parametrize("optimize", ["size", "speed"])
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize(("network", "optimize", "compiler"), combinations(NETWORKS, ("size", "speed"), ("gcc", "zig")))
 def test_sources_under_two_compilers(network: Network, optimize: str, compiler: str, tmp_path: Path) -> None:
     """All forms: every warning is an error, and every output is compared."""
     artifact = build(network, "c", tmp_path / "c", optimize=optimize)

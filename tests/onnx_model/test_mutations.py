@@ -22,12 +22,19 @@ from tests.onnx_model.forms import FORMS, FUSED_FORMS, PLAIN_OPS
 from tests.onnx_model.mutations import mutated
 from tests.onnx_model.test_bitwise import LOGICAL, PACKED, SINGLE
 from tests.strategies import random_image_network, random_network, random_samples
+from tests.thinning import few
 
 NETWORK = random_network(1, features=7, bits=11, widths=(13, 12), classes=3, input_dtype="uint8")
-ALL_FORMS = FORMS | FUSED_FORMS
 IMAGES = random_image_network(14)
 EDGES = random_network(13, features=9, bits=40, widths=(50, 30), input_dtype="uint8", edges=True)
-IMAGE_FORMS = {ops: Form(ops) for ops in PLAIN_OPS}
+IMAGE_FORMS = {f"images-{ops}": Form(ops) for ops in PLAIN_OPS}
+PLAIN = {name: (NETWORK, form) for name, form in FORMS.items()} | {
+    name: (IMAGES, form) for name, form in IMAGE_FORMS.items()
+}
+FUSED = {name: (NETWORK, form) for name, form in FUSED_FORMS.items()} | {
+    "edges-fused": (EDGES, FUSED_FORMS["fused-own"])
+}
+QUICK = (*list(PLAIN)[::3], "fused-own", "edges-fused")
 
 
 def refusal(read: Callable[[ModelProto], Network | Circuit], model: ModelProto) -> str:
@@ -39,17 +46,9 @@ def refusal(read: Callable[[ModelProto], Network | Circuit], model: ModelProto) 
     return ""
 
 
-@pytest.mark.parametrize(
-    ("network", "chosen"),
-    [
-        *((NETWORK, form) for form in ALL_FORMS.values()),
-        *((IMAGES, form) for form in IMAGE_FORMS.values()),
-        (EDGES, FUSED_FORMS["fused-own"]),
-    ],
-    ids=[*ALL_FORMS, *(f"images-{ops}" for ops in IMAGE_FORMS), "edges-fused"],
-)
-def test_read_or_refused(network: Network, chosen: Form) -> None:
-    model, rng = to_model(network, chosen), np.random.default_rng(1)
+@pytest.mark.parametrize("case", few(PLAIN | FUSED, *QUICK))
+def test_read_or_refused(case: tuple[Network, Form]) -> None:
+    model, rng = to_model(*case), np.random.default_rng(1)
     found = []
     for i in range(150):
         changed = mutated(model, rng, graph_only=i % 2 == 0)  # most of a model may be function bodies
@@ -59,13 +58,9 @@ def test_read_or_refused(network: Network, chosen: Form) -> None:
     assert not any("\n" in message for message in found)
 
 
-@pytest.mark.parametrize(
-    ("network", "chosen"),
-    [*((NETWORK, form) for form in FORMS.values()), *((IMAGES, form) for form in IMAGE_FORMS.values())],
-    ids=[*FORMS, *(f"images-{ops}" for ops in IMAGE_FORMS)],
-)
-def test_what_is_read_is_what_runs(network: Network, chosen: Form) -> None:
-    model, rng = to_model(network, chosen), np.random.default_rng(2)
+@pytest.mark.parametrize("case", few(PLAIN, *QUICK))
+def test_what_is_read_is_what_runs(case: tuple[Network, Form]) -> None:
+    model, rng = to_model(*case), np.random.default_rng(2)
     for _ in range(60):
         changed = mutated(model, rng, graph_only=True)
         with suppress(LgnError):
