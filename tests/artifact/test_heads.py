@@ -22,6 +22,7 @@ from tests.artifact.test_examples import zig
 from tests.artifact.test_makefiles import HERE, make
 from tests.artifact.test_wasm import node
 from tests.strategies import random_network, random_samples
+from tests.thinning import combinations
 
 NETWORKS = {
     "score": random_network(1, widths=(33, 31), classes=1, input_dtype="uint8"),
@@ -31,9 +32,9 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("batch", [1, 32])
-@pytest.mark.parametrize("optimize", ["speed", "size"])
-@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+@pytest.mark.parametrize(
+    ("network", "optimize", "batch"), combinations(NETWORKS, ("speed", "size"), {"one": 1, "word": 32})
+)
 def test_firmware_gives_scores_and_bits(tmp_path: Path, network: Network, optimize: str, batch: int) -> None:
     built = build(network, "cortex-m4", tmp_path / "built", optimize=optimize, batch=batch)
     samples = random_samples(network, 70)
@@ -128,8 +129,7 @@ def lines(network: Network, target: str) -> str:
     return "".join(f"{line}\n" for line in ["self-test: ok", *printed])
 
 
-@pytest.mark.parametrize("kind", ["score", "bits", "named bits"])
-@pytest.mark.parametrize("target", ["cortex-m4", "c", "wasm"])
+@pytest.mark.parametrize(("target", "kind"), combinations(("cortex-m4", "c", "wasm"), ("score", "bits", "named bits")))
 def test_examples_print_every_bit_or_the_score(target: str, kind: str, tmp_path: Path) -> None:
     named = replace(NETWORKS["bits"], class_names=tuple(f"o{i}%" for i in range(37)))
     network = named if kind == "named bits" else NETWORKS[kind]
