@@ -78,7 +78,7 @@ def page(browser: Any, address: str) -> Iterator[Any]:
 
 def opened(page: Any, address: str) -> None:
     page.goto(address)
-    page.wait_for_selector("#samples button")
+    page.wait_for_selector("#samples button", timeout=120_000)  # milliseconds; a GPU of software is slow to begin
 
 
 def places(page: Any, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

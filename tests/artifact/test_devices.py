@@ -20,7 +20,8 @@ from tests.strategies import random_network, random_samples
 from tests.thinning import combinations
 
 TRUE_GATES = (1, 2, 4, 6, 7, 8, 9, 11, 13, 14)
-DEVICES = [name for name in TARGETS if name != "native" and not find_target(name).hosted]
+MACHINES = {name: find_target(name) for name in TARGETS if name != "native"}
+DEVICES = [name for name, target in MACHINES.items() if not target.hosted and target.gpu is None]
 
 
 @pytest.mark.parametrize(("network", "name", "optimize"), combinations(NETWORKS, DEVICES, ["size", "speed"]))
