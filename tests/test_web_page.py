@@ -278,7 +278,7 @@ def test_the_service_worker_keeps_every_file_but_those_of_gpus(folder: Path) -> 
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no model mnist-9; examples/models has adult, "):
+    with pytest.raises(InputError, match="there is no model mnist-9 of digits or clothes; examples"):
         script().write_page(tmp_path / "page", ["mnist-9"])
     assert list(tmp_path.iterdir()) == []
 

@@ -42,8 +42,10 @@ DATA: Final = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 def add_model(name: str, page: Path) -> dict[str, Any]:
     """Build a model into the page's folder; returns what the page says of it."""
     path = MODELS / name / "model.onnx"
-    if not path.is_file():
-        raise InputError(f"there is no model {name}; examples/models has {', '.join(sorted(_shipped_models()))}")
+    if name not in _shipped_models():
+        raise InputError(
+            f"there is no model {name} of digits or clothes; examples/models has {', '.join(_shipped_models())}"
+        )
     network = lgn_edge.load(path)
     files = page / "models" / name
     files.mkdir(parents=True)
@@ -75,7 +77,7 @@ def write_page(output: Path, models: Sequence[str]) -> None:
     with atomic_directory(output, KIND) as page:
         shutil.copytree(HERE / "page", page, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.in"))
         entries = []
-        for name in models:
+        for name in dict.fromkeys(models):  # each once
             print(f"building {name}", file=sys.stderr)
             entries.append(add_model(name, page))
         (page / "models.json").write_text(json.dumps(entries, indent=1) + "\n")
@@ -101,7 +103,8 @@ def _offline(page: Path) -> str:
 
 
 def _shipped_models() -> list[str]:
-    return [path.parent.name for path in MODELS.glob("*/model.onnx")]
+    """Those of the data sets that a page can be drawn for."""
+    return sorted(path.parent.name for path in MODELS.glob("*/model.onnx") if path.parent.name.startswith(tuple(DATA)))
 
 
 def main() -> int:
