@@ -23,7 +23,7 @@ from runs import TRUE_GATES, Options, Row, accuracy, run
 
 import lgn_edge
 from lgn_edge.errors import LgnError
-from lgn_edge.network import LogicConv2d, LogicDense, Network
+from lgn_edge.network import LogicConv2d, LogicDense, Network, ensemble
 from lgn_edge.passes.simplify_images import simplify_images
 from lgn_edge.training import Dataset, Recipe, load_dataset, load_recipe, train
 
@@ -66,7 +66,7 @@ _STEPS = 10  # of the epochs that are timed
 def measure(options: Options) -> list[Row]:
     """Two rows a model, and one for the plot."""
     rows = [row for claim in CLAIMS for row in _rows(claim, options.quick)]
-    return [*rows, *_plotted()]
+    return [*rows, _together(), *_plotted()]
 
 
 def _rows(claim: Claim, quick: bool) -> list[Row]:
@@ -91,6 +91,22 @@ def _rows(claim: Claim, quick: bool) -> list[Row]:
     if quick:
         return [row, Row(alone, None, "%", note="not trained: it takes as long as the recipe")]
     return [row, _alone(alone, recipe, data)]
+
+
+def _together() -> Row:
+    """Both models of CIFAR-10 as one, whose scores are the sums of theirs."""
+    names = ("cifar10-conv", "cifar10-conv-64")
+    label = " and ".join(names)
+    try:
+        data = load_dataset("cifar10")
+    except LgnError as error:
+        return Row(label, None, "%", note=f"not measured: {error}")
+    both = ensemble([lgn_edge.load(FOLDER / name / "model.onnx") for name in names])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "both.onnx"
+        lgn_edge.export(both, path)
+        reached = 100 * accuracy(path, data.test_x, data.test_y)
+    return Row(label, reached, "%", note=f"{both.n_distinct:,} gates stored, n = {len(data.test_y):,}")
 
 
 def live_gates(network: Network) -> int:
